@@ -1,0 +1,5 @@
+/** `npm run openapi`: writes openapi.json as the server with default settings shows it at /docs/json. */
+import { writeFile } from 'node:fs/promises'
+import { buildDocument } from './document.ts'
+
+await writeFile(new URL('openapi.json', import.meta.url), await buildDocument())

@@ -1,0 +1,108 @@
+/** The application: what it is made of, in the order in which a request meets it. */
+import cors from '@fastify/cors'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { addBaseUrl, readBase } from './plugins/base-url.ts'
+import { addJsonBody, MAX_BODY_BYTES } from './plugins/json-body.ts'
+import { addOpenApi } from './plugins/openapi.ts'
+import { addProblems, clientErrorHandler, frameworkErrors, ignoreExpectations } from './plugins/problems.ts'
+import { addRequestChecks, checkUrlLength, MAX_URL_LENGTH } from './plugins/request-checks.ts'
+import { loggerOptions, RequestLog } from './plugins/request-log.ts'
+import { addSafeHeaders } from './plugins/safe-headers.ts'
+import { addUserId } from './plugins/user-id.ts'
+import { Problem } from './problems.ts'
+import { approvalRoutes } from './routes/approval.ts'
+import { chatRoutes } from './routes/chats.ts'
+import { healthRoutes } from './routes/health.ts'
+import { linkRoutes } from './routes/links.ts'
+import { sendPage, webRoutes } from './routes/web.ts'
+import { createService } from './service.ts'
+import type { Settings } from './settings.ts'
+import type { Store } from './store/store.ts'
+import { Hub } from './streams/hub.ts'
+
+export interface AppDependencies {
+  readonly settings: Settings
+  readonly store: Store
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number
+  readonly version: string
+  /** Where log lines go instead of stdout. */
+  readonly logStream?: { write(line: string): void }
+}
+
+/** A request must have arrived whole within this time; streams and slow readers are not meant. */
+const REQUEST_TIMEOUT_MS = 30_000
+/** When the kernel begins to ask whether a silent peer is still there. */
+const KEEP_ALIVE_PROBE_MS = 30_000
+/** More than the longest URL we take, so that one that is too long gets its answer. */
+const MAX_HEADER_BYTES = 4 * MAX_URL_LENGTH
+
+export async function buildApp({
+  settings,
+  store,
+  now,
+  version,
+  logStream
+}: AppDependencies): Promise<FastifyInstance> {
+  const app: FastifyInstance = Fastify({
+    logger: loggerOptions(settings.LOG_LEVEL, logStream),
+    logController: new RequestLog(),
+    trustProxy: settings.TRUST_PROXY,
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    return503OnClosing: false,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_URL_LENGTH },
+    http: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      requireHostHeader: false,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS
+    },
+    clientErrorHandler,
+    frameworkErrors: frameworkErrors((request) => {
+      readBase(request)
+      checkUrlLength(request)
+    })
+  })
+  const service = createService({ store, now })
+  const hub = new Hub({
+    store,
+    heartbeatMs: settings.HEARTBEAT_SECONDS * 1000,
+    maxBufferBytes: settings.MAX_STREAM_BUFFER_BYTES,
+    maxStreams: settings.MAX_STREAMS,
+    onFault: (error) => app.log.error({ err: error }, 'a stream was ended by a fault of the store')
+  })
+
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  app.setNotFoundHandler(() => {
+    throw new Problem('not-found')
+  })
+  addProblems(app)
+  ignoreExpectations(app)
+
+  addSafeHeaders(app)
+  addBaseUrl(app, settings.PUBLIC_URL)
+  await app.register(cors, {
+    origin: settings.CORS_ORIGIN,
+    methods: ['GET', 'HEAD', 'POST'],
+    allowedHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID'],
+    exposedHeaders: ['Allow', 'Location', 'Retry-After', 'WWW-Authenticate'],
+    maxAge: 86_400,
+    strictPreflight: false
+  })
+  addRequestChecks(app)
+  addJsonBody(app)
+  addUserId(app)
+
+  await addOpenApi(app, { version, publicUrl: settings.PUBLIC_URL })
+  await app.register(healthRoutes, { service })
+  await app.register(chatRoutes, { service, hub, sendPage })
+  await app.register(linkRoutes, { service, hub, sendPage })
+  await app.register(approvalRoutes, { service })
+  webRoutes(app)
+
+  app.addHook('preClose', () => hub.close())
+  return app
+}

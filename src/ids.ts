@@ -1,0 +1,81 @@
+/** Every id of the product: its type, how it is made and how it is read from a path or from a person. */
+import { hash, randomBytes, randomUUID } from 'node:crypto'
+
+declare const brand: unique symbol
+type Branded<Name extends string> = string & { readonly [brand]: Name }
+
+/** The opaque part of a chat URL: the routing tag, then 144 secret random bits. A secret. */
+export type ChatId = Branded<'ChatId'>
+/** The opaque part of a link URL: the tag of its chat, then 144 secret random bits of its own. A secret. */
+export type LinkId = Branded<'LinkId'>
+/** What chat and link ids of one chat begin with: where a store keeps all of that chat. Admits nobody. */
+export type ChatTag = Branded<'ChatTag'>
+/** An `author_id` or a `client_id`: a UUID in lower case that only its holder knows. A secret. */
+export type UserId = Branded<'UserId'>
+/** SHA-256 of a user id, base64url: what is kept, so that a stolen store lets nobody in. */
+export type UserDigest = Branded<'UserDigest'>
+/** The public name of a join request, eight Crockford base32 characters as `7QF2-9KXM`; unique in its chat. */
+export type RequestId = Branded<'RequestId'>
+
+const TAG_BYTES = 9
+const SECRET_BYTES = 18
+const TAG_LENGTH = (TAG_BYTES * 4) / 3
+/** Whole groups of three bytes, so that no two spellings of base64url mean the same id. */
+const OPAQUE = new RegExp(`^[A-Za-z0-9_-]{${((TAG_BYTES + SECRET_BYTES) * 4) / 3}}$`)
+
+export function newChatId(): ChatId {
+  return randomBytes(TAG_BYTES + SECRET_BYTES).toString('base64url') as ChatId
+}
+
+export function newLinkId(tag: ChatTag): LinkId {
+  return (tag + randomBytes(SECRET_BYTES).toString('base64url')) as LinkId
+}
+
+export function tagOf(id: ChatId | LinkId): ChatTag {
+  return id.slice(0, TAG_LENGTH) as ChatTag
+}
+
+/** `undefined` for what can be no chat of ours, whatever its shape or length. */
+export function readChatId(opaque: string): ChatId | undefined {
+  return OPAQUE.test(opaque) ? (opaque as ChatId) : undefined
+}
+
+/** `undefined` for what can be no link of ours, whatever its shape or length. */
+export function readLinkId(opaque: string): LinkId | undefined {
+  return OPAQUE.test(opaque) ? (opaque as LinkId) : undefined
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** A new UUIDv4 (RFC 9562, section 5.4). */
+export function newUserId(): UserId {
+  return randomUUID() as UserId
+}
+
+/** Any UUID in any case is well formed; whether it has a right is another question. */
+export function readUserId(value: string): UserId | undefined {
+  return UUID.test(value) ? (value.toLowerCase() as UserId) : undefined
+}
+
+export function digestOf(user: UserId): UserDigest {
+  return hash('sha256', user, 'base64url') as UserDigest
+}
+
+/** https://www.crockford.com/base32.html: no I, L, O, U. */
+const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+
+export function newRequestId(): RequestId {
+  const symbols = Array.from(randomBytes(8), (byte) => CROCKFORD.charAt(byte & 31)).join('')
+  return `${symbols.slice(0, 4)}-${symbols.slice(4)}` as RequestId
+}
+
+/**
+ * Reads a request id as a person may have typed it: in any case, with or without dashes, with the look-alikes
+ * that Crockford's base32 foresees. `undefined` if that does not leave eight of its symbols.
+ */
+export function readRequestId(typed: string): RequestId | undefined {
+  const symbols = typed.toUpperCase().replaceAll('-', '').replaceAll('O', '0').replaceAll(/[IL]/g, '1')
+  return /^[0-9A-HJKMNP-TV-Z]{8}$/.test(symbols)
+    ? (`${symbols.slice(0, 4)}-${symbols.slice(4)}` as RequestId)
+    : undefined
+}

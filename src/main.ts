@@ -1,0 +1,42 @@
+/** The process: settings in, a listening server, signals, an exit code. Nothing else reads `process`. */
+import closeWithGrace from 'close-with-grace'
+import { buildApp } from './app.ts'
+import { loadSettings, type Settings } from './settings.ts'
+import { memoryStore } from './store/memory-store.ts'
+import { readVersion } from './version.ts'
+
+/** What requests under way have to finish after a signal, in milliseconds. */
+const SHUTDOWN_MS = 3000
+
+const settings = settingsOrExit()
+const store = memoryStore({ maxChatBytes: settings.MAX_CHAT_BYTES, maxStoreBytes: settings.MAX_STORE_BYTES })
+const app = await buildApp({ settings, store, now: Date.now, version: readVersion() })
+
+closeWithGrace({ delay: 2 * SHUTDOWN_MS, logger: app.log }, async ({ err }) => {
+  if (err) app.log.fatal({ err }, 'stopping after a fault')
+  const deadline = setTimeout(() => app.server.closeAllConnections(), SHUTDOWN_MS)
+  await app.close()
+  clearTimeout(deadline)
+})
+
+try {
+  const address = await app.listen({ host: settings.HOST, port: settings.PORT })
+  const shown = settings.PUBLIC_URL ?? address
+  process.stdout.write(`Silly Chat listens on ${address}. Try ${shown}/docs\n`)
+} catch (error) {
+  process.stderr.write(`Silly Chat cannot listen on ${settings.HOST}:${settings.PORT}: ${describe(error)}\n`)
+  process.exit(1)
+}
+
+function settingsOrExit(): Settings {
+  try {
+    return loadSettings(process.env)
+  } catch (error) {
+    process.stderr.write(`${describe(error)}\n`)
+    process.exit(1)
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,56 @@
+/** The base of the URLs in one answer: `PUBLIC_URL`, or the scheme and host of the request itself. */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { Problem } from '../problems.ts'
+import type { Base } from '../urls.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of this request alone: never kept, never shown to another client. */
+    base: Base
+  }
+}
+
+export function addBaseUrl(app: FastifyInstance, publicUrl: string | undefined): void {
+  app.decorateRequest('base', '')
+  app.addHook('onRequest', (request, _reply, done) => {
+    const own = readBase(request)
+    request.base = publicUrl ?? own
+    done()
+  })
+}
+
+/** @throws Problem `bad-host` */
+export function readBase(request: FastifyRequest): Base {
+  const authority = hostHeaders(request) > 1 ? '' : readAuthority(request)
+  if (!isAuthority(authority)) throw new Problem('bad-host')
+  return `${request.protocol === 'https' ? 'https' : 'http'}://${authority}`
+}
+
+/** Several of them are an attack or a broken proxy (RFC 9112, section 3.2); node:http would take the first. */
+function hostHeaders({ raw }: FastifyRequest): number {
+  let count = 0
+  for (let index = 0; index < raw.rawHeaders.length; index += 2) {
+    const name = raw.rawHeaders[index]
+    if (name?.length === 4 && name.toLowerCase() === 'host') count++
+  }
+  return count
+}
+
+function readAuthority(request: FastifyRequest): string {
+  const { raw } = request
+  // RFC 9112, section 3.2.2: the target's own authority counts, if it has one.
+  const absolute = /^https?:\/\/([^/?#]*)/i.exec(raw.url ?? '')?.[1]
+  if (absolute !== undefined) return absolute
+  if (request.host !== '' || raw.httpVersion !== '1.0') return request.host
+  // Only HTTP/1.0 may come without a Host: health checks do.
+  const { localAddress = '', localPort } = raw.socket
+  return `${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`
+}
+
+/**
+ * `uri-host [":" port]` of RFC 9110, section 7.2, without the exotic characters that RFC 3986 allows in a reg-name,
+ * and only what every client can parse again.
+ */
+function isAuthority(text: string): boolean {
+  return /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{0,5})?$/i.test(text) && URL.canParse(`http://${text}/`)
+}

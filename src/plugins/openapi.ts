@@ -1,0 +1,104 @@
+/** The OpenAPI 3.1 document and Swagger UI: made from the schemas of the routes, so that they cannot drift apart. */
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import type { z } from 'zod'
+
+const DESCRIPTION = `A chat that needs no accounts and still lets its owner decide who comes in.
+
+**The walk.** \`POST /v1/chats\` creates a chat and makes you its owner (\`author_id\`). \`POST /v1/links\` makes a link; send it to a friend. The friend opens it (\`GET /v1/links/:link\`), which knocks at the door: the owner is told on the chat's live stream, and the friend gets a \`client_id\`. \`POST /v1/approval\` lets the friend in, who is told on the link's live stream. Both post to and read the chat.
+
+**Who you are.** Send your user id, an \`author_id\` or a \`client_id\`, as \`Authorization: Bearer <user id>\`; where a client cannot, as \`user_id\` in the query of a GET or in the JSON body of a POST. The header wins. A user id is a secret. Missing or malformed it is 401, without the right 403.
+
+**Refusals** are \`application/problem+json\` (RFC 9457); switch on \`type\`. They come in the order: bad Host 400, 414, 404 for an unknown path, 405, 413, 415, broken JSON 400, 401, other 400, 404, 403, and then 409 and 429.
+
+**Where the contract is silent.** An empty query parameter counts as none, but an empty \`user_id\` is 401. A body that is sent must be a JSON object, also where none is needed. The state of who is in without a request at a link, the owner or a member who came through another link, is \`approved\`. Every path answers with and without a trailing slash.`
+
+const TAGS = [
+  { name: 'chats', description: 'Create a chat, post to it, read it and follow it.' },
+  { name: 'links', description: 'Invite somebody; open an invitation; wait at the door.' },
+  { name: 'approval', description: 'Let a guest in.' },
+  { name: 'operation', description: 'For who runs the server.' }
+]
+
+export interface OpenApiOptions {
+  readonly version: string
+  readonly publicUrl: string | undefined
+}
+
+/** Answers may get new members: a document that forbids them would break the clients made from it. */
+const zodToJsonConfig = {
+  override: ({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }) => {
+    if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
+  }
+}
+const jsonSchemaTransform = createJsonSchemaTransform({ zodToJsonConfig })
+const jsonSchemaTransformObject = createJsonSchemaTransformObject({ zodToJsonConfig })
+
+/** Call it before the routes are registered. */
+export async function addOpenApi(app: FastifyInstance, { version, publicUrl }: OpenApiOptions): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Silly Chat',
+        version,
+        description: DESCRIPTION,
+        license: { name: 'MIT', identifier: 'MIT' }
+      },
+      servers: [{ url: publicUrl ?? '/', description: 'This server' }],
+      tags: TAGS,
+      security: [{ userId: [] }],
+      components: {
+        securitySchemes: {
+          userId: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'UUID',
+            description: 'An author_id or a client_id.'
+          }
+        }
+      }
+    },
+    transform: (route) => {
+      const transformed = jsonSchemaTransform(route)
+      keepBesidesSchemas(route.schema.response, transformed.schema.response)
+      return transformed
+    },
+    transformObject: (document) => {
+      const transformed = jsonSchemaTransformObject(document)
+      dropUnusedSchemas(transformed)
+      return transformed
+    }
+  })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    // No request leaves for a validator elsewhere, and no user id is kept by the page.
+    uiConfig: { tryItOutEnabled: true, validatorUrl: null, persistAuthorization: false }
+  })
+}
+
+/** The type provider keeps of an answer its description and schemas; headers and examples are as good. */
+function keepBesidesSchemas(from: unknown, to: unknown): void {
+  if (!isRecord(from) || !isRecord(to)) return
+  for (const [key, value] of Object.entries(from)) {
+    if (!(key in to)) to[key] = value
+    else if (key !== 'schema') keepBesidesSchemas(value, to[key])
+  }
+}
+
+/** The type provider writes each named schema twice, as input and as output; one unused may be all that uses another. */
+function dropUnusedSchemas(document: ReturnType<typeof jsonSchemaTransformObject>): void {
+  const schemas = ('components' in document && document.components?.schemas) || {}
+  const isUnused = (name: string) => !JSON.stringify(document).includes(`"#/components/schemas/${name}"`)
+  for (let unused = Object.keys(schemas).filter(isUnused); unused.length > 0; unused = unused.filter(isUnused)) {
+    for (const name of unused) delete schemas[name]
+    unused = Object.keys(schemas)
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}

@@ -1,0 +1,52 @@
+/** Who is asking: the one place where a user id is read from a request. */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { readUserId, type UserId } from '../ids.ts'
+import { Problem } from '../problems.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    user: UserId | undefined
+  }
+}
+
+export function addUserId(app: FastifyInstance): void {
+  app.decorateRequest('user', undefined)
+}
+
+/** A preValidation hook: a user id may be sent; one that is malformed is refused. */
+export async function allowUserId(request: FastifyRequest): Promise<void> {
+  request.user = findUserId(request)
+}
+
+/** A preValidation hook: a user id must be sent. */
+export async function requireUserId(request: FastifyRequest): Promise<void> {
+  request.user = findUserId(request)
+  userOf(request)
+}
+
+/** Who is asking, behind `requireUserId`. */
+export function userOf(request: FastifyRequest): UserId {
+  if (request.user === undefined) throw new Problem('user-id-required')
+  return request.user
+}
+
+/**
+ * The Authorization header (RFC 6750, section 2.1) wins over `user_id`, which counts in the query of a GET and in the
+ * JSON body of anything else. `undefined`: none was sent.
+ * @throws Problem `user-id-required` for one that is empty, no UUID, or of another scheme
+ */
+function findUserId({ headers, method, query, body }: FastifyRequest): UserId | undefined {
+  const { authorization } = headers
+  const sent =
+    authorization === undefined
+      ? memberOf(method === 'GET' || method === 'HEAD' ? query : body)
+      : (/^bearer +(\S+)$/i.exec(authorization)?.[1] ?? '')
+  if (sent === undefined) return undefined
+  const user = typeof sent === 'string' ? readUserId(sent) : undefined
+  if (user === undefined) throw new Problem('user-id-required')
+  return user
+}
+
+function memberOf(source: unknown): unknown {
+  return typeof source === 'object' && source !== null && 'user_id' in source ? source.user_id : undefined
+}

@@ -1,0 +1,85 @@
+/** `/v1/approval`: ask whether a link is approved; let a guest in. */
+import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
+import { allowUserId, requireUserId, userOf } from '../plugins/user-id.ts'
+import { answer, USER_ID_OPTIONAL } from '../schemas/answers.ts'
+import { approval, approvalQuery, approvalStatus, approveBody } from '../schemas/approval.ts'
+import { EXAMPLE } from '../schemas/common.ts'
+import { BODY_PROBLEMS, problemResponses } from '../schemas/problems.ts'
+import type { Service } from '../service.ts'
+import { approvalView } from '../views.ts'
+
+export interface ApprovalRoutesOptions {
+  readonly service: Service
+}
+
+export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (app, { service }, done) => {
+  app.get(
+    '/v1/approval',
+    {
+      preValidation: allowUserId,
+      schema: {
+        operationId: 'getApproval',
+        tags: ['approval'],
+        summary: 'Is this link approved?',
+        description:
+          "With a `request_id`, or the guest's own user id: whether that join request is approved. Without either, or with the owner's id: whether at least one request through this link is approved and none is pending.",
+        security: USER_ID_OPTIONAL,
+        querystring: approvalQuery,
+        response: {
+          200: answer('Whether it is.', approvalStatus, { example: { approval_status: true } }),
+          ...problemResponses(
+            'invalid-request',
+            'user-id-required',
+            'link-not-found',
+            'request-not-found',
+            'not-this-guest'
+          )
+        }
+      }
+    },
+    async ({ query, user }) => ({
+      approval_status: await service.approvalStatus(query.link.id, user, query.request_id)
+    })
+  )
+
+  app.post(
+    '/v1/approval',
+    {
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'approve',
+        tags: ['approval'],
+        summary: 'Approve a join request',
+        description:
+          "For the owner. Without a `request_id` it means the link's only pending request or, if none is pending, its only approved one. Approving twice gives the same answer.",
+        body: approveBody,
+        response: {
+          200: answer('The guest is in, and has been told.', approval, { example: APPROVAL_EXAMPLE }),
+          ...problemResponses(
+            ...BODY_PROBLEMS,
+            'user-id-required',
+            'link-not-found',
+            'request-not-found',
+            'not-the-owner',
+            'nobody-asked',
+            'several-requests'
+          )
+        }
+      }
+    },
+    async (request) => {
+      const { link, request_id } = request.body
+      return approvalView(request.base, await service.approve(link.id, userOf(request), request_id))
+    }
+  )
+
+  done()
+}
+
+const APPROVAL_EXAMPLE = {
+  approval_status: true as const,
+  state: 'approved' as const,
+  link: EXAMPLE.link,
+  request_id: EXAMPLE.requestId,
+  decided_at: EXAMPLE.time
+}

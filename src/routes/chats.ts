@@ -1,0 +1,216 @@
+/** `/v1/chats`: create a chat, post to it, read it, follow it, see who has asked. */
+import type { FastifyReply } from 'fastify'
+import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
+import { readChatId } from '../ids.ts'
+import { pageForBrowsers, type SendPage } from '../plugins/browsers.ts'
+import { cursorOf, openEventStream } from '../plugins/event-stream.ts'
+import { refuseOddBody } from '../plugins/json-body.ts'
+import { requireUserId, userOf } from '../plugins/user-id.ts'
+import { Problem } from '../problems.ts'
+import { answer, example, streamAnswer } from '../schemas/answers.ts'
+import { chatParams, message, messages, newChat, postMessageBody, readMessagesQuery } from '../schemas/chats.ts'
+import { EXAMPLE } from '../schemas/common.ts'
+import { joinRequests, joinRequestsQuery } from '../schemas/join-requests.ts'
+import { BODY_PROBLEMS, problemResponses } from '../schemas/problems.ts'
+import { chatEvents, cursorHeaders, cursorQuery } from '../schemas/streams.ts'
+import type { Service } from '../service.ts'
+import type { Hub } from '../streams/hub.ts'
+import { chatEventsUrl, chatUrl } from '../urls.ts'
+import { joinRequestView } from '../views.ts'
+
+export interface ChatRoutesOptions {
+  readonly service: Service
+  readonly hub: Hub
+  readonly sendPage: SendPage
+}
+
+/** Sends JSON that is ready: the type provider's serializer would parse, check and encode it again. */
+function sendJson(reply: FastifyReply, status: number, json: string | Buffer): FastifyReply {
+  return reply.code(status).type('application/json; charset=utf-8').send(json)
+}
+
+export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { service, hub, sendPage }, done) => {
+  app.post(
+    '/v1/chats',
+    {
+      preValidation: refuseOddBody,
+      schema: {
+        operationId: 'createChat',
+        tags: ['chats'],
+        summary: 'Create a chat',
+        description:
+          'Makes a chat and its owner. The answer is the only place where the `author_id` is ever shown: keep it, and keep it secret.',
+        security: [],
+        response: {
+          201: answer('The new chat.', newChat, {
+            example: NEW_CHAT_EXAMPLE,
+            headers: { Location: 'The URL of the chat.' }
+          }),
+          ...problemResponses(...BODY_PROBLEMS, 'store-full')
+        }
+      }
+    },
+    async ({ base }, reply) => {
+      const { chat, author } = await service.createChat()
+      const url = chatUrl(base, chat)
+      return reply
+        .code(201)
+        .header('location', url)
+        .send({ chat: url, author_id: author, events: chatEventsUrl(base, chat) })
+    }
+  )
+
+  app.post(
+    '/v1/chats/:chat',
+    {
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'postMessage',
+        tags: ['chats'],
+        summary: 'Post a message',
+        description: 'For members. There is no author field: who writes decides what the text means.',
+        params: chatParams,
+        body: postMessageBody,
+        response: {
+          201: answer('The message as everybody gets it.', message, { example: MESSAGE_EXAMPLE }),
+          ...problemResponses(
+            ...BODY_PROBLEMS,
+            'user-id-required',
+            'chat-not-found',
+            'not-a-member',
+            'chat-full',
+            'store-full'
+          )
+        }
+      }
+    },
+    async (request, reply) => {
+      const { json } = await service.postMessage(readChatId(request.params.chat), userOf(request), request.body.text)
+      return sendJson(reply, 201, json)
+    }
+  )
+
+  app.get(
+    '/v1/chats/:chat',
+    {
+      onRequest: pageForBrowsers(sendPage),
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'readChat',
+        tags: ['chats'],
+        summary: 'Read the chat',
+        description:
+          'For members: the messages, oldest first, all of them unless asked otherwise. A browser (an `Accept` that prefers text/html) gets the web page instead, whatever the id.',
+        params: chatParams,
+        querystring: readMessagesQuery,
+        response: {
+          200: answer('The messages.', messages, { example: MESSAGES_EXAMPLE }),
+          ...problemResponses('invalid-request', 'cursor-unknown', 'user-id-required', 'chat-not-found', 'not-a-member')
+        }
+      }
+    },
+    async (request, reply) => {
+      const { chat, page } = await service.readMessages(readChatId(request.params.chat), userOf(request), request.query)
+      const end = `],"last_event_id":${page.upTo},"has_more":${page.hasMore}}`
+      const start = `{"chat":${JSON.stringify(chatUrl(request.base, chat))},"messages":[`
+      return sendJson(reply, 200, Buffer.concat([Buffer.from(start), page.json, Buffer.from(end)]))
+    }
+  )
+
+  app.get(
+    '/v1/chats/:chat/events',
+    {
+      exposeHeadRoute: false,
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'followChat',
+        tags: ['chats'],
+        summary: 'Follow the chat live',
+        description: `For members: a stream of Server-Sent Events. Swagger UI cannot show a stream; this can:
+
+${example(`curl -N "$CHAT/events" -H "Authorization: Bearer $USER_ID"`)}
+
+With a cursor (\`Last-Event-ID\`, or \`last_event_id\` for a first connect): every event after it, each once and in order, then \`ready\`, then live. Without one: the owner first gets the join requests that are still pending, then \`ready\`, then live. A cursor that is not in the log gets \`reset\` first and goes on as if none had been sent. Join events are for the owner alone. A comment line every few seconds keeps the connection open; a reader that falls too far behind is cut off and comes back with its cursor.`,
+        params: chatParams,
+        headers: cursorHeaders,
+        querystring: cursorQuery,
+        response: {
+          200: streamAnswer('The live stream of the chat.', chatEvents, CHAT_STREAM_EXAMPLE),
+          ...problemResponses('user-id-required', 'chat-not-found', 'not-a-member', 'too-many-streams')
+        }
+      }
+    },
+    async (request, reply) => {
+      const user = userOf(request)
+      const tag = await service.enterChat(readChatId(request.params.chat), user)
+      if (hub.isFull) throw new Problem('too-many-streams')
+      const reader = { user, base: request.base, cursor: cursorOf(request) }
+      openEventStream(request, reply, (socket) => hub.openChatStream(socket, tag, reader))
+    }
+  )
+
+  app.get(
+    '/v1/chats/:chat/join-requests',
+    {
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'listJoinRequests',
+        tags: ['chats'],
+        summary: 'See who has asked',
+        description: 'For the owner: who has asked for entry, oldest first.',
+        params: chatParams,
+        querystring: joinRequestsQuery,
+        response: {
+          200: answer('The join requests.', joinRequests, { example: JOIN_REQUESTS_EXAMPLE }),
+          ...problemResponses('user-id-required', 'chat-not-found', 'not-the-owner')
+        }
+      }
+    },
+    async (request) => {
+      const { requests, lastEventId } = await service.joinRequests(readChatId(request.params.chat), userOf(request))
+      return {
+        join_requests: requests.map((one) => joinRequestView(request.base, one)),
+        last_event_id: lastEventId
+      }
+    }
+  )
+
+  done()
+}
+
+const NEW_CHAT_EXAMPLE = { chat: EXAMPLE.chat, author_id: EXAMPLE.authorId, events: `${EXAMPLE.chat}/events` }
+
+const MESSAGE_EXAMPLE = { id: 3, text: 'Hello, Ana', created_at: EXAMPLE.time }
+
+const MESSAGES_EXAMPLE = { chat: EXAMPLE.chat, messages: [MESSAGE_EXAMPLE], last_event_id: 3, has_more: false }
+
+const JOIN_REQUESTS_EXAMPLE = {
+  join_requests: [
+    {
+      request_id: EXAMPLE.requestId,
+      link: EXAMPLE.link,
+      name: 'Ana',
+      state: 'pending' as const,
+      approval_status: false,
+      requested_at: EXAMPLE.time,
+      decided_at: null
+    }
+  ],
+  last_event_id: 1
+}
+
+const CHAT_STREAM_EXAMPLE = `:
+retry: 2741
+
+event: join_request
+data: {"request_id":"7QF2-9KXM","link":"…","name":"Ana","state":"pending","approval_status":false,"requested_at":"2026-11-22T16:56:00.000Z","decided_at":null}
+
+id: 1
+event: ready
+data: {"last_event_id":1}
+
+id: 2
+event: message
+data: {"id":2,"text":"Hello, Ana","created_at":"2026-11-22T16:56:30.000Z"}
+
+`

@@ -1,0 +1,191 @@
+/** `/v1/links`: invite somebody; open an invitation, which knocks; wait at the door. */
+import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
+import { readLinkId } from '../ids.ts'
+import { nothingForPrefetch, pageForBrowsers, type SendPage } from '../plugins/browsers.ts'
+import { cursorOf, openEventStream } from '../plugins/event-stream.ts'
+import { allowUserId, requireUserId, userOf } from '../plugins/user-id.ts'
+import { Problem } from '../problems.ts'
+import { answer, emptyAnswer, example, streamAnswer, USER_ID_OPTIONAL } from '../schemas/answers.ts'
+import { EXAMPLE } from '../schemas/common.ts'
+import { createLinkBody, exchange, exchangeQuery, link, linkParams } from '../schemas/links.ts'
+import { BODY_PROBLEMS, problemResponses } from '../schemas/problems.ts'
+import { cursorHeaders, cursorQuery, linkEvents } from '../schemas/streams.ts'
+import type { Service } from '../service.ts'
+import type { Hub } from '../streams/hub.ts'
+import { guestView, insideView, linkView } from '../views.ts'
+
+export interface LinkRoutesOptions {
+  readonly service: Service
+  readonly hub: Hub
+  readonly sendPage: SendPage
+}
+
+export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { service, hub, sendPage }, done) => {
+  app.post(
+    '/v1/links',
+    {
+      preValidation: allowUserId,
+      schema: {
+        operationId: 'createLink',
+        tags: ['links'],
+        summary: 'Create a link',
+        description:
+          "Makes an invitation to a chat, for any number of guests. The chat URL is the permission; of a chat's 100 open links at most 20 are made without the owner's id.",
+        security: USER_ID_OPTIONAL,
+        body: createLinkBody,
+        response: {
+          201: answer('The new link.', link, {
+            example: { link: EXAMPLE.link, chat: EXAMPLE.chat, expires_at: null, max_guests: null },
+            headers: { Location: 'The URL of the link.' }
+          }),
+          ...problemResponses(...BODY_PROBLEMS, 'user-id-required', 'chat-not-found', 'too-many-links')
+        }
+      }
+    },
+    async (request, reply) => {
+      const created = await service.createLink(request.body.chat.id, request.user)
+      const view = linkView(request.base, created.chat, created.link)
+      return reply.code(201).header('location', view.link).send(view)
+    }
+  )
+
+  const lookingAhead = [nothingForPrefetch, pageForBrowsers(sendPage)]
+
+  app.get(
+    '/v1/links/:link',
+    {
+      exposeHeadRoute: false,
+      onRequest: lookingAhead,
+      preValidation: allowUserId,
+      schema: {
+        operationId: 'exchangeLink',
+        tags: ['links'],
+        summary: 'Exchange a link for its chat',
+        description: `Without a user id this knocks: it records a join request, tells the owner, and answers 202 with a new \`client_id\`. With that \`client_id\` it answers with the state of the request: 202 while pending, 200 with the URL of the chat once approved. With the user id of the owner or of a member it is 200, and nothing is recorded.
+
+A browser (an \`Accept\` that prefers text/html) and the link previews of mail and chat programs get the web page instead; \`Sec-Purpose: prefetch\` gets 204. None of them knocks.`,
+        security: USER_ID_OPTIONAL,
+        params: linkParams,
+        querystring: exchangeQuery,
+        response: {
+          200: answer('You are in: `chat` is the URL of the chat.', exchange, { example: APPROVED_EXAMPLE }),
+          202: answer('You have knocked and the owner has been told, or you are waiting still.', exchange, {
+            example: PENDING_EXAMPLE
+          }),
+          204: emptyAnswer('A prefetch, which has no effect.'),
+          ...problemResponses(
+            'invalid-request',
+            'user-id-required',
+            'link-not-found',
+            'not-this-guest',
+            'too-many-waiting'
+          )
+        }
+      }
+    },
+    async (request, reply) => {
+      const { user, base, query } = request
+      const id = readLinkId(request.params.link)
+      const found = await service.exchange(id, user, query.name || null)
+      const view =
+        found.is === 'inside'
+          ? insideView(base, found.chat, found.link)
+          : guestView(base, found.chat, found.client, found.request)
+      return reply.code(view.state === 'pending' ? 202 : 200).send(view)
+    }
+  )
+
+  app.head(
+    '/v1/links/:link',
+    {
+      config: { swagger: { exposeHeadRoute: true } },
+      onRequest: lookingAhead,
+      schema: {
+        operationId: 'checkLink',
+        tags: ['links'],
+        summary: 'Check whether a link is open',
+        description: 'Answers as GET would for a newcomer, without a body and without knocking: 200 on an open link.',
+        security: [],
+        params: linkParams,
+        response: {
+          200: emptyAnswer('The link is open.'),
+          ...problemResponses('link-not-found')
+        }
+      }
+    },
+    async (request, reply) => {
+      await service.checkLink(readLinkId(request.params.link))
+      return reply.code(200).type('application/json; charset=utf-8').send()
+    }
+  )
+
+  app.get(
+    '/v1/links/:link/events',
+    {
+      exposeHeadRoute: false,
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'followLink',
+        tags: ['links'],
+        summary: 'Wait at the door',
+        description: `For the guest of this link: a stream of Server-Sent Events with the state of the own join request, at once and again when it changes. Swagger UI cannot show a stream; this can:
+
+${example(`curl -N "$LINK/events" -H "Authorization: Bearer $CLIENT_ID"`)}
+
+Every state but \`pending\` ends the stream. A reconnect whose \`Last-Event-ID\` names the present, final state gets 204, which tells an EventSource to stop.`,
+        params: linkParams,
+        headers: cursorHeaders,
+        querystring: cursorQuery,
+        response: {
+          200: streamAnswer('The live stream of the own join request.', linkEvents, LINK_STREAM_EXAMPLE),
+          204: emptyAnswer('You know the final state already.'),
+          ...problemResponses('user-id-required', 'link-not-found', 'not-this-guest', 'too-many-streams')
+        }
+      }
+    },
+    async (request, reply) => {
+      const client = userOf(request)
+      const { chat, request: own } = await service.ownRequest(readLinkId(request.params.link), client)
+      if (own.state !== 'pending' && cursorOf(request) === own.state) return reply.code(204).send()
+      if (hub.isFull) throw new Problem('too-many-streams')
+      openEventStream(request, reply, (socket) => hub.openGuestStream(socket, { chat, client, base: request.base }))
+      return reply
+    }
+  )
+
+  done()
+}
+
+const PENDING_EXAMPLE = {
+  link: EXAMPLE.link,
+  request_sent_status: true,
+  approval_status: false,
+  state: 'pending' as const,
+  chat: null,
+  client_id: EXAMPLE.clientId,
+  request_id: EXAMPLE.requestId,
+  events: `${EXAMPLE.link}/events`,
+  message: 'Waiting for the owner. Ask again with this client_id (Authorization: Bearer …).'
+}
+
+const APPROVED_EXAMPLE = {
+  ...PENDING_EXAMPLE,
+  approval_status: true,
+  state: 'approved' as const,
+  chat: EXAMPLE.chat,
+  events: `${EXAMPLE.chat}/events`,
+  message: 'You are in.'
+}
+
+const LINK_STREAM_EXAMPLE = `:
+retry: 3175
+
+id: pending
+event: approval
+data: {"link":"…","request_sent_status":true,"approval_status":false,"state":"pending","chat":null,"client_id":"…","request_id":"7QF2-9KXM","events":"…","message":"…","reason":null}
+
+id: approved
+event: approval
+data: {"link":"…","request_sent_status":true,"approval_status":true,"state":"approved","chat":"…","client_id":"…","request_id":"7QF2-9KXM","events":"…","message":"…","reason":null}
+
+`

@@ -1,0 +1,47 @@
+/** How a route declares what it answers, so that the OpenAPI document tells all of it. */
+import { z } from 'zod'
+
+interface AnswerExtras<Schema extends z.ZodType> {
+  readonly example: z.input<Schema>
+  /** What each header tells. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** The answer of a route in JSON. */
+export function answer<Schema extends z.ZodType>(
+  description: string,
+  schema: Schema,
+  { example, headers }: AnswerExtras<Schema>
+) {
+  return { description, ...headerDocs(headers), content: { 'application/json': { schema, example } } }
+}
+
+/** The `headers` of an answer in the document. */
+export function headerDocs(headers: Readonly<Record<string, string>> = {}) {
+  const docs = Object.entries(headers).map(([name, description]) => [name, { type: 'string', description }])
+  return docs.length === 0 ? {} : { headers: Object.fromEntries(docs) }
+}
+
+/** An answer without a body. */
+export function emptyAnswer(description: string) {
+  return z.undefined().meta({ type: 'null', description })
+}
+
+/** The answer of a route that is a live stream of `events`; `text` is what one looks like on the wire. */
+export function streamAnswer(description: string, events: z.ZodType, text: string) {
+  const { id } = events.meta() ?? {}
+  const schema = z.string().meta({
+    contentMediaType: 'text/event-stream',
+    contentSchema: { $ref: `#/components/schemas/${id}` },
+    description: 'The events on the wire; `contentSchema` is what they hold, with the `data` line of each parsed.'
+  })
+  return { description, content: { 'text/event-stream': { schema, example: text } } }
+}
+
+/** A command to paste, in the Markdown of a description. */
+export function example(command: string): string {
+  return `\`\`\`sh\n${command}\n\`\`\``
+}
+
+/** The security of a route where a user id may be sent or not: whoever sends none is somebody new. */
+export const USER_ID_OPTIONAL = [{}, { userId: [] }]

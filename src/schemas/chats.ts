@@ -1,0 +1,66 @@
+/** The wire of `/v1/chats`. */
+import { z } from 'zod'
+import { chatUrlAnswer, EXAMPLE, eventId, jsonObject, time, userIdAnswer, userIdMember, wholeNumber } from './common.ts'
+
+export const chatParams = z.object({
+  chat: z.string().meta({ description: 'The opaque part of the chat URL. A secret.' })
+})
+
+export const newChat = z
+  .object({
+    chat: chatUrlAnswer,
+    author_id: userIdAnswer.meta({
+      description: "The owner's user id. It is shown once and never again: who has it owns the chat.",
+      examples: [EXAMPLE.authorId]
+    }),
+    events: z.url().meta({ description: "The chat's live stream.", examples: [`${EXAMPLE.chat}/events`] })
+  })
+  .meta({ id: 'NewChat' })
+
+const MAX_TEXT_LENGTH = 4000
+
+const text = z
+  .string()
+  .min(1, 'Send at least one character.')
+  .max(MAX_TEXT_LENGTH, `Send at most ${MAX_TEXT_LENGTH} characters (UTF-16 code units).`)
+  .refine((value) => value.isWellFormed(), 'A lone surrogate cannot survive UTF-8: send well-formed Unicode.')
+  .meta({
+    description: `1 to ${MAX_TEXT_LENGTH} UTF-16 code units, kept and returned exactly as sent.`,
+    examples: ['Hello, Ana']
+  })
+
+export const postMessageBody = jsonObject({ text, user_id: userIdMember }).meta({ examples: [{ text: 'Hello, Ana' }] })
+
+export const message = z
+  .object({ id: eventId, text: z.string().meta({ examples: ['Hello, Ana'] }), created_at: time })
+  .meta({ id: 'Message', description: 'Nothing changes or deletes a message.' })
+
+const MAX_PAGE = 1000
+
+export const readMessagesQuery = z.object({
+  after: wholeNumber(z.number('Send an event id: a whole number from 0.').optional()).meta({
+    type: 'integer',
+    minimum: 0,
+    description: 'Only the messages after this event id. 0 is the beginning.'
+  }),
+  limit: wholeNumber(
+    z
+      .number(`Send a whole number from 1 to ${MAX_PAGE}.`)
+      .min(1, `Send a whole number from 1 to ${MAX_PAGE}.`)
+      .max(MAX_PAGE, `Send a whole number from 1 to ${MAX_PAGE}.`)
+      .optional()
+  ).meta({ type: 'integer', minimum: 1, maximum: MAX_PAGE, description: 'Only the first so many. Default: all.' }),
+  user_id: userIdMember
+})
+
+export const messages = z
+  .object({
+    chat: chatUrlAnswer,
+    messages: z.array(message).meta({ description: 'Oldest first.' }),
+    last_event_id: eventId.meta({
+      description:
+        'The event id up to which this answer is complete. Hand it to `after` or to the stream: nothing is missed or seen twice.'
+    }),
+    has_more: z.boolean().meta({ description: 'Whether `limit` left messages out.', examples: [false] })
+  })
+  .meta({ id: 'Messages' })

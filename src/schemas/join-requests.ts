@@ -1,0 +1,29 @@
+/** The wire of `/v1/chats/:chat/join-requests`, and of the join events on the owner's stream. */
+import { z } from 'zod'
+import { eventId, linkUrlAnswer, requestId, time, userIdMember } from './common.ts'
+
+export const requestState = z.enum(['pending', 'approved']).meta({ id: 'RequestState' })
+
+export const joinRequest = z
+  .object({
+    request_id: requestId,
+    link: linkUrlAnswer,
+    name: z
+      .string()
+      .nullable()
+      .meta({ description: 'What the guest chose to be called.', examples: ['Ana'] }),
+    state: requestState,
+    approval_status: z.boolean().meta({ examples: [false] }),
+    requested_at: time,
+    decided_at: time.nullable().meta({ description: 'When it left `pending`.', examples: [null] })
+  })
+  .meta({ id: 'JoinRequest', description: 'One guest asking to enter through one link.' })
+
+export const joinRequestsQuery = z.object({ user_id: userIdMember })
+
+export const joinRequests = z
+  .object({
+    join_requests: z.array(joinRequest).meta({ description: 'Oldest first.' }),
+    last_event_id: eventId
+  })
+  .meta({ id: 'JoinRequests' })

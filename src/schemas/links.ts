@@ -1,0 +1,66 @@
+/** The wire of `/v1/links`. */
+import { z } from 'zod'
+import {
+  chatUrlAnswer,
+  chatUrlInput,
+  EXAMPLE,
+  emptyIsNone,
+  jsonObject,
+  linkUrlAnswer,
+  requestId,
+  userIdAnswer,
+  userIdMember
+} from './common.ts'
+import { requestState } from './join-requests.ts'
+
+export const linkParams = z.object({
+  link: z.string().meta({ description: 'The opaque part of the link URL. A secret.' })
+})
+
+export const createLinkBody = jsonObject({ chat: chatUrlInput, user_id: userIdMember }).meta({
+  examples: [{ chat: EXAMPLE.chat }]
+})
+
+export const link = z
+  .object({
+    link: linkUrlAnswer,
+    chat: chatUrlAnswer,
+    expires_at: z.null().meta({ description: 'When the link stops working; null is never.' }),
+    max_guests: z.null().meta({ description: 'How many guests it admits at the same time; null is any number.' })
+  })
+  .meta({ id: 'Link' })
+
+const MAX_NAME_LENGTH = 64
+
+/** Control characters, and the bidirectional embeddings, overrides and isolates of UAX #9, section 2. */
+const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/u
+
+const name = z
+  .string()
+  .trim()
+  .max(MAX_NAME_LENGTH, `Send at most ${MAX_NAME_LENGTH} characters.`)
+  .refine((value) => !UNPRINTABLE.test(value) && value.isWellFormed(), 'Send printable characters only.')
+
+export const exchangeQuery = z.object({
+  name: emptyIsNone(name.optional()).meta({
+    description: `What to call you, for the owner to see: at most ${MAX_NAME_LENGTH} characters.`,
+    examples: ['Ana']
+  }),
+  user_id: userIdMember
+})
+
+export const exchange = z
+  .object({
+    link: linkUrlAnswer,
+    request_sent_status: z.boolean().meta({ description: 'Whether this user id has a join request at this link.' }),
+    approval_status: z.boolean(),
+    state: requestState,
+    chat: z.url().nullable().meta({ description: "The chat's secret URL, once approved." }),
+    client_id: userIdAnswer.nullable().meta({
+      description: "The guest's user id, made when the link was opened without one. Keep it: it is the way in."
+    }),
+    request_id: requestId.nullable(),
+    events: z.url().meta({ description: 'The stream to follow: of the link while pending, then of the chat.' }),
+    message: z.string().meta({ description: 'What to do next, for people.' })
+  })
+  .meta({ id: 'Exchange' })

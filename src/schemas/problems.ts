@@ -1,0 +1,60 @@
+/** The wire of refusals (RFC 9457), and how a route declares those it knows. */
+import { z } from 'zod'
+import { Problem, type ProblemKind, problemStatus, problemTitle, problemType } from '../problems.ts'
+import { headerDocs } from './answers.ts'
+
+export const PROBLEM_JSON = 'application/problem+json'
+
+const problem = z
+  .looseObject({
+    type: z.string().meta({ description: 'What a program switches on.', examples: [problemType('invalid-request')] }),
+    title: z.string().meta({ examples: [problemTitle('invalid-request')] }),
+    status: z.int().meta({ examples: [400] }),
+    detail: z.string().meta({ description: 'A sentence that says what to do.' }),
+    errors: z
+      .array(z.object({ path: z.string().meta({ examples: ['text'] }), message: z.string() }))
+      .optional()
+      .meta({ description: 'For bad input: what is wrong where.' }),
+    pending_request_ids: z
+      .array(z.string())
+      .optional()
+      .meta({ description: `With ${problemType('several-requests')}: the join requests that wait.` })
+  })
+  .meta({ id: 'Problem', description: 'A refusal as in RFC 9457.' })
+
+interface ProblemResponse {
+  readonly description: string
+  readonly content: { readonly [PROBLEM_JSON]: { readonly schema: typeof problem; readonly example: unknown } }
+}
+
+/** What the headers of a refusal tell, by status. */
+const HEADERS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+  401: { 'WWW-Authenticate': '`Bearer`: how to send a user id (RFC 6750).' },
+  503: { 'Retry-After': 'When to try again, in seconds.' }
+}
+
+/** What every route may answer, whatever it does. */
+const ALWAYS = ['bad-host', 'uri-too-long', 'shutting-down', 'internal-error'] as const satisfies ProblemKind[]
+/** What every route with a body may answer. */
+export const BODY_PROBLEMS = [
+  'body-too-large',
+  'unsupported-media-type',
+  'broken-json',
+  'invalid-request'
+] as const satisfies ProblemKind[]
+
+/** The `response` entries of a route for these refusals and those that every route has, one a status. */
+export function problemResponses(...kinds: ProblemKind[]): Record<number, ProblemResponse> {
+  const all = [...ALWAYS, ...kinds]
+  return Object.fromEntries(
+    all.map(problemStatus).map((status) => {
+      const same = all.filter((kind) => problemStatus(kind) === status)
+      const description = same.map((kind) => `${problemTitle(kind)} (\`${problemType(kind)}\`)`).join(', ')
+      const example: unknown = JSON.parse(new Problem(same.at(-1) ?? 'internal-error').body)
+      return [
+        status,
+        { description, ...headerDocs(HEADERS[status]), content: { [PROBLEM_JSON]: { schema: problem, example } } }
+      ]
+    })
+  )
+}

@@ -1,0 +1,64 @@
+/** The events of the live streams. `data` is shown as the JSON value that the event's data line holds. */
+import { z } from 'zod'
+import { message } from './chats.ts'
+import { eventId, userIdMember } from './common.ts'
+import { joinRequest } from './join-requests.ts'
+import { exchange } from './links.ts'
+
+export const cursorQuery = z.object({
+  last_event_id: z.any().optional().meta({
+    type: 'string',
+    description:
+      'Where to go on, for a first connect: the last event id you have; 0 is the beginning, empty is none. The Last-Event-ID header wins.'
+  }),
+  user_id: userIdMember
+})
+
+export const cursorHeaders = z.object({
+  'last-event-id': z.string().optional().meta({
+    description: 'Where to go on. An EventSource sends it by itself when it reconnects.'
+  })
+})
+
+const messageEvent = z
+  .object({ event: z.literal('message'), id: eventId, data: message })
+  .meta({ id: 'MessageEvent', description: 'To members.' })
+
+const joinEvent = z
+  .object({ event: z.enum(['join_request', 'join_approved']), id: eventId.optional(), data: joinRequest })
+  .meta({
+    id: 'JoinEvent',
+    description:
+      'To the owner. Without an id it repeats a request that is still pending, for an owner who comes without a cursor.'
+  })
+
+const lastEvent = z.object({ last_event_id: eventId })
+
+const readyEvent = z
+  .object({ event: z.literal('ready'), id: eventId, data: lastEvent })
+  .meta({ id: 'ReadyEvent', description: 'Everything older has been sent; what follows is live.' })
+
+const resetEvent = z.object({ event: z.literal('reset'), data: lastEvent.extend({ reason: z.string() }) }).meta({
+  id: 'ResetEvent',
+  description: 'The cursor is not in the log, so what you have cannot be continued: read the chat again.'
+})
+
+export const chatEvents = z
+  .array(z.union([messageEvent, joinEvent, readyEvent, resetEvent]))
+  .meta({ id: 'ChatEvents', description: 'A stream of Server-Sent Events; each item is one of them.' })
+
+export const approvalEventData = exchange.extend({
+  reason: z.null().meta({ description: 'Why the request has ended, if it has.' })
+})
+
+const approvalEvent = z
+  .object({
+    event: z.literal('approval'),
+    id: z.string().meta({ description: "The state's name.", examples: ['pending'] }),
+    data: approvalEventData
+  })
+  .meta({ id: 'ApprovalEvent', description: 'The state of the request, at once and again when it changes.' })
+
+export const linkEvents = z
+  .array(approvalEvent)
+  .meta({ id: 'LinkEvents', description: 'A stream of Server-Sent Events; each item is one of them.' })

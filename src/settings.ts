@@ -1,0 +1,95 @@
+/** The settings: read from the environment once, at the start. README.md shows this table; a test compares them. */
+import { isIP } from 'node:net'
+import { z } from 'zod'
+
+const MAX_PORT = 65535
+
+function wholeNumber(min: number, max: number) {
+  const wanted = `must be a whole number from ${min} to ${max}`
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, wanted)
+    .transform(Number)
+    .refine((number) => number >= min && number <= max, wanted)
+}
+
+const bytes = () => wholeNumber(1, Number.MAX_SAFE_INTEGER)
+
+function isHttpUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, search, hash, username, password } = new URL(text)
+  return /^https?:$/.test(protocol) && search + hash + username + password === ''
+}
+
+function isOrigin(text: string): boolean {
+  return isHttpUrl(text) && new URL(text).origin === text
+}
+
+function isAddressOrNetwork(text: string): boolean {
+  const [address = '', prefix, ...rest] = text.split('/')
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
+  return bits > 0 && rest.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && +prefix <= bits))
+}
+
+const list = z.string().transform((text) => text.split(',').map((item) => item.trim()))
+
+export const environment = z.object({
+  HOST: z
+    .string()
+    .regex(/^[A-Za-z0-9._:-]+$/, 'must be a host name or an IP address')
+    .default('127.0.0.1')
+    .describe('where it listens'),
+  PORT: wholeNumber(0, MAX_PORT).default(8000).describe('where it listens; 0 for any free port'),
+  PUBLIC_URL: z
+    .string()
+    .refine(isHttpUrl, 'must be an http or https URL without query, fragment and user')
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional()
+    .describe('the base of every URL in answers; may have a path, which the proxy strips'),
+  TRUST_PROXY: z
+    .union(
+      [
+        z.literal('off').transform(() => false),
+        z.literal('on').transform(() => true),
+        list.refine((items) => items.every(isAddressOrNetwork))
+      ],
+      'must be off, on, or IP addresses and networks with commas between them'
+    )
+    .default(false)
+    .describe('`on`, or the addresses of the proxies whose `X-Forwarded-*` counts'),
+  STORE_URL: z.literal('memory:', 'must be memory:').default('memory:').describe('where chats are kept: `memory:`'),
+  CORS_ORIGIN: z
+    .union(
+      [z.literal('*'), list.refine((items) => items.every(isOrigin))],
+      'must be *, or origins like https://example.org with commas between them'
+    )
+    .default('*')
+    .describe('origins whose pages may call the API (no cookies are used)'),
+  LOG_LEVEL: z
+    .enum(
+      ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+      'must be trace, debug, info, warn, error, fatal or silent'
+    )
+    .default('info')
+    .describe("pino's levels, or `silent`"),
+  HEARTBEAT_SECONDS: wholeNumber(1, 3600).default(15).describe('comment interval on streams'),
+  MAX_STREAM_BUFFER_BYTES: bytes().default(1_048_576).describe('how far a reader may fall behind'),
+  MAX_STREAMS: bytes().default(50_000).describe('open streams in this process; then 503 with `Retry-After`'),
+  MAX_CHAT_BYTES: bytes().default(8_388_608).describe('messages of one chat; then 409. Join events do not count'),
+  MAX_STORE_BYTES: bytes()
+    .default(1_073_741_824)
+    .describe('all chats together; then 503 with `Retry-After` for new chats and messages')
+})
+
+export type Settings = z.output<typeof environment>
+
+/**
+ * An empty variable counts as none.
+ * @throws Error with a sentence for each variable that has a wrong value
+ */
+export function loadSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const read = environment.safeParse(given)
+  if (read.success) return read.data
+  throw new Error(read.error.issues.map(({ path, message }) => `${path.join('.')} ${message}.`).join('\n'))
+}

@@ -1,0 +1,87 @@
+/**
+ * What the product asks of a store: it keeps doors and logs, commits both at once, and tells who watches. It knows
+ * no rules and no HTTP. `test/store/contract.ts` is this page as a test; every store must pass it.
+ *
+ * All methods are asynchronous. Expected outcomes are values; a store throws only on faults. Nothing handed in or out
+ * is ever changed afterwards by either side. Instants are milliseconds since the Unix epoch and come from the caller.
+ * Event ids are whole numbers from 1; every event of a chat takes the next one, and no number is given twice.
+ */
+import type { Door } from '../chat/door.ts'
+import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../chat/events.ts'
+import type { ChatTag } from '../ids.ts'
+
+export interface Store {
+  /** A new chat, found by the tag of `door.chat`. `taken`: there is one already. `store-full`: there is no room. */
+  create(door: Door): Promise<'created' | 'taken' | 'store-full'>
+
+  /** A chat as it is now, never stale: door, version and last event id are of one moment. */
+  load(tag: ChatTag): Promise<LoadedChat | undefined>
+
+  /**
+   * Replaces the door and logs what happened at it, both or neither. `conflict`: the door is no longer of this
+   * version, so load it and decide again. Messages do not change the version.
+   */
+  commit(
+    tag: ChatTag,
+    version: number,
+    door: Door,
+    events: readonly JoinEvent[]
+  ): Promise<readonly LoggedJoinEvent[] | 'conflict' | 'gone'>
+
+  /**
+   * Logs one message. `conflict`: the door's `rights` are no longer those the permission to post was read from, so
+   * somebody lost a right meanwhile. Posters never conflict with each other, nor with knocks and approvals.
+   * `chat-full`, `store-full`: no room; nothing was logged.
+   */
+  append(
+    tag: ChatTag,
+    rights: number,
+    message: NewMessage
+  ): Promise<LoggedMessage | 'conflict' | 'chat-full' | 'store-full' | 'gone'>
+
+  /**
+   * The events after the event `after` (0: from the beginning) in order: as many as fit into `maxBytes` of message
+   * JSON, but at least one if there is one. None means that `after` is the last. `cursor-unknown`: the log holds no
+   * such event.
+   */
+  events(tag: ChatTag, after: number, maxBytes: number): Promise<readonly LoggedEvent[] | 'cursor-unknown' | 'gone'>
+
+  /** The messages after the event `after` (0: from the beginning), at most `limit` of them. */
+  messages(tag: ChatTag, after: number, limit?: number): Promise<MessagePage | 'cursor-unknown' | 'gone'>
+
+  /**
+   * Tells `listener` of every event that is committed from the moment the promise resolves, each once, in id order,
+   * by whomever it was committed. `gone`: there is no such chat. The listener must not throw and must not call the
+   * store before it has returned.
+   */
+  watch(tag: ChatTag, listener: Listener): Promise<Unwatch | 'gone'>
+
+  /** Resolves while the store can be reached, rejects otherwise. */
+  ping(): Promise<void>
+}
+
+export interface LoadedChat {
+  readonly door: Door
+  /** Rises with every commit. */
+  readonly version: number
+  /** 0 while nothing has happened. */
+  readonly lastEventId: number
+}
+
+export interface NewMessage {
+  readonly text: string
+  readonly createdAt: number
+}
+
+export interface MessagePage {
+  /** The JSON texts of the messages in UTF-8, with commas between them and no brackets around them. */
+  readonly json: Uint8Array
+  /** The event id up to which the page is complete: of its last message, or of the log if there are no more. */
+  readonly upTo: number
+  readonly hasMore: boolean
+}
+
+export type Listener = (events: readonly LoggedEvent[]) => void
+
+/** From its call on the listener is told nothing more. May be called again. */
+export type Unwatch = () => void

@@ -1,0 +1,69 @@
+/** What every live stream is to the hub: a socket that is written to, has a heartbeat, and is cut off if it lags. */
+import type { Socket } from 'node:net'
+import type { Batch } from './batch.ts'
+import { HEARTBEAT } from './sse-format.ts'
+
+export abstract class EventStream {
+  protected readonly socket: Socket
+  readonly #maxBufferBytes: number
+  /** Live bytes written so far: those of a replay do not count as falling behind. */
+  #liveBytes = 0
+
+  constructor(socket: Socket, maxBufferBytes: number) {
+    this.socket = socket
+    this.#maxBufferBytes = maxBufferBytes
+  }
+
+  /** What was committed since the last call, in order. Must not throw. */
+  abstract deliver(batch: Batch): void
+
+  get isOver(): boolean {
+    return this.socket.destroyed || !this.socket.writable
+  }
+
+  /** Bytes that wait are life enough; a reader that takes none needs no more of them. */
+  beat(): void {
+    if (this.socket.writableLength === 0 && !this.isOver) this.socket.write(HEARTBEAT)
+  }
+
+  /** Ends the stream once what has been written is out. */
+  end(): void {
+    this.socket.destroySoon()
+  }
+
+  /** Ends the stream at once. */
+  destroy(): void {
+    this.socket.destroy()
+  }
+
+  onClose(listener: () => void): void {
+    if (this.socket.closed) listener()
+    else this.socket.once('close', listener)
+  }
+
+  /** Hands over live bytes, or cuts off a reader that has fallen too far behind. It comes back with its cursor. */
+  protected writeLive(bytes: Buffer): void {
+    if (this.isOver) return
+    this.socket.write(bytes)
+    this.#liveBytes += bytes.length
+    if (Math.min(this.#liveBytes, this.socket.writableLength) > this.#maxBufferBytes) this.socket.destroy()
+  }
+
+  /** Resolves when the socket takes more, or never will, and not before other work had its turn. */
+  protected roomForMore(): Promise<void> {
+    return new Promise((resolve) => {
+      const { socket } = this
+      if (this.isOver || !socket.writableNeedDrain) {
+        setImmediate(resolve)
+        return
+      }
+      const done = () => {
+        socket.off('drain', done)
+        socket.off('close', done)
+        resolve()
+      }
+      socket.on('drain', done)
+      socket.on('close', done)
+    })
+  }
+}

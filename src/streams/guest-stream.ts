@@ -1,0 +1,48 @@
+/** The live stream of one guest at the door: the state of the own request, at once and when it changes. */
+import type { Socket } from 'node:net'
+import type { JoinRequest } from '../chat/door.ts'
+import { type ChatId, digestOf, type UserDigest, type UserId } from '../ids.ts'
+import type { Base } from '../urls.ts'
+import { approvalEventView } from '../views.ts'
+import type { Batch } from './batch.ts'
+import type { ChatSource } from './chat-stream.ts'
+import { EventStream } from './event-stream.ts'
+import { frame } from './sse-format.ts'
+
+export interface GuestReader {
+  readonly chat: ChatId
+  readonly client: UserId
+  readonly base: Base
+}
+
+export class GuestStream extends EventStream {
+  readonly #reader: GuestReader
+  readonly #guest: UserDigest
+  #shown: JoinRequest['state'] | undefined
+
+  constructor(socket: Socket, maxBufferBytes: number, reader: GuestReader) {
+    super(socket, maxBufferBytes)
+    this.#reader = reader
+    this.#guest = digestOf(reader.client)
+  }
+
+  override deliver(batch: Batch): void {
+    for (const { request } of batch.joins) if (request.guest === this.#guest) this.#show(request)
+  }
+
+  /** Shows the present state. A change told meanwhile may have come first, and then is the newer one. */
+  async begin(source: ChatSource): Promise<void> {
+    const request = (await source.load())?.door.requests.get(this.#guest)
+    if (request === undefined) this.end()
+    else if (this.#shown === undefined) this.#show(request)
+  }
+
+  #show(request: JoinRequest): void {
+    if (this.isOver || request.state === this.#shown) return
+    this.#shown = request.state
+    const { base, chat, client } = this.#reader
+    const data = approvalEventView(base, chat, client, request)
+    this.writeLive(Buffer.from(frame({ event: 'approval', id: request.state, data })))
+    if (request.state !== 'pending') this.end()
+  }
+}

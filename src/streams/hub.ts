@@ -1,0 +1,180 @@
+/**
+ * The live streams of this process. Each chat that somebody follows is a channel: watched once in the store, however
+ * many streams it has. What a channel is told is gathered until the end of the turn (so the request that caused it is
+ * answered first), encoded once, and handed to all streams of the channel, so many a turn.
+ */
+import { randomInt } from 'node:crypto'
+import type { Socket } from 'node:net'
+import type { LoggedEvent } from '../chat/events.ts'
+import { type ChatTag, tagOf } from '../ids.ts'
+import type { Store, Unwatch } from '../store/store.ts'
+import { Batch } from './batch.ts'
+import { type ChatReader, type ChatSource, ChatStream } from './chat-stream.ts'
+import type { EventStream } from './event-stream.ts'
+import { type GuestReader, GuestStream } from './guest-stream.ts'
+import { opening } from './sse-format.ts'
+
+export interface HubOptions {
+  readonly store: Store
+  readonly heartbeatMs: number
+  /** Live bytes that may wait for one reader before it is cut off. */
+  readonly maxBufferBytes: number
+  /** Open streams; see `isFull`. */
+  readonly maxStreams: number
+  /** A stream was ended because the store failed. */
+  readonly onFault: (error: unknown) => void
+}
+
+/** Streams written to before other work has its turn: a chat with thousands of readers must not hold up the rest. */
+const STREAMS_A_TURN = 256
+/** A thousand clients that lost their streams at once must not come back at once. */
+const RETRY_MS = { min: 1000, max: 5000 }
+/** What a reader that does not read has to take its last bytes when the hub closes. */
+const CLOSE_DEADLINE_MS = 1000
+
+export class Hub {
+  readonly #options: HubOptions
+  readonly #channels = new Map<ChatTag, Channel>()
+  readonly #streams = new Set<EventStream>()
+  readonly #heartbeat: NodeJS.Timeout
+  #closing = false
+
+  constructor(options: HubOptions) {
+    this.#options = options
+    this.#heartbeat = setInterval(() => inTurns(this.#streams, (stream) => stream.beat()), options.heartbeatMs)
+    this.#heartbeat.unref()
+  }
+
+  get isFull(): boolean {
+    return this.#streams.size >= this.#options.maxStreams
+  }
+
+  /** Follows a chat as a member, until the socket closes. */
+  openChatStream(socket: Socket, tag: ChatTag, reader: ChatReader): void {
+    const stream = new ChatStream(socket, this.#options.maxBufferBytes, reader.base)
+    this.#run(socket, tag, stream, (source) => stream.catchUp(source, reader))
+  }
+
+  /** Follows the own join request as a guest, until it is decided. */
+  openGuestStream(socket: Socket, reader: GuestReader): void {
+    const stream = new GuestStream(socket, this.#options.maxBufferBytes, reader)
+    this.#run(socket, tagOf(reader.chat), stream, (source) => stream.begin(source))
+  }
+
+  /** Ends every stream; resolves when all sockets are closed. Streams opened later end at once. */
+  async close(): Promise<void> {
+    this.#closing = true
+    clearInterval(this.#heartbeat)
+    const open = [...this.#streams]
+    const closed = Promise.all(open.map((stream) => new Promise<void>((resolve) => stream.onClose(resolve))))
+    for (const stream of open) stream.end()
+    const deadline = setTimeout(() => open.forEach((stream) => void stream.destroy()), CLOSE_DEADLINE_MS)
+    await closed
+    clearTimeout(deadline)
+  }
+
+  #run(socket: Socket, tag: ChatTag, stream: EventStream, start: (source: ChatSource) => Promise<void>): void {
+    if (this.#closing) {
+      stream.end()
+      return
+    }
+    this.#streams.add(stream)
+    const channel = this.#channelOf(tag)
+    channel.streams.add(stream)
+    stream.onClose(() => {
+      this.#streams.delete(stream)
+      channel.streams.delete(stream)
+      if (channel.streams.size === 0) this.#drop(channel)
+    })
+    socket.write(opening(randomInt(RETRY_MS.min, RETRY_MS.max + 1)))
+    channel.watched
+      .then((watched) => (watched === 'gone' ? stream.end() : start(channel)))
+      .catch((error: unknown) => {
+        this.#options.onFault(error)
+        stream.destroy()
+      })
+  }
+
+  #channelOf(tag: ChatTag): Channel {
+    const open = this.#channels.get(tag)
+    if (open !== undefined) return open
+    const channel = new Channel(tag, this.#options.store)
+    this.#channels.set(tag, channel)
+    return channel
+  }
+
+  #drop(channel: Channel): void {
+    if (this.#channels.get(channel.tag) === channel) this.#channels.delete(channel.tag)
+    channel.unwatch()
+  }
+}
+
+class Channel implements ChatSource {
+  readonly tag: ChatTag
+  readonly streams = new Set<EventStream>()
+  readonly watched: Promise<Unwatch | 'gone'>
+  newest = 0
+  readonly #store: Store
+  #told: LoggedEvent[] = []
+  #flushing = false
+
+  constructor(tag: ChatTag, store: Store) {
+    this.tag = tag
+    this.#store = store
+    this.watched = store.watch(tag, (events) => this.#tell(events))
+  }
+
+  load() {
+    return this.#store.load(this.tag)
+  }
+
+  events(after: number, maxBytes: number) {
+    return this.#store.events(this.tag, after, maxBytes)
+  }
+
+  unwatch(): void {
+    this.watched.then(
+      (watched) => watched !== 'gone' && watched(),
+      () => undefined // the fault was reported to the stream that waited for it
+    )
+  }
+
+  #tell(events: readonly LoggedEvent[]): void {
+    this.newest = events.at(-1)?.id ?? this.newest
+    this.#told.push(...events)
+    if (this.#flushing) return
+    this.#flushing = true
+    setImmediate(() => this.#flush())
+  }
+
+  /** One batch at a time: the next gathers while this one is handed out. */
+  #flush(): void {
+    const batch = new Batch(this.#told)
+    this.#told = []
+    inTurns(
+      this.streams,
+      (stream) => stream.deliver(batch),
+      () => {
+        if (this.#told.length > 0) setImmediate(() => this.#flush())
+        else this.#flushing = false
+      }
+    )
+  }
+}
+
+/** Visits each stream once, also those that are added meanwhile, a slice a turn. */
+function inTurns(streams: Set<EventStream>, visit: (stream: EventStream) => void, done?: () => void): void {
+  const rest = streams.values()
+  const turn = (): void => {
+    for (let count = 0; count < STREAMS_A_TURN; count++) {
+      const next = rest.next()
+      if (next.done) {
+        done?.()
+        return
+      }
+      visit(next.value)
+    }
+    setImmediate(turn)
+  }
+  turn()
+}

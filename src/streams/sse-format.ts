@@ -1,0 +1,32 @@
+/** From an event to the lines of a stream (WHATWG HTML, section 9.2.5 "Parsing an event stream"). Pure. */
+
+export interface Frame {
+  readonly event: string
+  readonly id?: string | number
+  /** Sent as one line of JSON. */
+  readonly data: unknown
+}
+
+/** A line break would forge lines of the stream; an id with NUL is ignored by every client. */
+const FORBIDDEN = /[\r\n\0]/
+
+/** @throws TypeError if the event's name or id holds CR, LF or NUL */
+export function frame({ event, id, data }: Frame): string {
+  if (FORBIDDEN.test(event) || (typeof id === 'string' && FORBIDDEN.test(id))) {
+    throw new TypeError('an event name or id must not hold CR, LF or NUL')
+  }
+  return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+}
+
+/** The frame of a message, whose JSON is ready. JSON text has no line breaks of its own. */
+export function messageFrame(id: number, json: string): string {
+  return `id: ${id}\nevent: message\ndata: ${json}\n\n`
+}
+
+/** What a stream begins with: a comment, so that the client sees bytes at once, and when to come back. */
+export function opening(retryMs: number): string {
+  return `:\nretry: ${retryMs}\n\n`
+}
+
+/** A comment, which every client ignores. */
+export const HEARTBEAT = ':\n\n'
