@@ -9,6 +9,7 @@ import { addProblems, clientErrorHandler, frameworkErrors, ignoreExpectations } 
 import { addRequestChecks, checkUrlLength, MAX_URL_LENGTH } from './plugins/request-checks.ts'
 import { loggerOptions, RequestLog } from './plugins/request-log.ts'
 import { addSafeHeaders } from './plugins/safe-headers.ts'
+import { addShutdown } from './plugins/shutdown.ts'
 import { addUserId } from './plugins/user-id.ts'
 import { Problem } from './problems.ts'
 import { approvalRoutes } from './routes/approval.ts'
@@ -93,6 +94,7 @@ export async function buildApp({
     strictPreflight: false
   })
   addRequestChecks(app)
+  addShutdown(app, hub)
   addJsonBody(app)
   addUserId(app)
 
@@ -103,6 +105,5 @@ export async function buildApp({
   await app.register(approvalRoutes, { service })
   webRoutes(app)
 
-  app.addHook('preClose', () => hub.close())
   return app
 }

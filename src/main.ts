@@ -5,18 +5,16 @@ import { loadSettings, type Settings } from './settings.ts'
 import { memoryStore } from './store/memory-store.ts'
 import { readVersion } from './version.ts'
 
-/** What requests under way have to finish after a signal, in milliseconds. */
-const SHUTDOWN_MS = 3000
+/** Closing has a deadline of its own (`plugins/shutdown.ts`); if even that fails, the process ends with code 1. */
+const FORCED_EXIT_MS = 10_000
 
 const settings = settingsOrExit()
 const store = memoryStore({ maxChatBytes: settings.MAX_CHAT_BYTES, maxStoreBytes: settings.MAX_STORE_BYTES })
 const app = await buildApp({ settings, store, now: Date.now, version: readVersion() })
 
-closeWithGrace({ delay: 2 * SHUTDOWN_MS, logger: app.log }, async ({ err }) => {
+closeWithGrace({ delay: FORCED_EXIT_MS, logger: app.log }, async ({ err }) => {
   if (err) app.log.fatal({ err }, 'stopping after a fault')
-  const deadline = setTimeout(() => app.server.closeAllConnections(), SHUTDOWN_MS)
   await app.close()
-  clearTimeout(deadline)
 })
 
 try {

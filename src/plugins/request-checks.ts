@@ -7,7 +7,6 @@ export const MAX_URL_LENGTH = 8192
 /** Call it before any route is registered: it gathers them. */
 export function addRequestChecks(app: FastifyInstance): void {
   const paths = new Map<string, { pattern: RegExp; methods: Set<string> }>()
-  let closing = false
 
   app.addHook('onRoute', ({ url, method }) => {
     // @fastify/cors answers OPTIONS everywhere; that makes no path known.
@@ -16,13 +15,9 @@ export function addRequestChecks(app: FastifyInstance): void {
     paths.set(url, known)
     for (const name of [method].flat()) known.methods.add(name)
   })
-  app.addHook('preClose', async () => {
-    closing = true
-  })
   app.addHook('onRequest', (request, _reply, done) => {
     checkUrlLength(request)
     if (request.is404) throw noRoute(request)
-    if (closing) throw new Problem('shutting-down', { headers: { connection: 'close' } })
     done()
   })
 

@@ -19,12 +19,14 @@ export const newChat = z
 
 const MAX_TEXT_LENGTH = 4000
 
+/** Counted in UTF-16 code units, as JavaScript does; `max()` would count code points. */
 const text = z
   .string()
   .min(1, 'Send at least one character.')
-  .max(MAX_TEXT_LENGTH, `Send at most ${MAX_TEXT_LENGTH} characters (UTF-16 code units).`)
+  .refine(({ length }) => length <= MAX_TEXT_LENGTH, `Send at most ${MAX_TEXT_LENGTH} characters (UTF-16 code units).`)
   .refine((value) => value.isWellFormed(), 'A lone surrogate cannot survive UTF-8: send well-formed Unicode.')
   .meta({
+    maxLength: MAX_TEXT_LENGTH,
     description: `1 to ${MAX_TEXT_LENGTH} UTF-16 code units, kept and returned exactly as sent.`,
     examples: ['Hello, Ana']
   })

@@ -1,0 +1,457 @@
+/** The live streams, over real sockets. */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { chatEvents, linkEvents } from '../../src/schemas/streams.ts'
+import {
+  approve,
+  call,
+  createChat,
+  createChatWithMember,
+  createLink,
+  knock,
+  post,
+  problemOf,
+  refusal
+} from '../support/api.ts'
+import { openSocket } from '../support/raw.ts'
+import { startServer } from '../support/server.ts'
+import { slowStore } from '../support/slow-store.ts'
+import { openStream, type StreamEvent } from '../support/streams.ts'
+
+const names = (events: StreamEvent[]) => events.map(({ event }) => event)
+const ids = (events: StreamEvent[]) => events.map(({ id }) => id)
+
+describe("the owner's stream", () => {
+  it('begins at once, says when to come back, and may not be cached, changed or held back', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const stream = await openStream(`${chat}/events`, { user: owner })
+    expect(stream.response.status).toBe(200)
+    expect(Object.fromEntries(stream.response.headers)).toMatchObject({
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store, no-transform',
+      'x-accel-buffering': 'no',
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'access-control-allow-origin': '*'
+    })
+    expect(await stream.next()).toEqual({ event: 'ready', id: '0', data: { last_event_id: 0 } })
+    expect(stream.retry).toBeGreaterThanOrEqual(1000)
+    expect(stream.retry).toBeLessThanOrEqual(5000)
+  })
+
+  it('tells another time to come back each time', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const retries = new Set<number | undefined>()
+    for (let count = 0; count < 5; count++) {
+      const stream = await openStream(`${chat}/events`, { user: owner })
+      await stream.next()
+      retries.add(stream.retry)
+    }
+    expect(retries.size).toBeGreaterThan(1)
+  })
+
+  it('tells of a knock, an approval and a message as they happen', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const link = await createLink(chat, owner)
+    const stream = await openStream(`${chat}/events`, { user: owner })
+    await stream.until('ready')
+    const { requestId, client } = await knock(link, 'Ana')
+    const asked = { request_id: requestId, link, name: 'Ana', requested_at: '2026-11-22T12:00:00.000Z' }
+    expect(await stream.next()).toEqual({
+      event: 'join_request',
+      id: '1',
+      data: { ...asked, state: 'pending', approval_status: false, decided_at: null }
+    })
+    server.clock.now += 1500
+    await approve(link, owner)
+    expect(await stream.next()).toEqual({
+      event: 'join_approved',
+      id: '2',
+      data: { ...asked, state: 'approved', approval_status: true, decided_at: '2026-11-22T12:00:01.500Z' }
+    })
+    await post(chat, client, 'hello')
+    expect(await stream.next()).toEqual({
+      event: 'message',
+      id: '3',
+      data: { id: 3, text: 'hello', created_at: '2026-11-22T12:00:01.500Z' }
+    })
+  })
+
+  it('without a cursor repeats who is still waiting, without ids, so no request is missed', async () => {
+    const server = await startServer()
+    const { chat, owner, link } = await createChatWithMember(server)
+    const waiting = [await knock(link, 'Ben'), await knock(link)]
+    const stream = await openStream(`${chat}/events`, { user: owner })
+    const events = await stream.until('ready')
+    expect(events.map(({ event, id, data }) => [event, id, data['request_id']])).toEqual([
+      ['join_request', undefined, waiting[0]?.requestId],
+      ['join_request', undefined, waiting[1]?.requestId],
+      ['ready', '4', undefined]
+    ])
+  })
+
+  it('with a cursor tells everything after it, then ready, then goes on', async () => {
+    const server = await startServer()
+    const { chat, owner, member } = await createChatWithMember(server)
+    await post(chat, member, 'three')
+    await post(chat, owner, 'four')
+    const all = await openStream(`${chat}/events?last_event_id=0`, { user: owner })
+    const fromTwo = await openStream(`${chat}/events`, { user: owner, headers: { 'last-event-id': '2' } })
+    expect((await all.until('ready')).map(({ event, id }) => [event, id])).toEqual([
+      ['join_request', '1'],
+      ['join_approved', '2'],
+      ['message', '3'],
+      ['message', '4'],
+      ['ready', '4']
+    ])
+    expect(ids(await fromTwo.until('ready'))).toEqual(['3', '4', '4'])
+    await post(chat, owner, 'five')
+    expect(await all.next()).toMatchObject({ event: 'message', id: '5' })
+    expect(await fromTwo.next()).toMatchObject({ event: 'message', id: '5' })
+  })
+
+  it('shows its events as the OpenAPI document describes them', async () => {
+    const server = await startServer()
+    const { chat, owner, link } = await createChatWithMember(server)
+    await knock(link)
+    await post(chat, owner, 'hello')
+    const replay = await openStream(`${chat}/events?last_event_id=0`, { user: owner })
+    const reset = await openStream(`${chat}/events?last_event_id=99`, { user: owner })
+    const events = [...(await replay.until('ready')), ...(await reset.until('ready'))]
+    chatEvents.parse(
+      events.map(({ event, id, data }) => ({ event, data, ...(id !== undefined && { id: Number(id) }) }))
+    )
+    expect(new Set(names(events))).toEqual(new Set(['join_request', 'join_approved', 'message', 'ready', 'reset']))
+  })
+})
+
+describe("a member's stream", () => {
+  it('tells messages and nothing of who else is at the door', async () => {
+    const server = await startServer()
+    const { chat, owner, link, member } = await createChatWithMember(server)
+    await knock(link, 'Ben')
+    const stream = await openStream(`${chat}/events?last_event_id=0`, { user: member })
+    expect(await stream.until('ready')).toEqual([{ event: 'ready', id: '3', data: { last_event_id: 3 } }])
+    const fresh = await openStream(`${chat}/events`, { user: member })
+    expect(names(await fresh.until('ready'))).toEqual(['ready'])
+    await knock(link, 'Cem')
+    await post(chat, owner, 'hello')
+    expect(await stream.next()).toMatchObject({ event: 'message', id: '5' })
+    expect(await fresh.next()).toMatchObject({ event: 'message', id: '5' })
+  })
+})
+
+describe('a cursor', () => {
+  it.each(['7', '-1', '1.5', 'approved', '1e0', '99999999999999999999', ' ', '+1'])(
+    '%j that is not in the log gets reset first and then goes on as if none had been sent',
+    async (cursor) => {
+      const server = await startServer()
+      const { chat, owner, link } = await createChatWithMember(server)
+      await knock(link)
+      const stream = await openStream(`${chat}/events?last_event_id=${encodeURIComponent(cursor)}`, { user: owner })
+      const [reset, ...rest] = await stream.until('ready')
+      expect(reset).toMatchObject({ event: 'reset', id: undefined, data: { last_event_id: 3 } })
+      expect(rest.map(({ event, id }) => [event, id])).toEqual([
+        ['join_request', undefined],
+        ['ready', '3']
+      ])
+    }
+  )
+
+  it('that is empty is none, and in the header wins over the query', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    for (const text of ['one', 'two', 'three']) await post(chat, owner, text)
+    const empty = await openStream(`${chat}/events?last_event_id=`, { user: owner })
+    expect(ids(await empty.until('ready'))).toEqual(['3'])
+    const both = await openStream(`${chat}/events?last_event_id=0`, { user: owner, headers: { 'last-event-id': '2' } })
+    expect(ids(await both.until('ready'))).toEqual(['3', '3'])
+  })
+})
+
+describe("the guest's stream", () => {
+  it('tells the present state at once, the approval when it comes, and ends', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const link = await createLink(chat, owner)
+    const { client, requestId } = await knock(link, 'Ana')
+    const stream = await openStream(`${link}/events`, { user: client })
+    const own = { link, client_id: client, request_id: requestId, request_sent_status: true, reason: null }
+    expect(await stream.next()).toMatchObject({
+      event: 'approval',
+      id: 'pending',
+      data: { ...own, state: 'pending', approval_status: false, chat: null, events: `${link}/events` }
+    })
+    await approve(link, owner)
+    const rest = await stream.rest()
+    expect(rest).toMatchObject([
+      {
+        event: 'approval',
+        id: 'approved',
+        data: { ...own, state: 'approved', approval_status: true, chat, events: `${chat}/events` }
+      }
+    ])
+    linkEvents.parse(rest)
+  })
+
+  it('once approved tells it and ends at once; who knows it already gets 204', async () => {
+    const server = await startServer()
+    const { link, member } = await createChatWithMember(server)
+    const late = await openStream(`${link}/events`, { user: member })
+    expect(ids(await late.rest())).toEqual(['approved'])
+    const resumed = await call(`${link}/events`, { user: member, headers: { 'last-event-id': 'approved' } })
+    expect([resumed.status, await resumed.text()]).toEqual([204, ''])
+    const fromPending = await openStream(`${link}/events`, { user: member, headers: { 'last-event-id': 'pending' } })
+    expect(ids(await fromPending.rest())).toEqual(['approved'])
+  })
+
+  it('that waits still is told so again when it comes back', async () => {
+    const server = await startServer()
+    const { chat } = await createChat(server)
+    const link = await createLink(chat)
+    const { client } = await knock(link)
+    const stream = await openStream(`${link}/events`, { user: client, headers: { 'last-event-id': 'pending' } })
+    expect(await stream.next()).toMatchObject({ id: 'pending' })
+  })
+
+  it('is told nothing of the approval of another guest', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const link = await createLink(chat, owner)
+    const [ana, ben] = [await knock(link, 'Ana'), await knock(link, 'Ben')]
+    const stream = await openStream(`${link}/events`, { user: ben.client })
+    await stream.next()
+    await approve(link, owner, ana.requestId)
+    await approve(link, owner, ben.requestId)
+    expect((await stream.rest()).map(({ data }) => data['request_id'])).toEqual([ben.requestId])
+  })
+
+  it('is for the guest of that link alone', async () => {
+    const server = await startServer()
+    const { chat, owner, link, member } = await createChatWithMember(server)
+    const otherLink = await createLink(chat, owner)
+    const other = await knock(otherLink)
+    for (const user of [owner, other.client]) {
+      expect(await refusal(await call(`${link}/events`, { user }))).toEqual([403, 'not-this-guest'])
+    }
+    expect(await refusal(await call(`${otherLink}/events`, { user: member }))).toEqual([403, 'not-this-guest'])
+    expect(await refusal(await call(`${link}/events`))).toEqual([401, 'user-id-required'])
+  })
+})
+
+describe('a stream', () => {
+  it('is refused to who may not read: 401, 404, 403', async () => {
+    const server = await startServer()
+    const { chat, link } = await createChatWithMember(server)
+    const { client } = await knock(link)
+    expect(await refusal(await call(`${chat}/events`))).toEqual([401, 'user-id-required'])
+    expect(await refusal(await call(`${chat}x/events`, { user: client }))).toEqual([404, 'chat-not-found'])
+    expect(await refusal(await call(`${chat}/events`, { user: client }))).toEqual([403, 'not-a-member'])
+    expect(await refusal(await call(`${link}x/events`, { user: client }))).toEqual([404, 'link-not-found'])
+  })
+
+  it('has no HEAD', async () => {
+    const server = await startServer()
+    const { chat, owner, link } = await createChatWithMember(server)
+    for (const url of [`${chat}/events`, `${link}/events`]) {
+      const answer = await call(`HEAD ${url}`, { user: owner })
+      expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET'])
+    }
+  })
+
+  it('takes the user id from the query, for an EventSource that can send no header', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const answer = await fetch(`${chat}/events?user_id=${owner}`)
+    expect(answer.status).toBe(200)
+    await answer.body?.cancel()
+  })
+
+  it('shows every reader URLs on the base that reader came by', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const link = await createLink(chat, owner)
+    const elsewhere = (url: string) => url.replace('localhost', '127.0.0.1')
+    const here = await openStream(`${chat}/events`, { user: owner })
+    const there = await openStream(elsewhere(`${chat}/events`), { user: owner })
+    await Promise.all([here.until('ready'), there.until('ready')])
+    await knock(elsewhere(link))
+    expect((await here.next())?.data).toMatchObject({ link })
+    expect((await there.next())?.data).toMatchObject({ link: elsewhere(link) })
+  })
+
+  it('has a heartbeat', async () => {
+    const server = await startServer({ env: { HEARTBEAT_SECONDS: '1' } })
+    const { chat, owner } = await createChat(server)
+    const answer = await fetch(`${chat}/events`, { headers: { authorization: `Bearer ${owner}` } })
+    const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader()
+    let text = ''
+    while (!text.includes('\n\n:\n\n')) text += (await reader?.read())?.value ?? ''
+    await reader?.cancel()
+  })
+
+  it('is refused with 503 and Retry-After where there are as many as there may be, and has room again later', async () => {
+    const server = await startServer({ env: { MAX_STREAMS: '2' } })
+    const { chat, owner } = await createChat(server)
+    const open = [
+      await openStream(`${chat}/events`, { user: owner }),
+      await openStream(`${chat}/events`, { user: owner })
+    ]
+    const refused = await call(`${chat}/events`, { user: owner })
+    expect(refused.headers.get('retry-after')).toMatch(/^\d+$/)
+    expect(await refusal(refused)).toEqual([503, 'too-many-streams'])
+    open[0]?.close()
+    let status = 503
+    while (status === 503) {
+      const answer = await call(`${chat}/events`, { user: owner })
+      status = answer.status
+      await answer.body?.cancel()
+    }
+    expect(status).toBe(200)
+  })
+
+  it('waits its turn where a client pipelines', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const path = new URL(chat).pathname
+    const auth = `Host: localhost\r\nAuthorization: Bearer ${owner}\r\n\r\n`
+    const socket = openSocket(server.port)
+    socket.write(`GET ${path} HTTP/1.1\r\n${auth}GET ${path}/events HTTP/1.1\r\n${auth}`)
+    let text = ''
+    for await (const chunk of socket) {
+      text += chunk
+      if (text.includes('event: ready')) break
+    }
+    expect(text.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(2)
+    expect(text.indexOf('"messages":[]')).toBeGreaterThan(0)
+    expect(text.indexOf('text/event-stream')).toBeGreaterThan(text.indexOf('"messages":[]'))
+  })
+})
+
+describe('a reader that falls behind', () => {
+  it('by more than it may is cut off, and others get everything', async () => {
+    const server = await startServer({ env: { MAX_STREAM_BUFFER_BYTES: '100000' } })
+    const { chat, owner } = await createChat(server)
+    const good = await openStream(`${chat}/events`, { user: owner })
+    await good.until('ready')
+    const socket = openSocket(server.port)
+    const closed = new Promise((resolve) => socket.on('close', resolve))
+    await new Promise((resolve) => {
+      socket.once('data', resolve)
+      socket.write(`GET ${new URL(chat).pathname}/events?user_id=${owner} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+    })
+    socket.pause()
+    const received = (async () => {
+      const all: StreamEvent[] = []
+      for (let count = 0; count < 1500; count += 1) {
+        const event = await good.next()
+        if (event !== undefined) all.push(event)
+      }
+      return all
+    })()
+    for (let count = 0; count < 15; count++) {
+      await Promise.all(
+        Array.from({ length: 100 }, () => call(chat, { user: owner, json: { text: 'x'.repeat(4000) } }))
+      )
+    }
+    expect(ids(await received)).toEqual(Array.from({ length: 1500 }, (_, index) => `${index + 1}`))
+    socket.resume()
+    await closed
+  })
+
+  it('while it replays is not cut off, however little it may fall behind', async () => {
+    const server = await startServer({ env: { MAX_STREAM_BUFFER_BYTES: '1' } })
+    const { chat, owner } = await createChat(server)
+    for (let count = 0; count < 300; count++) await post(chat, owner, 'x'.repeat(2000))
+    const stream = await openStream(`${chat}/events?last_event_id=0`, { user: owner })
+    expect(await stream.until('ready')).toHaveLength(301)
+  })
+})
+
+describe('the seam between replay and live', () => {
+  /** Event 1 is a knock, 2 its approval; from then on every third is a knock and the others are messages. */
+  const LAST = 42
+  const isKnock = (id: number) => id < 3 || id % 3 === 2
+
+  /** The ids that a reader is told after its cursor, up to the last. */
+  async function idsAfter(cursor: number, events: string, user: string): Promise<number[]> {
+    const stream = await openStream(`${events}?last_event_id=${cursor}`, { user })
+    const seen: number[] = []
+    for (let event = await stream.next(); event !== undefined; event = await stream.next()) {
+      if (event.event !== 'ready') seen.push(Number(event.id))
+      if (Number(event.id) >= LAST) break
+    }
+    stream.close()
+    return seen
+  }
+
+  it('is exact however slow the store is, wherever readers come in', async () => {
+    const all = Array.from({ length: LAST }, (_, index) => index + 1)
+    const turns = fc.infiniteStream(fc.nat(3))
+    const arrivals = fc.array(fc.integer({ min: 3, max: LAST }), { maxLength: 8 })
+    await fc.assert(
+      fc.asyncProperty(turns, arrivals, async (turn, arriving) => {
+        const server = await startServer({ wrap: (store) => slowStore(store, () => turn.next().value) })
+        const { chat, owner, link, member } = await createChatWithMember(server)
+        const comeIn = async (at: number) => {
+          const [toOwner, toMember] = await Promise.all([
+            idsAfter(at % 3, `${chat}/events`, owner),
+            idsAfter(at - 1, `${chat}/events`, member)
+          ])
+          expect(toOwner).toEqual(all.filter((id) => id > at % 3))
+          expect(toMember).toEqual(all.filter((id) => id >= at && !isKnock(id)))
+        }
+        const readers: Promise<void>[] = []
+        for (let id = 3; id <= LAST; id++) {
+          readers.push(...arriving.filter((at) => at === id).map(comeIn))
+          await (isKnock(id) ? knock(link) : post(chat, id % 2 === 0 ? owner : member, `${id}`))
+        }
+        await Promise.all(readers)
+        await server.close()
+      }),
+      { numRuns: 15 }
+    )
+  })
+})
+
+describe('when the server closes', () => {
+  it('every stream ends, also of a reader that does not read, and no new work is taken', async () => {
+    const server = await startServer()
+    const { chat, owner, link } = await createChatWithMember(server)
+    const { client } = await knock(link)
+    const streams = [
+      await openStream(`${chat}/events`, { user: owner }),
+      await openStream(`${link}/events`, { user: client })
+    ]
+    const deaf = openSocket(server.port)
+    deaf.write(`GET ${new URL(chat).pathname}/events?user_id=${owner} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+    deaf.pause()
+    await Promise.all(streams.map((stream) => stream.next()))
+    const started = performance.now()
+    await server.close()
+    expect(performance.now() - started).toBeLessThan(3000)
+    for (const stream of streams) await stream.rest()
+    await expect(call(`POST ${server.url}/v1/chats`)).rejects.toThrow()
+  })
+})
+
+it('a fault of the store ends the stream and is logged without its ids', async () => {
+  const server = await startServer({
+    wrap: (store) => ({ ...store, watch: async (tag) => Promise.reject(new Error(`lost ${tag}${tag}`)) })
+  })
+  const { chat, owner } = await createChat(server)
+  const stream = await openStream(`${chat}/events`, { user: owner })
+  expect(await stream.next()).toBeUndefined()
+  const line = server.log.find((one) => one.includes('a fault of the store'))
+  expect(line).toContain('lost [redacted]')
+})
+
+it('problems of streams are problems', async () => {
+  const server = await startServer()
+  const { chat } = await createChat(server)
+  const problem = await problemOf(await call(`${chat}/events`, { headers: { authorization: 'Basic abc' } }))
+  expect(problem).toMatchObject({ contentType: 'application/problem+json', status: 401, title: 'User id required' })
+})

@@ -1,0 +1,45 @@
+/** A server of one's own on a free port, ended with the test. */
+import { onTestFinished } from 'vitest'
+import { buildApp } from '../../src/app.ts'
+import { loadSettings } from '../../src/settings.ts'
+import { memoryStore } from '../../src/store/memory-store.ts'
+import type { Store } from '../../src/store/store.ts'
+
+export interface Clock {
+  now: number
+}
+
+export interface TestServer {
+  /** The base of its URLs. */
+  readonly url: string
+  readonly port: number
+  readonly clock: Clock
+  readonly store: Store
+  /** What was logged, line by line. */
+  readonly log: string[]
+  close(): Promise<void>
+}
+
+interface Options {
+  readonly env?: Record<string, string>
+  /** Puts something between the product and its store. */
+  readonly wrap?: (store: Store) => Store
+}
+
+export async function startServer({ env = {}, wrap = (store) => store }: Options = {}): Promise<TestServer> {
+  const settings = loadSettings({ LOG_LEVEL: 'trace', ...env })
+  const clock = { now: Date.UTC(2026, 10, 22, 12) }
+  const log: string[] = []
+  const store = wrap(memoryStore({ maxChatBytes: settings.MAX_CHAT_BYTES, maxStoreBytes: settings.MAX_STORE_BYTES }))
+  const app = await buildApp({
+    settings,
+    store,
+    now: () => clock.now,
+    version: '0.0.0',
+    logStream: { write: (line) => log.push(line) }
+  })
+  const url = (await app.listen({ host: '127.0.0.1', port: 0 })).replace('127.0.0.1', 'localhost')
+  const close = () => app.close()
+  onTestFinished(close)
+  return { url, port: Number(new URL(url).port), clock, store, log, close }
+}

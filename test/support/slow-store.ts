@@ -1,0 +1,25 @@
+/** A store whose answers take their time, as those of a store on another machine do: other work runs in between. */
+import type { Store } from '../../src/store/store.ts'
+
+/** `turns` says how many turns of the event loop the next answer takes, before and after the store has acted. */
+export function slowStore(store: Store, turns: () => number): Store {
+  async function pause(): Promise<void> {
+    for (let rest = turns(); rest > 0; rest--) await new Promise((resolve) => setImmediate(resolve))
+  }
+  async function slowly<Result>(work: () => Promise<Result>): Promise<Result> {
+    await pause()
+    const result = await work()
+    await pause()
+    return result
+  }
+  return {
+    create: (...call) => slowly(() => store.create(...call)),
+    load: (...call) => slowly(() => store.load(...call)),
+    commit: (...call) => slowly(() => store.commit(...call)),
+    append: (...call) => slowly(() => store.append(...call)),
+    events: (...call) => slowly(() => store.events(...call)),
+    messages: (...call) => slowly(() => store.messages(...call)),
+    watch: (...call) => slowly(() => store.watch(...call)),
+    ping: () => slowly(() => store.ping())
+  }
+}
