@@ -2,16 +2,17 @@
 import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
-import { addBaseUrl, readBase } from './plugins/base-url.ts'
+import { addBaseUrl } from './plugins/base-url.ts'
+import { answerClientError, ignoreExpectations } from './plugins/client-errors.ts'
+import { Connections } from './plugins/connections.ts'
 import { addJsonBody, MAX_BODY_BYTES } from './plugins/json-body.ts'
 import { addOpenApi } from './plugins/openapi.ts'
-import { addProblems, clientErrorHandler, frameworkErrors, ignoreExpectations } from './plugins/problems.ts'
-import { addRequestChecks, checkUrlLength, MAX_URL_LENGTH } from './plugins/request-checks.ts'
+import { addProblems } from './plugins/problems.ts'
+import { addRequestChecks, MAX_URL_LENGTH, repairEscapes } from './plugins/request-checks.ts'
 import { loggerOptions, RequestLog } from './plugins/request-log.ts'
 import { addSafeHeaders } from './plugins/safe-headers.ts'
 import { addShutdown } from './plugins/shutdown.ts'
 import { addUserId } from './plugins/user-id.ts'
-import { Problem } from './problems.ts'
 import { approvalRoutes } from './routes/approval.ts'
 import { chatRoutes } from './routes/chats.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -34,10 +35,11 @@ export interface AppDependencies {
 
 /** A request must have arrived whole within this time; streams and slow readers are not meant. */
 const REQUEST_TIMEOUT_MS = 30_000
+const TIMEOUT_CHECK_MS = 5000
 /** When the kernel begins to ask whether a silent peer is still there. */
 const KEEP_ALIVE_PROBE_MS = 30_000
 /** More than the longest URL we take, so that one that is too long gets its answer. */
-const MAX_HEADER_BYTES = 4 * MAX_URL_LENGTH
+const MAX_HEADER_BYTES = 8 * MAX_URL_LENGTH
 
 export async function buildApp({
   settings,
@@ -53,19 +55,18 @@ export async function buildApp({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     return503OnClosing: false,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_URL_LENGTH },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_HEADER_BYTES },
     http: {
       maxHeaderSize: MAX_HEADER_BYTES,
       requireHostHeader: false,
       keepAlive: true,
-      keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS
+      keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS
     },
-    clientErrorHandler,
-    frameworkErrors: frameworkErrors((request) => {
-      readBase(request)
-      checkUrlLength(request)
-    })
+    rewriteUrl: repairEscapes,
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, connections)
   })
+  const connections = new Connections(app.server)
   const service = createService({ store, now })
   const hub = new Hub({
     store,
@@ -77,9 +78,6 @@ export async function buildApp({
 
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
-  app.setNotFoundHandler(() => {
-    throw new Problem('not-found')
-  })
   addProblems(app)
   ignoreExpectations(app)
 
@@ -91,10 +89,11 @@ export async function buildApp({
     allowedHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID'],
     exposedHeaders: ['Allow', 'Location', 'Retry-After', 'WWW-Authenticate'],
     maxAge: 86_400,
-    strictPreflight: false
+    strictPreflight: false,
+    preflightContinue: true
   })
   addRequestChecks(app)
-  addShutdown(app, hub)
+  addShutdown(app, hub, connections)
   addJsonBody(app)
   addUserId(app)
 

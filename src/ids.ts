@@ -74,6 +74,8 @@ export function newRequestId(): RequestId {
  * that Crockford's base32 foresees. `undefined` if that does not leave eight of its symbols.
  */
 export function readRequestId(typed: string): RequestId | undefined {
+  // Beyond ASCII, upper case can turn what is no symbol into one: U+017F becomes S.
+  if (!/^[0-9A-Za-z-]*$/.test(typed)) return undefined
   const symbols = typed.toUpperCase().replaceAll('-', '').replaceAll('O', '0').replaceAll(/[IL]/g, '1')
   return /^[0-9A-HJKMNP-TV-Z]{8}$/.test(symbols)
     ? (`${symbols.slice(0, 4)}-${symbols.slice(4)}` as RequestId)

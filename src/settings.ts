@@ -15,10 +15,9 @@ function wholeNumber(min: number, max: number) {
 
 const bytes = () => wholeNumber(1, Number.MAX_SAFE_INTEGER)
 
+/** With nothing but scheme, authority and path, spelled as it will be used. */
 function isHttpUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false
-  const { protocol, search, hash, username, password } = new URL(text)
-  return /^https?:$/.test(protocol) && search + hash + username + password === ''
+  return /^https?:\/\/[^\s?#@\\]+$/i.test(text) && URL.canParse(text)
 }
 
 function isOrigin(text: string): boolean {
@@ -31,7 +30,19 @@ function isAddressOrNetwork(text: string): boolean {
   return bits > 0 && rest.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && +prefix <= bits))
 }
 
-const list = z.string().transform((text) => text.split(',').map((item) => item.trim()))
+function readList(text: string, isItem: (item: string) => boolean): string[] | undefined {
+  const items = text.split(',').map((item) => item.trim())
+  return items.every(isItem) ? items : undefined
+}
+
+function readTrustProxy(text: string): boolean | string[] | undefined {
+  if (text === 'on' || text === 'off') return text === 'on'
+  return readList(text, isAddressOrNetwork)
+}
+
+function readOrigins(text: string): '*' | string[] | undefined {
+  return text === '*' ? text : readList(text, isOrigin)
+}
 
 export const environment = z.object({
   HOST: z
@@ -43,26 +54,20 @@ export const environment = z.object({
   PUBLIC_URL: z
     .string()
     .refine(isHttpUrl, 'must be an http or https URL without query, fragment and user')
-    .transform((url) => url.replace(/\/+$/, ''))
+    .transform((url) => new URL(url).href.replace(/\/+$/, ''))
     .optional()
     .describe('the base of every URL in answers; may have a path, which the proxy strips'),
   TRUST_PROXY: z
-    .union(
-      [
-        z.literal('off').transform(() => false),
-        z.literal('on').transform(() => true),
-        list.refine((items) => items.every(isAddressOrNetwork))
-      ],
-      'must be off, on, or IP addresses and networks with commas between them'
-    )
+    .string()
+    .transform(readTrustProxy)
+    .refine((read) => read !== undefined, 'must be off, on, or IP addresses and networks with commas between them')
     .default(false)
     .describe('`on`, or the addresses of the proxies whose `X-Forwarded-*` counts'),
   STORE_URL: z.literal('memory:', 'must be memory:').default('memory:').describe('where chats are kept: `memory:`'),
   CORS_ORIGIN: z
-    .union(
-      [z.literal('*'), list.refine((items) => items.every(isOrigin))],
-      'must be *, or origins like https://example.org with commas between them'
-    )
+    .string()
+    .transform(readOrigins)
+    .refine((read) => read !== undefined, 'must be *, or origins like https://example.org with commas between them')
     .default('*')
     .describe('origins whose pages may call the API (no cookies are used)'),
   LOG_LEVEL: z

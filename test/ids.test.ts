@@ -72,9 +72,12 @@ describe('request ids', () => {
     )
   })
 
-  it.each(['', '7QF2-9KX', '7QF2-9KXMM', '7QF2-9KXU', '7QF2 9KXM', '７QF2-9KXM'])('%j is none', (typed) => {
-    expect(readRequestId(typed)).toBeUndefined()
-  })
+  it.each(['', '7QF2-9KX', '7QF2-9KXMM', '7QF2-9KXU', '7QF2 9KXM', '７QF2-9KXM', 'ſQF2-9KXM', 'ıııııııı', 'ßßßß'])(
+    '%j is none',
+    (typed) => {
+      expect(readRequestId(typed)).toBeUndefined()
+    }
+  )
 })
 
 describe('URLs that people send', () => {

@@ -98,8 +98,8 @@ const approve = fc.tuple(fc.nat(9), fc.nat(99), fc.nat(9), fc.nat(9)).map(([c, u
     const asked = chat && pick(chat.asked, r)
     if (chat === undefined || link === undefined || user === undefined || asked === undefined) return
     const came = await outcome(service.approve(link, user, asked.id))
-    if (user !== chat.owner) expect(came).toBe('not-the-owner')
-    else if (asked.link !== link) expect(came).toBe('request-not-found')
+    if (asked.link !== link) expect(came).toBe('request-not-found')
+    else if (user !== chat.owner) expect(came).toBe('not-the-owner')
     else {
       expect(came).toMatchObject({ id: asked.id, state: 'approved' })
       if (!asked.approved) chat.lastEventId++

@@ -145,8 +145,11 @@ export function approve(
   now: number
 ): Change<ApprovedRequest> | Refusal {
   if (!hasLink(door, link)) return { refused: 'link-not-found' }
+  // What does not exist is refused before who may not.
+  const named = id === undefined ? undefined : requestAt(door, link, id)
+  if (named !== undefined && 'refused' in named) return named
   if (by !== door.owner) return { refused: 'not-the-owner' }
-  const request = id === undefined ? theOneMeant(door, link) : requestAt(door, link, id)
+  const request = named ?? theOneMeant(door, link)
   if ('refused' in request) return request
   if (request.state === 'approved') return { door, events: [], result: request }
   const approved: ApprovedRequest = { ...request, state: 'approved', decidedAt: now }

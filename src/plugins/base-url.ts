@@ -20,29 +20,32 @@ export function addBaseUrl(app: FastifyInstance, publicUrl: string | undefined):
 }
 
 /** @throws Problem `bad-host` */
-export function readBase(request: FastifyRequest): Base {
-  const authority = hostHeaders(request) > 1 ? '' : readAuthority(request)
-  if (!isAuthority(authority)) throw new Problem('bad-host')
-  return `${request.protocol === 'https' ? 'https' : 'http'}://${authority}`
+function readBase(request: FastifyRequest): Base {
+  const authority = readAuthority(request)
+  if (!hasOneHost(request) || !isAuthority(authority)) throw new Problem('bad-host')
+  return `${request.protocol.toLowerCase() === 'https' ? 'https' : 'http'}://${authority}`
 }
 
-/** Several of them are an attack or a broken proxy (RFC 9112, section 3.2); node:http would take the first. */
-function hostHeaders({ raw }: FastifyRequest): number {
+/**
+ * RFC 9112, section 3.2: none, several or one that is invalid are refused, whatever the target says; node:http would
+ * take the first. Only HTTP/1.0 may come without: health checks do.
+ */
+function hasOneHost({ raw, host }: FastifyRequest): boolean {
   let count = 0
   for (let index = 0; index < raw.rawHeaders.length; index += 2) {
     const name = raw.rawHeaders[index]
     if (name?.length === 4 && name.toLowerCase() === 'host') count++
   }
-  return count
+  return count === 1 ? isAuthority(host) : count === 0 && raw.httpVersion === '1.0'
 }
 
-function readAuthority(request: FastifyRequest): string {
-  const { raw } = request
+/** What a trusted proxy forwards, or else the authority of the target, or else the Host header. */
+function readAuthority({ raw, host, headers }: FastifyRequest): string {
+  const isForwarded = host !== (headers.host ?? '')
   // RFC 9112, section 3.2.2: the target's own authority counts, if it has one.
-  const absolute = /^https?:\/\/([^/?#]*)/i.exec(raw.url ?? '')?.[1]
-  if (absolute !== undefined) return absolute
-  if (request.host !== '' || raw.httpVersion !== '1.0') return request.host
-  // Only HTTP/1.0 may come without a Host: health checks do.
+  const ofTarget = /^https?:\/\/([^/?#]*)/i.exec(raw.url ?? '')?.[1]
+  if (ofTarget !== undefined && !isForwarded) return ofTarget
+  if (host !== '' || raw.httpVersion !== '1.0') return host
   const { localAddress = '', localPort } = raw.socket
   return `${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`
 }

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Problem } from '../problems.ts'
 
 export const MAX_BODY_BYTES = 65_536
+const NOT_JSON = 'application/octet-stream'
 
 /** An empty body counts as none, whatever its content type; a body that is not JSON is refused. */
 export function addJsonBody(app: FastifyInstance): void {
@@ -23,10 +24,10 @@ export function addJsonBody(app: FastifyInstance): void {
     if (body.length === 0) done(null, undefined)
     else done(new Problem('unsupported-media-type'))
   })
-  // Fastify refuses a Content-Type that is no media type before it asks a parser.
+  // Fastify refuses a Content-Type that is no media type before it has looked at the body.
   app.addHook('onRequest', ({ headers }, _reply, done) => {
-    const isEmpty = headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0
-    if (isEmpty) delete headers['content-type']
+    const type = headers['content-type']
+    if (type !== undefined && !/^\s*application\/json\s*(;|$)/i.test(type)) headers['content-type'] = NOT_JSON
     done()
   })
 }

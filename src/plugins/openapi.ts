@@ -69,12 +69,22 @@ export async function addOpenApi(app: FastifyInstance, { version, publicUrl }: O
     transformObject: (document) => {
       const transformed = jsonSchemaTransformObject(document)
       dropUnusedSchemas(transformed)
+      keepHeadIds(transformed)
       return transformed
     }
   })
   await app.register(swaggerUi, {
     routePrefix: '/docs',
-    staticCSP: true,
+    ...(publicUrl !== undefined && { indexPrefix: new URL(publicUrl).pathname }),
+    staticCSP: {
+      'default-src': "'self'",
+      'connect-src': `'self' ${publicUrl === undefined ? '' : new URL(publicUrl).origin}`,
+      'img-src': "'self' data:",
+      'style-src': "'self' 'unsafe-inline'",
+      'object-src': "'none'",
+      'base-uri': "'none'",
+      'frame-ancestors': "'none'"
+    },
     // No request leaves for a validator elsewhere, and no user id is kept by the page.
     uiConfig: { tryItOutEnabled: true, validatorUrl: null, persistAuthorization: false }
   })
@@ -96,6 +106,13 @@ function dropUnusedSchemas(document: ReturnType<typeof jsonSchemaTransformObject
   for (let unused = Object.keys(schemas).filter(isUnused); unused.length > 0; unused = unused.filter(isUnused)) {
     for (const name of unused) delete schemas[name]
     unused = Object.keys(schemas)
+  }
+}
+
+/** @fastify/swagger marks the id of every HEAD, since those that Fastify adds by itself repeat the id of the GET. */
+function keepHeadIds(document: ReturnType<typeof jsonSchemaTransformObject>): void {
+  for (const { head } of Object.values(('paths' in document && document.paths) || {})) {
+    if (head?.operationId !== undefined) head.operationId = head.operationId.replace(/-head$/, '')
   }
 }
 

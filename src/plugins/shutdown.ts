@@ -1,39 +1,28 @@
 /** How the server ends: no new work, streams ended, requests under way finished, and never later than a deadline. */
-import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { Problem } from '../problems.ts'
 import type { Hub } from '../streams/hub.ts'
+import type { Connections } from './connections.ts'
 
 /** What requests under way have to finish, in milliseconds. */
 const DEADLINE_MS = 3000
-/** How often connections that have become idle are looked for, in milliseconds. */
-const SWEEP_MS = 50
+const POLL_MS = 20
 
-export function addShutdown(app: FastifyInstance, hub: Hub): void {
-  const { server } = app
-  /** Browsers open connections ahead of need; node:http would wait for these as for requests. */
-  const unused = new Set<Socket>()
-  server.on('connection', (socket) => {
-    unused.add(socket)
-    socket.once('close', () => unused.delete(socket))
-  })
-  server.on('request', ({ socket }) => unused.delete(socket))
-
+export function addShutdown(app: FastifyInstance, hub: Hub, connections: Connections): void {
   let closing = false
+
   app.addHook('onRequest', (_request, _reply, done) => {
     done(closing ? new Problem('shutting-down', { headers: { connection: 'close' } }) : undefined)
   })
+
   app.addHook('preClose', async () => {
     closing = true
-    const sweep = setInterval(() => {
-      server.closeIdleConnections()
-      for (const socket of unused) socket.destroy()
-    }, SWEEP_MS).unref()
-    const deadline = setTimeout(() => server.closeAllConnections(), DEADLINE_MS).unref()
-    server.once('close', () => {
-      clearInterval(sweep)
-      clearTimeout(deadline)
-    })
+    const deadline = performance.now() + DEADLINE_MS
     await hub.close()
+    // Only then may node:http close: it takes a connection for idle whose answer is complete but not yet sent, and one
+    // that was opened ahead of need for busy.
+    while (connections.areBusy && performance.now() < deadline) await sleep(POLL_MS)
+    connections.destroy()
   })
 }

@@ -40,7 +40,7 @@ export const approveBody = jsonObject({
   request_id: requestIdInput.optional(),
   approval_status: z.literal(true, 'Send true, or leave it out.').optional(),
   user_id: userIdMember
-}).meta({ examples: [{ link: EXAMPLE.link, request_id: EXAMPLE.requestId }] })
+}).meta({ example: { link: EXAMPLE.link, request_id: EXAMPLE.requestId } })
 
 export const approval = z
   .object({

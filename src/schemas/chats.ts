@@ -31,7 +31,7 @@ const text = z
     examples: ['Hello, Ana']
   })
 
-export const postMessageBody = jsonObject({ text, user_id: userIdMember }).meta({ examples: [{ text: 'Hello, Ana' }] })
+export const postMessageBody = jsonObject({ text, user_id: userIdMember }).meta({ example: { text: 'Hello, Ana' } })
 
 export const message = z
   .object({ id: eventId, text: z.string().meta({ examples: ['Hello, Ana'] }), created_at: time })

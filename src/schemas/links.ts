@@ -18,7 +18,7 @@ export const linkParams = z.object({
 })
 
 export const createLinkBody = jsonObject({ chat: chatUrlInput, user_id: userIdMember }).meta({
-  examples: [{ chat: EXAMPLE.chat }]
+  example: { chat: EXAMPLE.chat }
 })
 
 export const link = z

@@ -79,6 +79,7 @@ describe('POST /v1/approval', () => {
     for (const user of [other.owner, guests[0]?.client ?? '', STRANGER]) {
       expect(await refusal(await approve(link, user))).toEqual([403, 'not-the-owner'])
     }
+    expect(await refusal(await approve(link, other.owner, '0000-0000'))).toEqual([404, 'request-not-found'])
     expect(await refusal(await call(url, { json: { link } }))).toEqual([401, 'user-id-required'])
     expect(await (await call(`${url}?link=${link}`)).json()).toEqual({ approval_status: false })
   })

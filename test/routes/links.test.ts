@@ -315,7 +315,15 @@ describe('a browser', () => {
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
     const pages = new Set<string>()
-    for (const url of [chat, `${chat}/`, link, `${link}?name=Ana`, `${chat}x`, `${server.url}/v1/links/x`]) {
+    for (const url of [
+      chat,
+      `${chat}/`,
+      `${chat}%zz`,
+      link,
+      `${link}?name=Ana`,
+      `${chat}x`,
+      `${server.url}/v1/links/x`
+    ]) {
       const answer = await call(url, { headers: { accept: CHROME } })
       expect(answer.status).toBe(200)
       expect(Object.fromEntries(answer.headers)).toMatchObject({

@@ -258,7 +258,7 @@ describe('a stream', () => {
     const { chat, owner, link } = await createChatWithMember(server)
     for (const url of [`${chat}/events`, `${link}/events`]) {
       const answer = await call(`HEAD ${url}`, { user: owner })
-      expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET'])
+      expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'OPTIONS, GET'])
     }
   })
 
@@ -436,6 +436,25 @@ describe('when the server closes', () => {
     for (const stream of streams) await stream.rest()
     await expect(call(`POST ${server.url}/v1/chats`)).rejects.toThrow()
   })
+})
+
+it('an answer under way is finished when the server closes, however slowly it is read', async () => {
+  const server = await startServer()
+  const { chat, owner } = await createChat(server)
+  for (let count = 0; count < 20; count++) {
+    await Promise.all(Array.from({ length: 50 }, () => call(chat, { user: owner, json: { text: 'x'.repeat(4000) } })))
+  }
+  const socket = openSocket(server.port)
+  socket.write(`GET ${new URL(chat).pathname}?user_id=${owner} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+  let size = 0
+  let closing: Promise<void> | undefined
+  for await (const chunk of socket) {
+    size += chunk.length
+    closing ??= server.close()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await closing
+  expect(size).toBeGreaterThan(4_000_000)
 })
 
 it('a fault of the store ends the stream and is logged without its ids', async () => {

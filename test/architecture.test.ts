@@ -1,0 +1,93 @@
+/** Imports point one way, and what must stand in one place does. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+const SRC = fileURLToPath(new URL('../src', import.meta.url))
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+const source = (file: string) => readFileSync(join(SRC, file), 'utf8')
+/** The program alone: without comments, texts and imports. */
+const program = (file: string) =>
+  source(file).replaceAll(/\/\*.*?\*\/|\/\/[^\n]*|'[^'\n]*'|`[^`]*`|^import [^;]*? from/gms, '')
+
+interface Import {
+  readonly file: string
+  readonly from: string
+  readonly typesOnly: boolean
+}
+
+const imports: Import[] = files.flatMap((file) =>
+  [...source(file).matchAll(/^import (type )?[^;]*?from '([^']+)'/gms)].map(([, type, from = '']) => ({
+    file,
+    from: from.startsWith('.') ? relative(SRC, join(SRC, dirname(file), from)) : from,
+    typesOnly: type !== undefined
+  }))
+)
+
+/** What files of a folder may import from `src`: folders end in a slash; `type:` for types alone. */
+const ALLOWED: Record<string, string[]> = {
+  'chat/': ['chat/', 'type:ids.ts'],
+  'store/': ['store/', 'ids.ts', 'type:chat/'],
+  'streams/': ['streams/', 'ids.ts', 'views.ts', 'chat/', 'type:store/', 'type:urls.ts'],
+  'schemas/': ['schemas/', 'ids.ts', 'urls.ts', 'problems.ts'],
+  'service.ts': ['chat/', 'ids.ts', 'problems.ts', 'type:store/'],
+  'views.ts': ['urls.ts', 'type:chat/', 'type:ids.ts', 'type:schemas/'],
+  'urls.ts': ['ids.ts'],
+  'plugins/': ['plugins/', 'problems.ts', 'ids.ts', 'schemas/', 'type:settings.ts', 'type:streams/', 'type:urls.ts'],
+  'routes/': [
+    'plugins/',
+    'schemas/',
+    'ids.ts',
+    'problems.ts',
+    'urls.ts',
+    'views.ts',
+    'type:service.ts',
+    'type:streams/'
+  ]
+}
+
+function isAllowed({ from, typesOnly }: Import, allowed: string[]): boolean {
+  return allowed.some((entry) => {
+    const [, forTypes, path = ''] = /^(type:)?(.*)$/.exec(entry) ?? []
+    return (typesOnly || forTypes === undefined) && (path.endsWith('/') ? from.startsWith(path) : from === path)
+  })
+}
+
+describe('imports', () => {
+  it('are found at all', () => {
+    expect(imports.length).toBeGreaterThan(100)
+  })
+
+  it.each(Object.keys(ALLOWED))('of %s point one way', (place) => {
+    const own = imports.filter(({ file, from }) => file.startsWith(place) && from.endsWith('.ts'))
+    expect(own.filter((one) => !isAllowed(one, ALLOWED[place] ?? []))).toEqual([])
+  })
+
+  it('of the rules and the store are of nothing but the language: no HTTP, no framework', () => {
+    const outside = imports.filter(({ file, from }) => /^(chat|store)\//.test(file) && !from.endsWith('.ts'))
+    expect(outside).toEqual([])
+  })
+})
+
+describe('the rules of the door', () => {
+  it('have no clock, no chance and no promise', () => {
+    for (const file of files.filter((name) => name.startsWith('chat/'))) {
+      expect(source(file)).not.toMatch(/Date\.|Math\.random|process\.|async |await |Promise/)
+    }
+  })
+})
+
+it('process is read in main.ts alone', () => {
+  const readers = files.filter((file) => /(?<![.\w])process\./.test(program(file)))
+  expect(readers).toEqual(['main.ts'])
+})
+
+it('casts stand where something is parsed, and nothing is any', () => {
+  const casts = files.filter((file) => / as (?!const\b)\w/.test(program(file)))
+  expect(casts).toEqual(['ids.ts'])
+  for (const file of files) {
+    expect(program(file)).not.toMatch(/: any\b|as any\b|<any>/)
+    expect(source(file)).not.toContain('@ts-')
+  }
+})

@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { environment, loadSettings } from '../src/settings.ts'
+
+describe('settings', () => {
+  it('have defaults for everything', () => {
+    expect(loadSettings({})).toEqual({
+      HOST: '127.0.0.1',
+      PORT: 8000,
+      TRUST_PROXY: false,
+      STORE_URL: 'memory:',
+      CORS_ORIGIN: '*',
+      LOG_LEVEL: 'info',
+      HEARTBEAT_SECONDS: 15,
+      MAX_STREAM_BUFFER_BYTES: 1048576,
+      MAX_STREAMS: 50000,
+      MAX_CHAT_BYTES: 8388608,
+      MAX_STORE_BYTES: 1073741824
+    })
+  })
+
+  it.each([
+    ['PORT', '0', 0],
+    ['PORT', '', 8000],
+    ['HOST', '::', '::'],
+    ['PUBLIC_URL', 'https://example.org/chat/', 'https://example.org/chat'],
+    ['PUBLIC_URL', 'HTTPS://Example.org', 'https://example.org'],
+    ['TRUST_PROXY', 'on', true],
+    ['TRUST_PROXY', 'off', false],
+    ['TRUST_PROXY', '10.0.0.0/8, ::1', ['10.0.0.0/8', '::1']],
+    ['CORS_ORIGIN', 'https://a.example,http://b.example:8080', ['https://a.example', 'http://b.example:8080']],
+    ['LOG_LEVEL', 'silent', 'silent']
+  ])('%s may be %j', (name, value, read) => {
+    expect(loadSettings({ [name]: value })).toMatchObject({ [name]: read })
+  })
+
+  it.each([
+    ['PORT', '70000'],
+    ['PORT', '-1'],
+    ['PORT', '8e3'],
+    ['PORT', 'http'],
+    ['HOST', 'a b'],
+    ['PUBLIC_URL', 'example.org'],
+    ['PUBLIC_URL', 'ftp://example.org'],
+    ['PUBLIC_URL', 'https://example.org/?a'],
+    ['PUBLIC_URL', 'https://user@example.org'],
+    ['PUBLIC_URL', 'https://example.org?'],
+    ['PUBLIC_URL', 'https://example.org/#'],
+    ['PUBLIC_URL', 'https://example.org/a b'],
+    ['PUBLIC_URL', ' https://example.org'],
+    ['PUBLIC_URL', 'https:\\\\example.org'],
+    ['PUBLIC_URL', 'https:example.org'],
+    ['TRUST_PROXY', 'yes'],
+    ['TRUST_PROXY', '10.0.0.0/33'],
+    ['TRUST_PROXY', '10.0.0.1,,'],
+    ['STORE_URL', 'file:/tmp'],
+    ['STORE_URL', 'redis://localhost'],
+    ['CORS_ORIGIN', 'example.org'],
+    ['CORS_ORIGIN', 'https://example.org/path'],
+    ['LOG_LEVEL', 'loud'],
+    ['HEARTBEAT_SECONDS', '0'],
+    ['HEARTBEAT_SECONDS', '1.5'],
+    ['MAX_STREAM_BUFFER_BYTES', '0'],
+    ['MAX_STREAMS', 'many'],
+    ['MAX_CHAT_BYTES', '-5'],
+    ['MAX_STORE_BYTES', '1GB']
+  ])('%s must not be %j, and the sentence names it', (name, value) => {
+    expect(() => loadSettings({ [name]: value })).toThrow(new RegExp(`^${name} must be .*\\.$`))
+  })
+
+  it('that are wrong are all named at once', () => {
+    expect(() => loadSettings({ PORT: 'x', LOG_LEVEL: 'x' })).toThrow(/PORT.*\n.*LOG_LEVEL/)
+  })
+
+  it('are those of the table in README.md, with the same defaults and meanings', () => {
+    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+    const rows = [...readme.matchAll(/^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|$/gm)].map(([, ...cells]) => cells)
+    const defaults: Record<string, unknown> = { ...loadSettings({}), TRUST_PROXY: 'off', PUBLIC_URL: undefined }
+    const expected = Object.entries(environment.shape).map(([name, schema]) => [
+      name,
+      defaults[name] === undefined ? "the request's own" : `\`${defaults[name]}\``,
+      schema.description
+    ])
+    expect(rows).toEqual(expected)
+  })
+})
