@@ -1,5 +1,11 @@
 import { defineConfig } from 'vitest/config'
 
+/** Where .ci/run wants the results, to count them. */
+const outputFile = process.env['RESULTS']
+
 export default defineConfig({
-  test: { include: ['test/**/*.test.ts'] }
+  test: {
+    include: ['test/**/*.test.ts'],
+    reporters: outputFile === undefined ? ['default'] : ['default', ['json', { outputFile }]]
+  }
 })

@@ -28,7 +28,7 @@ export async function nothingForPrefetch(
  * Whether `Accept` (RFC 9110, section 12.5.1) names text/html and prefers it to application/json, or does not name
  * application/json. A wildcard names nothing: that is how programs ask.
  */
-export function prefersPage(accept: string | undefined): boolean {
+function prefersPage(accept: string | undefined): boolean {
   const html = qualityOf('text/html', accept)
   return html > 0 && html > qualityOf('application/json', accept)
 }

@@ -17,7 +17,7 @@ export interface Limits {
 export const ROOMY: Limits = { maxChatBytes: 1_000_000, maxStoreBytes: 10_000_000 }
 
 /** A fresh, empty store with these limits. */
-export type StoreFactory = (limits: Limits) => Store | Promise<Store>
+type StoreFactory = (limits: Limits) => Store | Promise<Store>
 
 interface Check {
   readonly promise: string

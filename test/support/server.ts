@@ -5,7 +5,7 @@ import { loadSettings } from '../../src/settings.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import type { Store } from '../../src/store/store.ts'
 
-export interface Clock {
+interface Clock {
   now: number
 }
 

@@ -1,0 +1,128 @@
+/** README.md is code: its walk is walked, and what it names is there. */
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { haveAll } from './support/real-parts.ts'
+import { startServer } from './support/server.ts'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const README = readFileSync(`${ROOT}README.md`, 'utf8')
+const { scripts }: { scripts: Record<string, string> } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'))
+
+interface Terminal {
+  /** Everything that has been printed. */
+  output(): string
+  paste(lines: string): void
+  /** Waits until this has been printed. */
+  shows(text: string | RegExp): Promise<void>
+  /** Waits until everything pasted has run. */
+  done(): Promise<void>
+}
+
+function openTerminal(): Terminal {
+  const bash = spawn('bash', { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+  // The whole group: streams may run in its background.
+  onTestFinished(() => {
+    if (bash.pid !== undefined) process.kill(-bash.pid)
+  })
+  let text = ''
+  let count = 0
+  const waiting = new Set<() => void>()
+  for (const stream of [bash.stdout, bash.stderr]) {
+    stream.on('data', (chunk) => {
+      text += chunk
+      for (const look of waiting) look()
+    })
+  }
+  const shows = (wanted: string | RegExp) =>
+    new Promise<void>((resolve) => {
+      const look = () => {
+        if (text.search(wanted) === -1) return
+        waiting.delete(look)
+        resolve()
+      }
+      waiting.add(look)
+      look()
+    })
+  return {
+    output: () => text,
+    paste: (lines) => void bash.stdin.write(lines),
+    shows,
+    done: () => {
+      const mark = `everything-has-run-${++count}`
+      bash.stdin.write(`echo ${mark}\n`)
+      return shows(mark)
+    }
+  }
+}
+
+describe('the walk', () => {
+  const blocks = [...README.matchAll(/^```sh (owner|guest)\n(.*?)^```$/gms)].map(([, who, lines = '']) => ({
+    who,
+    lines
+  }))
+
+  it('has the turns that are walked here', () => {
+    expect(blocks.map(({ who }) => who).join(' ')).toBe('owner owner guest owner guest owner guest')
+  })
+
+  it.skipIf(!haveAll('bash', 'curl', 'jq'))('leads two people from nothing to talking, as pasted', async () => {
+    const server = await startServer()
+    const [create, follow, knock, approve, enter, answer, resume] = blocks.map(({ lines }) =>
+      lines.replaceAll('http://localhost:8000', server.url)
+    )
+    const owner = openTerminal()
+    const guest = openTerminal()
+
+    owner.paste(create ?? '')
+    owner.paste(follow ?? '')
+    await owner.shows('event: ready')
+    const link = /^LINK=\S+$/m.exec(owner.output())?.[0]
+    guest.paste(`${link}\n${knock}`)
+    await owner.shows(/event: join_request\ndata: .*"name":"Ana"/)
+    await guest.shows('id: pending')
+    owner.paste(approve ?? '')
+    await owner.shows('"state": "approved"')
+    await guest.shows('id: approved')
+    await guest.done()
+    guest.paste(enter ?? '')
+    await owner.shows('"text":"Ana: hello!"')
+    owner.paste(answer ?? '')
+    await owner.shows(/"messages": \[[^\]]*"Ana: hello!"[^\]]*"Welcome, Ana"/)
+    await owner.done()
+    guest.paste(resume ?? '')
+    await guest.shows(/"text":"Welcome, Ana".*event: ready/s)
+    expect(`${owner.output()}${guest.output()}`).not.toMatch(/urn:silly-chat|error|not found/i)
+  })
+})
+
+describe('README.md', () => {
+  it('names scripts that exist', () => {
+    const named = [...README.matchAll(/npm run ([a-z:]+)/g)].map(([, name = '']) => name)
+    expect(named.length).toBeGreaterThan(3)
+    for (const name of named) expect(scripts).toHaveProperty([name])
+  })
+
+  it('names files that exist', () => {
+    const tree = /^src\/\n(.*?)^test\//ms.exec(README)?.[1] ?? ''
+    const files = [...tree.matchAll(/^ {2}(\S+\.ts|\S+\/)( \S+\.ts)?/gm)].flatMap(([, first, second = '']) => [
+      first,
+      second.trim()
+    ])
+    expect(files.length).toBeGreaterThan(12)
+    for (const file of files.filter(Boolean)) expect(existsSync(`${ROOT}src/${file}`), `src/${file}`).toBe(true)
+    for (const [path] of README.matchAll(/(src|test|openapi)\/[\w/-]+\.(ts|json)/g)) {
+      expect(existsSync(`${ROOT}${path}`), path).toBe(true)
+    }
+  })
+
+  it('names the operations that there are', () => {
+    const { paths } = JSON.parse(readFileSync(`${ROOT}openapi/openapi.json`, 'utf8'))
+    const named = [...README.matchAll(/^\| (`[^|]+`) \| [^|]+ \|$/gm)]
+      .flatMap(([, cell = '']) => cell.split('`, `').map((part) => part.replaceAll('`', '')))
+      .map((part) => part.split(' ').at(-1) ?? '')
+      .filter((part) => part.startsWith('/'))
+    expect(new Set(named.map((path) => path.replace(/:(\w+)/, '{$1}')))).toEqual(new Set(Object.keys(paths)))
+  })
+})

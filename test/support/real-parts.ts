@@ -1,0 +1,15 @@
+/** Programs beyond Node that a test needs: without them it is skipped aloud, or fails where none may be missing. */
+import { spawnSync } from 'node:child_process'
+
+/** `npm run check` sets it: a skip is an error there. */
+const REQUIRED = process.env['REQUIRE_REAL_PARTS'] === '1'
+
+/** Whether all of them are there. Says so if not. */
+export function haveAll(...programs: string[]): boolean {
+  const missing = programs.filter((program) => spawnSync('which', [program]).status !== 0)
+  if (missing.length === 0) return true
+  const text = `tests are skipped for want of ${missing.join(', ')}`
+  if (REQUIRED) throw new Error(text)
+  process.stderr.write(`\n${text}\n`)
+  return false
+}
