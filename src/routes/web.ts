@@ -24,8 +24,8 @@ const PAGE = `<!doctype html>
 <body>
 <main>
 <h1>Silly Chat</h1>
-<p>A chat without accounts, whose owner decides who comes in. The address you opened belongs to such a chat, or is an
-invitation to one. Opening it here has changed nothing: nobody was told, and nobody is let in by it alone.</p>
+<p>A chat without accounts, whose owner decides who comes in. The address of a chat, or of an invitation to one, shows
+this page in a browser and changes nothing: nobody was told that you looked, and nobody is let in by it alone.</p>
 <p>This server is used from a terminal or a program. To ask for entry with an invitation, send its address with your
 name and wait for the owner's approval:</p>
 <pre><code>curl "<var>address</var>?name=Ana"</code></pre>

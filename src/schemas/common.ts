@@ -39,7 +39,7 @@ export const linkUrlAnswer = z.url().meta({ description: 'The secret URL of the 
 export const userIdMember = z.any().optional().meta({
   type: 'string',
   format: 'uuid',
-  description: 'Your author_id or client_id, if you cannot send it as "Authorization: Bearer <user id>".'
+  description: 'Your author_id or client_id, if you cannot send it as `Authorization: Bearer <user id>`.'
 })
 
 /** A chat URL as somebody sent it. `id` is undefined for one that no chat of ours has. */
@@ -48,7 +48,7 @@ export const chatUrlInput = z
   .transform((text, context) => {
     const read = readChatUrl(text)
     if (read !== undefined) return read
-    context.addIssue('Send the whole URL of a chat, like http://localhost:8000/v1/chats/<opaque>.')
+    context.addIssue('Send the whole URL of a chat, like http://localhost:8000/v1/chats/….')
     return z.NEVER
   })
   .meta({ description: 'The URL of a chat. Host, query and fragment do not matter.', examples: [EXAMPLE.chat] })
@@ -59,7 +59,7 @@ export const linkUrlInput = z
   .transform((text, context) => {
     const read = readLinkUrl(text)
     if (read !== undefined) return read
-    context.addIssue('Send the whole URL of a link, like http://localhost:8000/v1/links/<opaque>.')
+    context.addIssue('Send the whole URL of a link, like http://localhost:8000/v1/links/….')
     return z.NEVER
   })
   .meta({ description: 'The URL of a link. Host, query and fragment do not matter.', examples: [EXAMPLE.link] })
