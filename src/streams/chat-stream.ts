@@ -6,7 +6,6 @@
  * goes live in the same turn. From then on `#level`, the newest id it has sent or may skip, decides what of a batch
  * is new to it, so nothing is lost or doubled however the two meet.
  */
-import type { Socket } from 'node:net'
 import { pendingRequests, roleOf } from '../chat/door.ts'
 import type { LoggedEvent } from '../chat/events.ts'
 import { digestOf, type UserId } from '../ids.ts'
@@ -14,7 +13,7 @@ import type { LoadedChat } from '../store/store.ts'
 import type { Base } from '../urls.ts'
 import { joinRequestView } from '../views.ts'
 import type { Batch } from './batch.ts'
-import { EventStream } from './event-stream.ts'
+import { EventStream, type Sink } from './event-stream.ts'
 import { frame, messageFrame } from './sse-format.ts'
 
 /** How much is read from the log before the reader must have taken it. */
@@ -41,7 +40,7 @@ export class ChatStream extends EventStream {
   #isLive = false
   #level = 0
 
-  constructor(socket: Socket, maxBufferBytes: number, base: Base) {
+  constructor(socket: Sink, maxBufferBytes: number, base: Base) {
     super(socket, maxBufferBytes)
     this.#base = base
   }

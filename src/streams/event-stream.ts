@@ -1,15 +1,21 @@
 /** What every live stream is to the hub: a socket that is written to, has a heartbeat, and is cut off if it lags. */
-import type { Socket } from 'node:net'
+import type { Writable } from 'node:stream'
 import type { Batch } from './batch.ts'
 import { HEARTBEAT } from './sse-format.ts'
 
+/** Where a stream writes: a socket. */
+export type Sink = Writable & {
+  /** Destroys it once what has been written is out. */
+  destroySoon(): void
+}
+
 export abstract class EventStream {
-  protected readonly socket: Socket
+  protected readonly socket: Sink
   readonly #maxBufferBytes: number
   /** Live bytes written so far: those of a replay do not count as falling behind. */
   #liveBytes = 0
 
-  constructor(socket: Socket, maxBufferBytes: number) {
+  constructor(socket: Sink, maxBufferBytes: number) {
     this.socket = socket
     this.#maxBufferBytes = maxBufferBytes
   }

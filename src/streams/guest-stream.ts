@@ -1,12 +1,11 @@
 /** The live stream of one guest at the door: the state of the own request, at once and when it changes. */
-import type { Socket } from 'node:net'
 import type { JoinRequest } from '../chat/door.ts'
 import { type ChatId, digestOf, type UserDigest, type UserId } from '../ids.ts'
 import type { Base } from '../urls.ts'
 import { approvalEventView } from '../views.ts'
 import type { Batch } from './batch.ts'
 import type { ChatSource } from './chat-stream.ts'
-import { EventStream } from './event-stream.ts'
+import { EventStream, type Sink } from './event-stream.ts'
 import { frame } from './sse-format.ts'
 
 export interface GuestReader {
@@ -20,7 +19,7 @@ export class GuestStream extends EventStream {
   readonly #guest: UserDigest
   #shown: JoinRequest['state'] | undefined
 
-  constructor(socket: Socket, maxBufferBytes: number, reader: GuestReader) {
+  constructor(socket: Sink, maxBufferBytes: number, reader: GuestReader) {
     super(socket, maxBufferBytes)
     this.#reader = reader
     this.#guest = digestOf(reader.client)

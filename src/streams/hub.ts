@@ -4,13 +4,12 @@
  * answered first), encoded once, and handed to all streams of the channel, so many a turn.
  */
 import { randomInt } from 'node:crypto'
-import type { Socket } from 'node:net'
 import type { LoggedEvent } from '../chat/events.ts'
 import { type ChatTag, tagOf } from '../ids.ts'
 import type { Store, Unwatch } from '../store/store.ts'
 import { Batch } from './batch.ts'
 import { type ChatReader, type ChatSource, ChatStream } from './chat-stream.ts'
-import type { EventStream } from './event-stream.ts'
+import type { EventStream, Sink } from './event-stream.ts'
 import { type GuestReader, GuestStream } from './guest-stream.ts'
 import { opening } from './sse-format.ts'
 
@@ -50,13 +49,13 @@ export class Hub {
   }
 
   /** Follows a chat as a member, until the socket closes. */
-  openChatStream(socket: Socket, tag: ChatTag, reader: ChatReader): void {
+  openChatStream(socket: Sink, tag: ChatTag, reader: ChatReader): void {
     const stream = new ChatStream(socket, this.#options.maxBufferBytes, reader.base)
     this.#run(socket, tag, stream, (source) => stream.catchUp(source, reader))
   }
 
   /** Follows the own join request as a guest, until it is decided. */
-  openGuestStream(socket: Socket, reader: GuestReader): void {
+  openGuestStream(socket: Sink, reader: GuestReader): void {
     const stream = new GuestStream(socket, this.#options.maxBufferBytes, reader)
     this.#run(socket, tagOf(reader.chat), stream, (source) => stream.begin(source))
   }
@@ -73,7 +72,7 @@ export class Hub {
     clearTimeout(deadline)
   }
 
-  #run(socket: Socket, tag: ChatTag, stream: EventStream, start: (source: ChatSource) => Promise<void>): void {
+  #run(socket: Sink, tag: ChatTag, stream: EventStream, start: (source: ChatSource) => Promise<void>): void {
     if (this.#closing) {
       stream.end()
       return

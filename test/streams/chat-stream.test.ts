@@ -1,0 +1,103 @@
+/** What a socket hardly ever shows: readers that take nothing, and batches that meet a stream which is ahead of them. */
+import { Writable } from 'node:stream'
+import { describe, expect, it } from 'vitest'
+import type { LoggedEvent } from '../../src/chat/events.ts'
+import { digestOf, newUserId } from '../../src/ids.ts'
+import { Batch } from '../../src/streams/batch.ts'
+import { type ChatSource, ChatStream } from '../../src/streams/chat-stream.ts'
+import { aDoor } from '../support/doors.ts'
+
+/** A sink that keeps what it is given; one that is stuck never takes the first piece. */
+class TestSink extends Writable {
+  text = ''
+  readonly #stuck: boolean
+
+  constructor({ stuck = false } = {}) {
+    super({ highWaterMark: 16_384 })
+    this.#stuck = stuck
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk
+    if (!this.#stuck) done()
+  }
+
+  destroySoon(): void {
+    this.end()
+  }
+}
+
+const message = (id: number, text = ''): LoggedEvent => ({ type: 'message', id, json: JSON.stringify({ id, text }) })
+
+/** A chat whose log holds these events, and its owner. */
+function aSource(events: LoggedEvent[]): { source: ChatSource; user: ReturnType<typeof newUserId> } {
+  const user = newUserId()
+  const door = { ...aDoor().door, owner: digestOf(user) }
+  const last = events.at(-1)?.id ?? 0
+  const source = {
+    newest: last,
+    load: async () => ({ door, version: 1, lastEventId: last }),
+    events: async (after: number) => events.filter(({ id }) => id > after)
+  }
+  return { source, user }
+}
+
+async function aLiveStream(sink: TestSink, events: LoggedEvent[], maxBufferBytes: number): Promise<ChatStream> {
+  const { source, user } = aSource(events)
+  const stream = new ChatStream(sink, maxBufferBytes, 'http://localhost')
+  await stream.catchUp(source, { user, base: 'http://localhost', cursor: '0' })
+  return stream
+}
+
+describe('a stream that has gone live', () => {
+  it('is told nothing twice by batches that were on their way while it caught up', async () => {
+    const sink = new TestSink()
+    const events = Array.from({ length: 10 }, (_, index) => message(index + 1))
+    const stream = await aLiveStream(sink, events, 1000)
+    const before = sink.text
+    stream.deliver(new Batch(events.slice(0, 5)))
+    stream.deliver(new Batch(events.slice(5)))
+    expect(sink.text).toBe(before)
+    stream.deliver(new Batch([message(10), message(11)]))
+    expect(sink.text.slice(before.length)).toMatch(/^id: 11\n.*\n.*\n\n$/)
+  })
+
+  it('may have a replay waiting, which does not count as falling behind; live bytes do', async () => {
+    const sink = new TestSink({ stuck: true })
+    const stream = await aLiveStream(sink, [message(1, 'x'.repeat(15_000))], 1000)
+    expect(sink.writableLength).toBeGreaterThan(15_000)
+    stream.deliver(new Batch([message(2, 'x'.repeat(500))]))
+    expect(sink.destroyed).toBe(false)
+    stream.deliver(new Batch([message(3, 'x'.repeat(500))]))
+    expect(sink.destroyed).toBe(true)
+  })
+})
+
+describe('a reader that takes nothing', () => {
+  it('is given no more of a long replay than one page', async () => {
+    const sink = new TestSink({ stuck: true })
+    const { source, user } = aSource(Array.from({ length: 50 }, (_, index) => message(index + 1, 'x'.repeat(1000))))
+    let reads = 0
+    const counting = {
+      ...source,
+      events: async (after: number) => {
+        reads++
+        return (await source.events(after, 0)) as LoggedEvent[]
+      }
+    }
+    const stream = new ChatStream(sink, 1, 'http://localhost')
+    const catchingUp = stream.catchUp(counting, { user, base: 'http://localhost', cursor: '0' })
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(reads).toBe(1)
+    sink.destroy()
+    await catchingUp
+  })
+
+  it('is sent no heartbeats', async () => {
+    const sink = new TestSink({ stuck: true })
+    const stream = await aLiveStream(sink, [], 1000)
+    const waiting = sink.writableLength
+    stream.beat()
+    expect(sink.writableLength).toBe(waiting)
+  })
+})
