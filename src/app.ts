@@ -86,7 +86,7 @@ export async function buildApp({
   await app.register(cors, {
     origin: settings.CORS_ORIGIN,
     methods: ['GET', 'HEAD', 'POST'],
-    allowedHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID'],
+    allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID'],
     exposedHeaders: ['Allow', 'Location', 'Retry-After', 'WWW-Authenticate'],
     maxAge: 86_400,
     strictPreflight: false,

@@ -14,6 +14,8 @@ export type ChatTag = Branded<'ChatTag'>
 export type UserId = Branded<'UserId'>
 /** SHA-256 of a user id, base64url: what is kept, so that a stolen store lets nobody in. */
 export type UserDigest = Branded<'UserDigest'>
+/** SHA-256 of who posts and of the Idempotency-Key they chose: what a repeated post is known by in its chat. */
+export type PostKey = Branded<'PostKey'>
 /** The public name of a join request, eight Crockford base32 characters as `7QF2-9KXM`; unique in its chat. */
 export type RequestId = Branded<'RequestId'>
 
@@ -59,6 +61,10 @@ export function readUserId(value: string): UserId | undefined {
 
 export function digestOf(user: UserId): UserDigest {
   return hash('sha256', user, 'base64url') as UserDigest
+}
+
+export function postKey(user: UserDigest, idempotencyKey: string): PostKey {
+  return hash('sha256', `${user} ${idempotencyKey}`, 'base64url') as PostKey
 }
 
 /** https://www.crockford.com/base32.html: no I, L, O, U. */

@@ -57,6 +57,11 @@ const catalogue = {
   'body-too-large': [413, 'Body too large', 'Send at most 64 KiB.'],
   'uri-too-long': [414, 'URL too long', 'Send a URL of at most 8 KiB.'],
   'unsupported-media-type': [415, 'Unsupported media type', 'Send the body as JSON: "Content-Type: application/json".'],
+  'idempotency-key-reused': [
+    422,
+    'Idempotency key reused',
+    'You have used this Idempotency-Key in this chat for another text. Send a new key with a new text.'
+  ],
   'too-many-waiting': [
     429,
     'Too many are waiting',

@@ -5,7 +5,7 @@
 
 import type { ApprovedRequest, Door, JoinRequest, Link, Refusal, Standing } from './chat/door.ts'
 import * as rules from './chat/door.ts'
-import type { LoggedMessage } from './chat/events.ts'
+import { type LoggedMessage, textOf } from './chat/events.ts'
 import {
   type ChatId,
   type ChatTag,
@@ -15,8 +15,11 @@ import {
   newLinkId,
   newRequestId,
   newUserId,
+  type PostKey,
+  postKey,
   type RequestId,
   tagOf,
+  type UserDigest,
   type UserId
 } from './ids.ts'
 import { Problem } from './problems.ts'
@@ -47,11 +50,30 @@ export function createService({ store, now }: ServiceDependencies) {
     }
   }
 
-  async function postMessage(chat: ChatId | undefined, user: UserId, text: string): Promise<LoggedMessage> {
+  /** With an idempotency key that this user has used in this chat it posts nothing and gives the first message. */
+  async function postMessage(
+    chat: ChatId | undefined,
+    user: UserId,
+    text: string,
+    idempotencyKey?: string
+  ): Promise<LoggedMessage> {
+    const digest = digestOf(user)
+    const key = idempotencyKey === undefined ? undefined : postKey(digest, idempotencyKey)
+    const message = await append(chat, digest, text, key)
+    if (key !== undefined && textOf(message) !== text) throw new Problem('idempotency-key-reused')
+    return message
+  }
+
+  async function append(
+    chat: ChatId | undefined,
+    user: UserDigest,
+    text: string,
+    key: PostKey | undefined
+  ): Promise<LoggedMessage> {
     for (;;) {
       const { door } = await loadChat(chat)
-      allowed(rules.enter(door, digestOf(user)))
-      const outcome = await store.append(tagOf(door.chat), door.rights, { text, createdAt: now() })
+      allowed(rules.enter(door, user))
+      const outcome = await store.append(tagOf(door.chat), door.rights, { text, createdAt: now() }, key)
       if (typeof outcome === 'object') return outcome
       if (outcome === 'gone') throw new Problem('chat-not-found')
       if (outcome !== 'conflict') throw new Problem(outcome)

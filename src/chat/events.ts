@@ -19,3 +19,8 @@ export interface LoggedMessage {
 }
 
 export type LoggedEvent = LoggedMessage | LoggedJoinEvent
+
+export function textOf({ json }: LoggedMessage): string {
+  const { text }: { text: string } = JSON.parse(json)
+  return text
+}

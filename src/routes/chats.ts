@@ -8,7 +8,15 @@ import { refuseOddBody } from '../plugins/json-body.ts'
 import { requireUserId, userOf } from '../plugins/user-id.ts'
 import { Problem } from '../problems.ts'
 import { answer, example, streamAnswer } from '../schemas/answers.ts'
-import { chatParams, message, messages, newChat, postMessageBody, readMessagesQuery } from '../schemas/chats.ts'
+import {
+  chatParams,
+  message,
+  messages,
+  newChat,
+  postMessageBody,
+  postMessageHeaders,
+  readMessagesQuery
+} from '../schemas/chats.ts'
 import { EXAMPLE } from '../schemas/common.ts'
 import { joinRequests, joinRequestsQuery } from '../schemas/join-requests.ts'
 import { BODY_PROBLEMS, problemResponses } from '../schemas/problems.ts'
@@ -70,6 +78,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
         summary: 'Post a message',
         description: 'For members. There is no author field: who writes decides what the text means.',
         params: chatParams,
+        headers: postMessageHeaders,
         body: postMessageBody,
         response: {
           201: answer('The message as everybody gets it.', message, { example: MESSAGE_EXAMPLE }),
@@ -79,13 +88,16 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
             'chat-not-found',
             'not-a-member',
             'chat-full',
+            'idempotency-key-reused',
             'store-full'
           )
         }
       }
     },
     async (request, reply) => {
-      const { json } = await service.postMessage(readChatId(request.params.chat), userOf(request), request.body.text)
+      const chat = readChatId(request.params.chat)
+      const key = request.headers['idempotency-key']
+      const { json } = await service.postMessage(chat, userOf(request), request.body.text, key)
       return sendJson(reply, 201, json)
     }
   )

@@ -33,6 +33,18 @@ const text = z
 
 export const postMessageBody = jsonObject({ text, user_id: userIdMember }).meta({ example: { text: 'Hello, Ana' } })
 
+export const postMessageHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x20-\x7e]{1,255}$/, 'Send 1 to 255 printable ASCII characters.')
+    .optional()
+    .meta({
+      description:
+        'Names this post: sent again by the same user in the same chat, it posts nothing and gets the first answer, so a post may be repeated until it is answered.',
+      examples: ['4f0b8f9e-1']
+    })
+})
+
 export const message = z
   .object({ id: eventId, text: z.string().meta({ examples: ['Hello, Ana'] }), created_at: time })
   .meta({ id: 'Message', description: 'Nothing changes or deletes a message.' })

@@ -48,7 +48,7 @@ export class ChatLog {
     const events: LoggedEvent[] = []
     for (let id = after + 1; id <= this.lastEventId; id++) {
       if (events.length > 0 && this.#end(id) - this.#end(after) > maxBytes) break
-      events.push(this.#joins.get(id) ?? { type: 'message', id, json: this.#messageJson(id) })
+      events.push(this.#joins.get(id) ?? { type: 'message', id, json: this.messageJson(id) })
     }
     return events
   }
@@ -77,7 +77,7 @@ export class ChatLog {
     return this.#ends[id] ?? 0
   }
 
-  #messageJson(id: number): string {
+  messageJson(id: number): string {
     return this.#run.toString('utf8', this.#end(id - 1), this.#end(id) - 1)
   }
 

@@ -1,7 +1,7 @@
 /** The default store: everything in this process's memory, bounded. What it promises stands in `store.ts`. */
 import type { Door } from '../chat/door.ts'
 import type { LoggedEvent } from '../chat/events.ts'
-import { type ChatTag, tagOf } from '../ids.ts'
+import { type ChatTag, type PostKey, tagOf } from '../ids.ts'
 import { ChatLog } from './chat-log.ts'
 import type { Listener, Store } from './store.ts'
 
@@ -16,12 +16,15 @@ export interface MemoryStoreLimits {
 const BYTES_PER_CHAT = 1024
 const BYTES_PER_LINK = 256
 const BYTES_PER_REQUEST = 768
+const BYTES_PER_KEY = 192
 
 interface Chat {
   door: Door
   version: number
   readonly log: ChatLog
   readonly listeners: Set<Listener>
+  /** The messages that were posted with a key; most chats have none. */
+  keys?: Map<PostKey, number>
 }
 
 export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits): Store {
@@ -60,15 +63,21 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
       return logged
     },
 
-    async append(tag, rights, message) {
+    async append(tag, rights, message, key) {
       const chat = chats.get(tag)
       if (chat === undefined) return 'gone'
       if (chat.door.rights !== rights) return 'conflict'
+      const first = key && chat.keys?.get(key)
+      if (first !== undefined) return { type: 'message', id: first, json: chat.log.messageJson(first) }
       const before = chat.log.messageBytes
       const room = maxStoreBytes - bytes
       const logged = chat.log.addMessage(message, Math.min(maxChatBytes, before + room))
       if (logged === undefined) return before + room < maxChatBytes ? 'store-full' : 'chat-full'
       bytes += chat.log.messageBytes - before
+      if (key !== undefined) {
+        chat.keys = (chat.keys ?? new Map()).set(key, logged.id)
+        bytes += BYTES_PER_KEY
+      }
       tell(chat, [logged])
       return logged
     },

@@ -8,7 +8,7 @@
  */
 import type { Door } from '../chat/door.ts'
 import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../chat/events.ts'
-import type { ChatTag } from '../ids.ts'
+import type { ChatTag, PostKey } from '../ids.ts'
 
 export interface Store {
   /** A new chat, found by the tag of `door.chat`. `taken`: there is one already. `store-full`: there is no room. */
@@ -31,12 +31,14 @@ export interface Store {
   /**
    * Logs one message. `conflict`: the door's `rights` are no longer those the permission to post was read from, so
    * somebody lost a right meanwhile. Posters never conflict with each other, nor with knocks and approvals.
-   * `chat-full`, `store-full`: no room; nothing was logged.
+   * `chat-full`, `store-full`: no room; nothing was logged. With a `key` that was logged before in this chat it logs
+   * nothing and gives the first message, also to appends at the same moment, and whatever room there is.
    */
   append(
     tag: ChatTag,
     rights: number,
-    message: NewMessage
+    message: NewMessage,
+    key?: PostKey
   ): Promise<LoggedMessage | 'conflict' | 'chat-full' | 'store-full' | 'gone'>
 
   /**

@@ -156,6 +156,50 @@ describe('POST /v1/chats/:chat', () => {
   })
 })
 
+describe('Idempotency-Key', () => {
+  const send = (chat: string, user: string, text: string, key: string) =>
+    call(chat, { user, json: { text }, headers: { 'idempotency-key': key } })
+
+  it('gives the first answer again and posts nothing, also for posts at the same moment', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const answers = await Promise.all(Array.from({ length: 8 }, () => send(chat, owner, 'once', 'a key')))
+    server.clock.now += 1000
+    answers.push(await send(chat, owner, 'once', 'a key'))
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]))
+    expect(new Set(await Promise.all(answers.map((answer) => answer.text()))).size).toBe(1)
+    expect(await readTexts(chat, owner)).toEqual(['once'])
+  })
+
+  it('with another text is 422, and is of one user in one chat', async () => {
+    const server = await startServer()
+    const { chat, owner, member } = await createChatWithMember(server)
+    const other = await createChat(server)
+    expect((await send(chat, owner, 'first', 'k')).status).toBe(201)
+    expect(await refusal(await send(chat, owner, 'second', 'k'))).toEqual([422, 'idempotency-key-reused'])
+    expect((await send(chat, member, 'second', 'k')).status).toBe(201)
+    expect((await send(other.chat, other.owner, 'third', 'k')).status).toBe(201)
+    expect(await readTexts(chat, owner)).toEqual(['first', 'second'])
+    expect(await refusal(await send(chat, other.owner, 'first', 'k'))).toEqual([403, 'not-a-member'])
+  })
+
+  it.each([
+    ['one character', 'x', 201],
+    ['255 characters', '~'.repeat(255), 201],
+    ['inner spaces', 'a b', 201],
+    ['nothing', '', 400],
+    ['256 characters', 'x'.repeat(256), 400],
+    ['a tab', 'a\tb', 400],
+    ['what is not ASCII', 'ä', 400]
+  ])('of %s', async (_what, key, status) => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const answer = await send(chat, owner, 'x', key)
+    expect(answer.status).toBe(status)
+    if (status === 400) expect(await problemOf(answer)).toMatchObject({ errors: [{ path: 'idempotency-key' }] })
+  })
+})
+
 describe('GET /v1/chats/:chat', () => {
   it('gives all messages, oldest first, with the point up to which they are complete', async () => {
     const server = await startServer()

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Door } from '../../src/chat/door.ts'
 import type { LoggedEvent } from '../../src/chat/events.ts'
+import type { PostKey } from '../../src/ids.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { CONTRACT, type Limits } from './contract.ts'
@@ -104,23 +105,46 @@ const BROKEN: Record<string, Breaking> = {
     }
   }),
   'ignores the rights of a message': (store) => ({
-    append: async (tag, _rights, message) => store.append(tag, (await store.load(tag))?.door.rights ?? 0, message)
+    append: async (tag, _rights, message, key) =>
+      store.append(tag, (await store.load(tag))?.door.rights ?? 0, message, key)
+  }),
+  'forgets the key of a post': (store) => ({
+    append: (tag, rights, message) => store.append(tag, rights, message)
+  }),
+  'keeps keys for all chats together': (store) => {
+    const known = new Map<PostKey, ReturnType<Store['append']>>()
+    return {
+      append: (tag, rights, message, key) => {
+        const outcome = (key && known.get(key)) ?? store.append(tag, rights, message)
+        if (key !== undefined) known.set(key, outcome)
+        return outcome
+      }
+    }
+  },
+  'looks for room before it looks for a key': (store, { maxChatBytes }) => ({
+    append: async (tag, rights, message, key) => {
+      const page = await store.messages(tag, 0)
+      const taken = typeof page === 'string' ? 0 : page.json.length
+      if (taken + message.text.length > maxChatBytes) return 'chat-full'
+      return store.append(tag, rights, message, key)
+    }
   }),
   'loses every tenth message': (store) => {
     let count = 0
     return {
-      append: async (tag, rights, message) =>
+      append: async (tag, rights, message, key) =>
         ++count % 10 === 0
           ? { type: 'message', id: count, json: JSON.stringify({ id: count, ...message }) }
-          : store.append(tag, rights, message)
+          : store.append(tag, rights, message, key)
     }
   },
   'changes a text': (store) => ({
-    append: (tag, rights, message) =>
-      store.append(tag, rights, { ...message, text: message.text.replaceAll('\u0000', '') })
+    append: (tag, rights, message, key) =>
+      store.append(tag, rights, { ...message, text: message.text.replaceAll('\u0000', '') }, key)
   }),
   'takes the time from its own clock': (store) => ({
-    append: (tag, rights, message) => store.append(tag, rights, { ...message, createdAt: message.createdAt + tomorrow })
+    append: (tag, rights, message, key) =>
+      store.append(tag, rights, { ...message, createdAt: message.createdAt + tomorrow }, key)
   }),
   'has no limit for a chat': () => ({}),
   'forgets to refuse a cursor': (store) => ({

@@ -5,7 +5,7 @@
 import { expect } from 'vitest'
 import { type Door, newDoor } from '../../src/chat/door.ts'
 import type { JoinEvent, LoggedEvent } from '../../src/chat/events.ts'
-import { type ChatTag, tagOf } from '../../src/ids.ts'
+import { type ChatTag, postKey, tagOf } from '../../src/ids.ts'
 import type { LoadedChat, NewMessage, Store } from '../../src/store/store.ts'
 import { aDoor, aUser, withKnock, withLink, withMember } from '../support/doors.ts'
 
@@ -203,6 +203,46 @@ export const CONTRACT: readonly Check[] = [
       expect(await store.append(tag, 0, message('late'))).toBe('conflict')
       expect(await loaded(store, tag)).toMatchObject({ lastEventId: 0 })
       expect(await store.append(tag, 1, message('in time'))).toMatchObject({ id: 1 })
+    }
+  },
+  {
+    promise: 'a key posts once: again, or at the same moment, it logs and tells nothing and gives the first message',
+    run: async (make) => {
+      const store = await make(ROOMY)
+      const tag = await aChat(store)
+      const { toldIds } = await watched(store, tag)
+      const key = postKey(aUser(), 'once')
+      const post = (text: string) => store.append(tag, 0, message(text), key)
+      const outcomes = await Promise.all(Array.from({ length: 8 }, () => post('hello')))
+      await append(store, tag, 'meanwhile')
+      outcomes.push(await post('hello'), await post('another text'))
+      expect(new Set(outcomes.map((outcome) => JSON.stringify(outcome))).size).toBe(1)
+      expect(outcomes[0]).toMatchObject({ type: 'message', id: 1 })
+      expect(await texts(store, tag)).toEqual(['hello', 'meanwhile'])
+      expect(toldIds()).toEqual([1, 2])
+    }
+  },
+  {
+    promise: 'a key is of one chat, another key is another post, and rights come first',
+    run: async (make) => {
+      const store = await make(ROOMY)
+      const [one, other] = [await aChat(store), await aChat(store)]
+      const [key, another] = [postKey(aUser(), 'a'), postKey(aUser(), 'a')]
+      for (const tag of [one, other]) expect(await store.append(tag, 0, message('x'), key)).toMatchObject({ id: 1 })
+      expect(await store.append(one, 0, message('x'), another)).toMatchObject({ id: 2 })
+      expect(await store.append(one, 1, message('x'), key)).toBe('conflict')
+    }
+  },
+  {
+    promise: 'a key that was refused for want of room has posted nothing; one that has posted is answered without room',
+    run: async (make) => {
+      const store = await make({ ...ROOMY, maxChatBytes: 200 })
+      const tag = await aChat(store)
+      const [first, second] = [postKey(aUser(), 'a'), postKey(aUser(), 'b')]
+      const fits = await store.append(tag, 0, message('x'.repeat(60)), first)
+      expect(await store.append(tag, 0, message('x'.repeat(160)), second)).toBe('chat-full')
+      expect(await store.append(tag, 0, message('x'.repeat(160)), first)).toEqual(fits)
+      expect(await store.append(tag, 0, message('x'), second)).toMatchObject({ id: 2 })
     }
   },
   {
