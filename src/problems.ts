@@ -28,6 +28,11 @@ const catalogue = {
     'Not a guest of this link',
     'Nobody at this link has that user id. Open the link without a user id to ask for entry; the server makes the ids.'
   ],
+  left: [
+    403,
+    'Left',
+    'This join request was taken back, or this guest has left. Open the link without a user id to ask again.'
+  ],
   'not-found': [404, 'Not found', 'There is nothing at this path. GET /docs shows what there is.'],
   'chat-not-found': [404, 'Chat not found', 'There is no such chat. Check the URL for a missing or added character.'],
   'link-not-found': [404, 'Link not found', 'There is no such link. Check the URL, or ask for a new one.'],
@@ -49,6 +54,7 @@ const catalogue = {
     'Nobody has asked',
     'Nobody has asked for entry through this link yet. Wait for a join_request event on the stream of the chat.'
   ],
+  'request-closed': [409, 'Join request closed', 'This join request has ended. The guest may ask again.'],
   'several-requests': [
     409,
     'Several join requests',

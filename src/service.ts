@@ -125,14 +125,20 @@ export function createService({ store, now }: ServiceDependencies) {
     const { door } = loaded
     if (user !== undefined) {
       const standing: Standing = allowed(rules.standingAt(door, loaded.link, digestOf(user)))
-      return standing.is === 'inside'
-        ? { chat: door.chat, link: loaded.link, is: 'inside' }
-        : { chat: door.chat, link: loaded.link, is: 'guest', client: user, request: standing.request }
+      if (standing.is === 'inside') return { chat: door.chat, link: loaded.link, is: 'inside' }
+      const request = refuseEnded(standing.request, user)
+      return { chat: door.chat, link: loaded.link, is: 'guest', client: user, request }
     }
     const client = newUserId()
     const asked = { link: loaded.link, guest: digestOf(client), name, requestedAt: now() }
     const request = await change(loaded, (current) => rules.knock(current, { ...asked, id: freeRequestId(current) }))
     return { chat: door.chat, link: loaded.link, is: 'guest', client, request }
+  }
+
+  /** Takes a guest's request back; nothing is left to take where it has ended or the chat is gone. */
+  async function takeBack(link: LinkId, client: UserId): Promise<void> {
+    const guest = digestOf(client)
+    await change(await loadChatOf(link), (door) => rules.takeBack(door, guest, now()))
   }
 
   /** Whether a newcomer would find the link open. Changes nothing. */
@@ -206,6 +212,7 @@ export function createService({ store, now }: ServiceDependencies) {
     joinRequests,
     createLink,
     exchange,
+    takeBack,
     checkLink,
     ownRequest,
     approvalStatus,
@@ -214,11 +221,24 @@ export function createService({ store, now }: ServiceDependencies) {
   }
 }
 
+/** A request that has ended is refused to the guest whose it is, with what the guest needs to know of it. */
+export function refuseEnded(request: JoinRequest, client: UserId): JoinRequest {
+  if (request.state !== 'closed') return request
+  const members = { state: request.state, request_id: request.id, client_id: client }
+  throw new Problem(request.reason, { members })
+}
+
 /** What the rules granted; what they refused is thrown. */
 function allowed<Granted>(decision: Granted | Refusal): Granted {
   if (!isRefusal(decision)) return decision
-  if (decision.refused !== 'several-requests') throw new Problem(decision.refused)
-  throw new Problem(decision.refused, { members: { pending_request_ids: decision.pending } })
+  switch (decision.refused) {
+    case 'several-requests':
+      throw new Problem(decision.refused, { members: { pending_request_ids: decision.pending } })
+    case 'request-closed':
+      throw new Problem(decision.refused, { members: { state: 'closed' } })
+    default:
+      throw new Problem(decision.refused)
+  }
 }
 
 function isRefusal(decision: unknown): decision is Refusal {

@@ -79,7 +79,7 @@ export const environment = z.object({
     .describe("pino's levels, or `silent`"),
   HEARTBEAT_SECONDS: wholeNumber(1, 3600).default(15).describe('comment interval on streams'),
   MAX_STREAM_BUFFER_BYTES: bytes().default(1_048_576).describe('how far a reader may fall behind'),
-  MAX_STREAMS: bytes().default(50_000).describe('open streams in this process; then 503 with `Retry-After`'),
+  MAX_STREAMS: bytes().default(50_000).describe('open streams and waits in this process; then 503 with `Retry-After`'),
   MAX_CHAT_BYTES: bytes().default(8_388_608).describe('messages of one chat; then 409. Join events do not count'),
   MAX_STORE_BYTES: bytes()
     .default(1_073_741_824)

@@ -64,6 +64,15 @@ export function guestView(base: Base, chat: ChatId, client: UserId, request: Joi
         events: chatEventsUrl(base, chat),
         message: 'You are in. Read, post and follow the chat with this client_id (Authorization: Bearer …).'
       }
+    case 'closed':
+      return {
+        ...own,
+        approval_status: false,
+        state: 'closed',
+        chat: null,
+        events: linkEventsUrl(base, request.link),
+        message: 'You have taken your request back. Open the link without a user id to ask again.'
+      }
   }
 }
 
@@ -88,5 +97,5 @@ export function approvalEventView(
   client: UserId,
   request: JoinRequest
 ): z.output<typeof approvalEventData> {
-  return { ...guestView(base, chat, client, request), reason: null }
+  return { ...guestView(base, chat, client, request), reason: request.state === 'closed' ? request.reason : null }
 }

@@ -40,9 +40,10 @@ const ALLOWED: Record<string, string[]> = {
     'schemas/',
     'ids.ts',
     'problems.ts',
+    'service.ts',
     'urls.ts',
     'views.ts',
-    'type:service.ts',
+    'type:chat/',
     'type:streams/'
   ]
 }

@@ -11,6 +11,8 @@ export const MAX_OPEN_LINKS = 100
 export const MAX_OPEN_LINKS_OF_OTHERS = 20
 /** At most so many join requests wait at one link. */
 export const MAX_WAITING_PER_LINK = 100
+/** Of the join requests that have ended the latest so many are remembered. */
+export const MAX_ENDED_KEPT = 200
 
 /** Instants are milliseconds since the Unix epoch. A door is never changed in place. */
 export interface Door {
@@ -42,7 +44,9 @@ interface Asked {
 
 type PendingRequest = Asked & { readonly state: 'pending'; readonly decidedAt: null }
 export type ApprovedRequest = Asked & { readonly state: 'approved'; readonly decidedAt: number }
-export type JoinRequest = PendingRequest | ApprovedRequest
+/** Nothing of such a guest is accepted any more. `left`: taken back, or left. */
+type ClosedRequest = Asked & { readonly state: 'closed'; readonly reason: 'left'; readonly decidedAt: number }
+export type JoinRequest = PendingRequest | ApprovedRequest | ClosedRequest
 
 /** Why the door did not do what was asked. */
 export type Refusal =
@@ -56,6 +60,7 @@ export type Refusal =
         | 'too-many-links'
         | 'too-many-waiting'
         | 'nobody-asked'
+        | 'request-closed'
     }
   | { readonly refused: 'several-requests'; readonly pending: readonly RequestId[] }
 
@@ -152,8 +157,19 @@ export function approve(
   const request = named ?? theOneMeant(door, link)
   if ('refused' in request) return request
   if (request.state === 'approved') return { door, events: [], result: request }
+  if (request.state === 'closed') return { refused: 'request-closed' }
   const approved: ApprovedRequest = { ...request, state: 'approved', decidedAt: now }
   return { door: withRequest(door, approved), events: [{ type: 'join_approved', request: approved }], result: approved }
+}
+
+/** A guest takes the own request back, even if it was approved meanwhile. Once it has ended this changes nothing. */
+export function takeBack(door: Door, guest: UserDigest, now: number): Change<undefined> {
+  const request = door.requests.get(guest)
+  if (request === undefined || request.state === 'closed') return { door, events: [], result: undefined }
+  const closed: JoinRequest = { ...request, state: 'closed', reason: 'left', decidedAt: now }
+  const rights = request.state === 'approved' ? door.rights + 1 : door.rights
+  const changed = forgetEnded(withRequest({ ...door, rights }, closed))
+  return { door: changed, events: [{ type: 'join_closed', request: closed }], result: undefined }
 }
 
 /**
@@ -201,4 +217,14 @@ function theOneMeant(door: Door, link: LinkId): JoinRequest | Refusal {
 
 function withRequest(door: Door, request: JoinRequest): Door {
   return { ...door, requests: new Map(door.requests).set(request.guest, request) }
+}
+
+/** Knocking and hanging up for ever must not grow a door. */
+function forgetEnded(door: Door): Door {
+  const ended = [...door.requests.values()].filter((request) => request.state === 'closed')
+  if (ended.length <= MAX_ENDED_KEPT) return door
+  ended.sort((one, other) => one.decidedAt - other.decidedAt)
+  const requests = new Map(door.requests)
+  for (const { guest } of ended.slice(0, -MAX_ENDED_KEPT)) requests.delete(guest)
+  return { ...door, requests }
 }

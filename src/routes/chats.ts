@@ -1,9 +1,10 @@
 /** `/v1/chats`: create a chat, post to it, read it, follow it, see who has asked. */
 import type { FastifyReply } from 'fastify'
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
-import { readChatId } from '../ids.ts'
+import { readChatId, tagOf } from '../ids.ts'
 import { pageForBrowsers, type SendPage } from '../plugins/browsers.ts'
 import { cursorOf, openEventStream } from '../plugins/event-stream.ts'
+import { hangUpOf } from '../plugins/hang-up.ts'
 import { refuseOddBody } from '../plugins/json-body.ts'
 import { requireUserId, userOf } from '../plugins/user-id.ts'
 import { Problem } from '../problems.ts'
@@ -117,12 +118,29 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
         querystring: readMessagesQuery,
         response: {
           200: answer('The messages.', messages, { example: MESSAGES_EXAMPLE }),
-          ...problemResponses('invalid-request', 'cursor-unknown', 'user-id-required', 'chat-not-found', 'not-a-member')
+          ...problemResponses(
+            'invalid-request',
+            'cursor-unknown',
+            'user-id-required',
+            'chat-not-found',
+            'not-a-member',
+            'too-many-streams'
+          )
         }
       }
     },
     async (request, reply) => {
-      const { chat, page } = await service.readMessages(readChatId(request.params.chat), userOf(request), request.query)
+      const { wait } = request.query
+      const read = () => service.readMessages(readChatId(request.params.chat), userOf(request), request.query)
+      let found = await read()
+      if (wait !== undefined && found.page.json.length === 0) {
+        if (hub.isFull) throw new Problem('too-many-streams')
+        await hub.wait(tagOf(found.chat), wait, hangUpOf(reply), async () => {
+          found = await read()
+          return found.page.json.length > 0
+        })
+      }
+      const { chat, page } = found
       const end = `],"last_event_id":${page.upTo},"has_more":${page.hasMore}}`
       const start = `{"chat":${JSON.stringify(chatUrl(request.base, chat))},"messages":[`
       return sendJson(reply, 200, Buffer.concat([Buffer.from(start), page.json, Buffer.from(end)]))

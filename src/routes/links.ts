@@ -1,8 +1,11 @@
 /** `/v1/links`: invite somebody; open an invitation, which knocks; wait at the door. */
+import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
-import { readLinkId } from '../ids.ts'
+import type { JoinRequest } from '../chat/door.ts'
+import { type LinkId, readLinkId, tagOf, type UserId } from '../ids.ts'
 import { nothingForPrefetch, pageForBrowsers, type SendPage } from '../plugins/browsers.ts'
 import { cursorOf, openEventStream } from '../plugins/event-stream.ts'
+import { hangUpOf, onAbort } from '../plugins/hang-up.ts'
 import { allowUserId, requireUserId, userOf } from '../plugins/user-id.ts'
 import { Problem } from '../problems.ts'
 import { answer, emptyAnswer, example, streamAnswer, USER_ID_OPTIONAL } from '../schemas/answers.ts'
@@ -10,7 +13,7 @@ import { EXAMPLE } from '../schemas/common.ts'
 import { createLinkBody, exchange, exchangeQuery, link, linkParams } from '../schemas/links.ts'
 import { BODY_PROBLEMS, problemResponses } from '../schemas/problems.ts'
 import { cursorHeaders, cursorQuery, linkEvents } from '../schemas/streams.ts'
-import type { Service } from '../service.ts'
+import { refuseEnded, type Service } from '../service.ts'
 import type { Hub } from '../streams/hub.ts'
 import { guestView, insideView, linkView } from '../views.ts'
 
@@ -63,6 +66,12 @@ export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { s
         summary: 'Exchange a link for its chat',
         description: `Without a user id this knocks: it records a join request, tells the owner, and answers 202 with a new \`client_id\`. With that \`client_id\` it answers with the state of the request: 202 while pending, 200 with the URL of the chat once approved. With the user id of the owner or of a member it is 200, and nothing is recorded.
 
+With \`wait\` the answer waits for the decision, so that one command asks, waits at the door and prints the URL of the chat:
+
+${example('curl "$LINK?wait=300"')}
+
+A guest whose connection closes before the whole answer with the \`client_id\` was handed over can never come back, so that request is taken back.
+
 A browser (an \`Accept\` that prefers text/html) and the link previews of mail and chat programs get the web page instead; \`Sec-Purpose: prefetch\` gets 204. None of them knocks.`,
         security: USER_ID_OPTIONAL,
         params: linkParams,
@@ -77,23 +86,38 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
             'invalid-request',
             'user-id-required',
             'link-not-found',
+            'left',
             'not-this-guest',
-            'too-many-waiting'
+            'too-many-waiting',
+            'too-many-streams'
           )
         }
       }
     },
     async (request, reply) => {
       const { user, base, query } = request
-      const id = readLinkId(request.params.link)
-      const found = await service.exchange(id, user, query.name || null)
-      const view =
-        found.is === 'inside'
-          ? insideView(base, found.chat, found.link)
-          : guestView(base, found.chat, found.client, found.request)
-      return reply.code(view.state === 'pending' ? 202 : 200).send(view)
+      if (query.wait !== undefined && hub.isFull) throw new Problem('too-many-streams')
+      const found = await service.exchange(readLinkId(request.params.link), user, query.name || null)
+      if (found.is === 'inside') return reply.code(200).send(insideView(base, found.chat, found.link))
+      const { chat, client, link } = found
+      const hangUp = hangUpOf(reply)
+      if (user === undefined) onAbort(hangUp, () => takeBack(request, link, client))
+      const own = query.wait === undefined ? found.request : await decision(link, client, query.wait, hangUp)
+      return reply.code(own.state === 'pending' ? 202 : 200).send(guestView(base, chat, client, own))
     }
   )
+
+  /** The guest's request once it is decided, or as it is when the time is up. */
+  async function decision(link: LinkId, client: UserId, seconds: number, gone: AbortSignal): Promise<JoinRequest> {
+    const look = async () => (await service.ownRequest(link, client)).request
+    await hub.wait(tagOf(link), seconds, gone, async () => (await look()).state !== 'pending')
+    return refuseEnded(await look(), client)
+  }
+
+  /** Whoever never learned the client id can never come back. */
+  function takeBack({ log }: FastifyRequest, link: LinkId, client: UserId): void {
+    service.takeBack(link, client).catch((err: unknown) => log.error({ err }, 'a request was not taken back'))
+  }
 
   app.head(
     '/v1/links/:link',

@@ -1,6 +1,16 @@
 /** The wire of `/v1/chats`. */
 import { z } from 'zod'
-import { chatUrlAnswer, EXAMPLE, eventId, jsonObject, time, userIdAnswer, userIdMember, wholeNumber } from './common.ts'
+import {
+  chatUrlAnswer,
+  EXAMPLE,
+  eventId,
+  jsonObject,
+  time,
+  userIdAnswer,
+  userIdMember,
+  waitSeconds,
+  wholeNumber
+} from './common.ts'
 
 export const chatParams = z.object({
   chat: z.string().meta({ description: 'The opaque part of the chat URL. A secret.' })
@@ -64,6 +74,9 @@ export const readMessagesQuery = z.object({
       .max(MAX_PAGE, `Send a whole number from 1 to ${MAX_PAGE}.`)
       .optional()
   ).meta({ type: 'integer', minimum: 1, maximum: MAX_PAGE, description: 'Only the first so many. Default: all.' }),
+  wait: waitSeconds(
+    'If there is no newer message, wait so many seconds for one; if none comes, the answer is empty. It comes at once when the server stops.'
+  ),
   user_id: userIdMember
 })
 

@@ -81,3 +81,16 @@ export function wholeNumber<Schema extends z.ZodType>(schema: Schema) {
     return typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
   }, schema)
 }
+
+const MAX_WAIT_SECONDS = 300
+const wantedWait = `Send a whole number of seconds from 1 to ${MAX_WAIT_SECONDS}.`
+
+/** How long an answer may wait for what it is asked for. */
+export function waitSeconds(description: string) {
+  return wholeNumber(z.number(wantedWait).min(1, wantedWait).max(MAX_WAIT_SECONDS, wantedWait).optional()).meta({
+    type: 'integer',
+    minimum: 1,
+    maximum: MAX_WAIT_SECONDS,
+    description
+  })
+}

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { eventId, linkUrlAnswer, requestId, time, userIdMember } from './common.ts'
 
-export const requestState = z.enum(['pending', 'approved']).meta({ id: 'RequestState' })
+export const requestState = z.enum(['pending', 'approved', 'closed']).meta({ id: 'RequestState' })
 
 export const joinRequest = z
   .object({
@@ -23,7 +23,9 @@ export const joinRequestsQuery = z.object({ user_id: userIdMember })
 
 export const joinRequests = z
   .object({
-    join_requests: z.array(joinRequest).meta({ description: 'Oldest first.' }),
+    join_requests: z
+      .array(joinRequest)
+      .meta({ description: 'Oldest first: all that are pending or approved, and the latest 200 that have ended.' }),
     last_event_id: eventId
   })
   .meta({ id: 'JoinRequests' })

@@ -9,7 +9,8 @@ import {
   linkUrlAnswer,
   requestId,
   userIdAnswer,
-  userIdMember
+  userIdMember,
+  waitSeconds
 } from './common.ts'
 import { requestState } from './join-requests.ts'
 
@@ -46,6 +47,9 @@ export const exchangeQuery = z.object({
     description: `What to call you, for the owner to see: at most ${MAX_NAME_LENGTH} characters.`,
     examples: ['Ana']
   }),
+  wait: waitSeconds(
+    'Wait so many seconds for the decision. Hanging up before the answer has come takes the request back, since its client_id is lost.'
+  ),
   user_id: userIdMember
 })
 

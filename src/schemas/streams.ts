@@ -25,7 +25,11 @@ const messageEvent = z
   .meta({ id: 'MessageEvent', description: 'To members.' })
 
 const joinEvent = z
-  .object({ event: z.enum(['join_request', 'join_approved']), id: eventId.optional(), data: joinRequest })
+  .object({
+    event: z.enum(['join_request', 'join_approved', 'join_closed']),
+    id: eventId.optional(),
+    data: joinRequest
+  })
   .meta({
     id: 'JoinEvent',
     description:
@@ -48,7 +52,7 @@ export const chatEvents = z
   .meta({ id: 'ChatEvents', description: 'A stream of Server-Sent Events; each item is one of them.' })
 
 export const approvalEventData = exchange.extend({
-  reason: z.null().meta({ description: 'Why the request has ended, if it has.' })
+  reason: z.literal('left').nullable().meta({ description: 'Why the request has ended, if it has.' })
 })
 
 const approvalEvent = z

@@ -3,13 +3,26 @@ import type { Writable } from 'node:stream'
 import type { Batch } from './batch.ts'
 import { HEARTBEAT } from './sse-format.ts'
 
+/** Whoever follows a chat in this process: a stream, or a request that waits. */
+export interface Follower {
+  /** What was committed since the last call, in order. Must not throw. */
+  deliver(batch: Batch): void
+  /** A heartbeat is due. */
+  beat(): void
+  /** Ends it once what has been written is out. */
+  end(): void
+  /** Ends it at once. */
+  destroy(): void
+  onClose(listener: () => void): void
+}
+
 /** Where a stream writes: a socket. */
 export type Sink = Writable & {
   /** Destroys it once what has been written is out. */
   destroySoon(): void
 }
 
-export abstract class EventStream {
+export abstract class EventStream implements Follower {
   protected readonly socket: Sink
   readonly #maxBufferBytes: number
   /** Live bytes written so far: those of a replay do not count as falling behind. */
@@ -20,7 +33,6 @@ export abstract class EventStream {
     this.#maxBufferBytes = maxBufferBytes
   }
 
-  /** What was committed since the last call, in order. Must not throw. */
   abstract deliver(batch: Batch): void
 
   get isOver(): boolean {
@@ -32,12 +44,10 @@ export abstract class EventStream {
     if (this.socket.writableLength === 0 && !this.isOver) this.socket.write(HEARTBEAT)
   }
 
-  /** Ends the stream once what has been written is out. */
   end(): void {
     this.socket.destroySoon()
   }
 
-  /** Ends the stream at once. */
   destroy(): void {
     this.socket.destroy()
   }

@@ -9,23 +9,24 @@ import { type ChatTag, tagOf } from '../ids.ts'
 import type { Store, Unwatch } from '../store/store.ts'
 import { Batch } from './batch.ts'
 import { type ChatReader, type ChatSource, ChatStream } from './chat-stream.ts'
-import type { EventStream, Sink } from './event-stream.ts'
+import type { EventStream, Follower, Sink } from './event-stream.ts'
 import { type GuestReader, GuestStream } from './guest-stream.ts'
 import { opening } from './sse-format.ts'
+import { Waiter } from './waiter.ts'
 
 export interface HubOptions {
   readonly store: Store
   readonly heartbeatMs: number
   /** Live bytes that may wait for one reader before it is cut off. */
   readonly maxBufferBytes: number
-  /** Open streams; see `isFull`. */
+  /** Open streams and waits; see `isFull`. */
   readonly maxStreams: number
   /** A stream was ended because the store failed. */
   readonly onFault: (error: unknown) => void
 }
 
-/** Streams written to before other work has its turn: a chat with thousands of readers must not hold up the rest. */
-const STREAMS_A_TURN = 256
+/** Followers told before other work has its turn: a chat with thousands of readers must not hold up the rest. */
+const FOLLOWERS_A_TURN = 256
 /** A thousand clients that lost their streams at once must not come back at once. */
 const RETRY_MS = { min: 1000, max: 5000 }
 /** What a reader that does not read has to take its last bytes when the hub closes. */
@@ -34,18 +35,18 @@ const CLOSE_DEADLINE_MS = 1000
 export class Hub {
   readonly #options: HubOptions
   readonly #channels = new Map<ChatTag, Channel>()
-  readonly #streams = new Set<EventStream>()
+  readonly #followers = new Set<Follower>()
   readonly #heartbeat: NodeJS.Timeout
   #closing = false
 
   constructor(options: HubOptions) {
     this.#options = options
-    this.#heartbeat = setInterval(() => inTurns(this.#streams, (stream) => stream.beat()), options.heartbeatMs)
+    this.#heartbeat = setInterval(() => inTurns(this.#followers, (follower) => follower.beat()), options.heartbeatMs)
     this.#heartbeat.unref()
   }
 
   get isFull(): boolean {
-    return this.#streams.size >= this.#options.maxStreams
+    return this.#followers.size >= this.#options.maxStreams
   }
 
   /** Follows a chat as a member, until the socket closes. */
@@ -60,11 +61,32 @@ export class Hub {
     this.#run(socket, tagOf(reader.chat), stream, (source) => stream.begin(source))
   }
 
-  /** Ends every stream; resolves when all sockets are closed. Streams opened later end at once. */
+  /**
+   * Calls `look` now and again after whatever happens in the chat, until it says that it is done, `seconds` are up,
+   * `gone` is aborted or the hub closes.
+   * @throws what `look` throws
+   */
+  async wait(tag: ChatTag, seconds: number, gone: AbortSignal, look: () => Promise<boolean>): Promise<void> {
+    const waiter = new Waiter()
+    const end = () => waiter.end()
+    const timer = setTimeout(end, seconds * 1000)
+    gone.addEventListener('abort', end)
+    if (gone.aborted || this.#closing) end()
+    try {
+      const channel = this.#follow(tag, waiter)
+      await channel.watched
+      await waiter.until(look)
+    } finally {
+      clearTimeout(timer)
+      gone.removeEventListener('abort', end)
+    }
+  }
+
+  /** Ends every stream and every wait; resolves when all sockets are closed. Streams opened later end at once. */
   async close(): Promise<void> {
     this.#closing = true
     clearInterval(this.#heartbeat)
-    const open = [...this.#streams]
+    const open = [...this.#followers]
     const closed = Promise.all(open.map((stream) => new Promise<void>((resolve) => stream.onClose(resolve))))
     for (const stream of open) stream.end()
     const deadline = setTimeout(() => open.forEach((stream) => void stream.destroy()), CLOSE_DEADLINE_MS)
@@ -77,14 +99,7 @@ export class Hub {
       stream.end()
       return
     }
-    this.#streams.add(stream)
-    const channel = this.#channelOf(tag)
-    channel.streams.add(stream)
-    stream.onClose(() => {
-      this.#streams.delete(stream)
-      channel.streams.delete(stream)
-      if (channel.streams.size === 0) this.#drop(channel)
-    })
+    const channel = this.#follow(tag, stream)
     socket.write(opening(randomInt(RETRY_MS.min, RETRY_MS.max + 1)))
     channel.watched
       .then((watched) => (watched === 'gone' ? stream.end() : start(channel)))
@@ -92,6 +107,18 @@ export class Hub {
         this.#options.onFault(error)
         stream.destroy()
       })
+  }
+
+  #follow(tag: ChatTag, follower: Follower): Channel {
+    const channel = this.#channelOf(tag)
+    this.#followers.add(follower)
+    channel.followers.add(follower)
+    follower.onClose(() => {
+      this.#followers.delete(follower)
+      channel.followers.delete(follower)
+      if (channel.followers.size === 0) this.#drop(channel)
+    })
+    return channel
   }
 
   #channelOf(tag: ChatTag): Channel {
@@ -110,7 +137,7 @@ export class Hub {
 
 class Channel implements ChatSource {
   readonly tag: ChatTag
-  readonly streams = new Set<EventStream>()
+  readonly followers = new Set<Follower>()
   readonly watched: Promise<Unwatch | 'gone'>
   newest = 0
   readonly #store: Store
@@ -151,8 +178,8 @@ class Channel implements ChatSource {
     const batch = new Batch(this.#told)
     this.#told = []
     inTurns(
-      this.streams,
-      (stream) => stream.deliver(batch),
+      this.followers,
+      (follower) => follower.deliver(batch),
       () => {
         if (this.#told.length > 0) setImmediate(() => this.#flush())
         else this.#flushing = false
@@ -161,11 +188,11 @@ class Channel implements ChatSource {
   }
 }
 
-/** Visits each stream once, also those that are added meanwhile, a slice a turn. */
-function inTurns(streams: Set<EventStream>, visit: (stream: EventStream) => void, done?: () => void): void {
-  const rest = streams.values()
+/** Visits each follower once, also those that are added meanwhile, a slice a turn. */
+function inTurns(followers: Set<Follower>, visit: (follower: Follower) => void, done?: () => void): void {
+  const rest = followers.values()
   const turn = (): void => {
-    for (let count = 0; count < STREAMS_A_TURN; count++) {
+    for (let count = 0; count < FOLLOWERS_A_TURN; count++) {
       const next = rest.next()
       if (next.done) {
         done?.()

@@ -7,6 +7,7 @@ import {
   joinRequestsFor,
   knock,
   linkIsOpen,
+  MAX_ENDED_KEPT,
   MAX_OPEN_LINKS,
   MAX_OPEN_LINKS_OF_OTHERS,
   MAX_WAITING_PER_LINK,
@@ -14,7 +15,8 @@ import {
   requestIdIsTaken,
   requestOf,
   roleOf,
-  standingAt
+  standingAt,
+  takeBack
 } from '../../src/chat/door.ts'
 import { newLinkId, newRequestId, tagOf } from '../../src/ids.ts'
 import { aDoor, aUser, changed, withKnock, withLink, withMember } from '../support/doors.ts'
@@ -232,5 +234,51 @@ describe('the approval of a link', () => {
     expect(approvalAt(door, link, aUser(), undefined)).toEqual({ refused: 'not-this-guest' })
     expect(approvalAt(door, otherLink, member.guest, undefined)).toEqual({ refused: 'not-this-guest' })
     expect(approvalAt(door, link, aUser(), member.id)).toEqual({ refused: 'not-this-guest' })
+  })
+})
+
+describe('taking a request back', () => {
+  it('closes it and tells of it', () => {
+    const { door, waiting } = aBusyDoor()
+    const closed = { ...waiting, state: 'closed', reason: 'left', decidedAt: 9 }
+    const change = takeBack(door, waiting.guest, 9)
+    expect(change.events).toEqual([{ type: 'join_closed', request: closed }])
+    expect(change.door.rights).toBe(door.rights)
+    expect(standingAt(change.door, waiting.link, waiting.guest)).toEqual({ is: 'guest', request: closed })
+  })
+
+  it('even once approved takes the right to enter, and says that a right was lost', () => {
+    const { door, member } = aBusyDoor()
+    const change = takeBack(door, member.guest, 9)
+    expect(enter(change.door, member.guest)).toEqual({ refused: 'not-a-member' })
+    expect(change.door.rights).toBe(door.rights + 1)
+  })
+
+  it('a second time, or for nobody, changes nothing', () => {
+    const { door, waiting } = aBusyDoor()
+    const once = takeBack(door, waiting.guest, 9).door
+    expect(takeBack(once, waiting.guest, 10)).toEqual({ door: once, events: [], result: undefined })
+    expect(takeBack(once, aUser(), 10)).toEqual({ door: once, events: [], result: undefined })
+  })
+
+  it('ends it: it cannot be approved, does not wait and does not count for the link', () => {
+    const { door, owner, link, waiting } = aBusyDoor()
+    const closed = takeBack(door, waiting.guest, 9).door
+    expect(approve(closed, link, owner, waiting.id, 10)).toEqual({ refused: 'request-closed' })
+    expect(pendingRequests(closed)).toEqual([])
+    expect(approvalAt(closed, link, undefined, undefined)).toBe(true)
+    expect(approvalAt(closed, link, waiting.guest, undefined)).toBe(false)
+  })
+
+  it(`is forgotten once ${MAX_ENDED_KEPT} have ended later; who waits or is in never is`, () => {
+    const { link, member, ...busy } = aBusyDoor()
+    let { door } = busy
+    const guests = Array.from({ length: MAX_ENDED_KEPT + 2 }, () => aUser())
+    for (const [index, guest] of guests.entries()) {
+      door = takeBack(withKnock(door, link, guest).door, guest, 10 + index).door
+    }
+    expect(guests.map((guest) => door.requests.has(guest))).toEqual([false, false, ...Array(MAX_ENDED_KEPT).fill(true)])
+    expect(door.requests.size).toBe(MAX_ENDED_KEPT + 2)
+    expect(enter(door, member.guest)).toBe('member')
   })
 })
