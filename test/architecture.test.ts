@@ -34,6 +34,7 @@ const ALLOWED: Record<string, string[]> = {
   'service.ts': ['chat/', 'ids.ts', 'problems.ts', 'type:store/'],
   'views.ts': ['urls.ts', 'type:chat/', 'type:ids.ts', 'type:schemas/'],
   'urls.ts': ['ids.ts'],
+  'client/': ['client/', 'type:schemas/', 'type:problems.ts'],
   'plugins/': ['plugins/', 'problems.ts', 'ids.ts', 'schemas/', 'type:settings.ts', 'type:streams/', 'type:urls.ts'],
   'routes/': [
     'plugins/',

@@ -1,0 +1,115 @@
+/** A live stream that resumes by itself: every event once and in order, however often the connection breaks. */
+import { createParser, type EventSourceMessage } from 'eventsource-parser'
+import { type ClientOptions, isPassing, pause, SillyChatError, send } from './http.ts'
+
+/** Longer than the server's heartbeat: a connection that is silent for so long is dead. */
+const SILENCE_MS = 60_000
+/** Until the server has said when to come back. */
+const RETRY_MS = 2000
+const MAX_RETRY_MS = 30_000
+const MAX_DOUBLINGS = 5
+
+export interface FollowOptions extends ClientOptions {
+  /** How long a connection may be silent before it counts as dead, in milliseconds; more than its heartbeat. */
+  readonly silenceMs?: number
+}
+
+/**
+ * The events of a stream, over as many connections as it takes. Ends when the server says that there is nothing more
+ * (204), or when `isLast` says so of an event.
+ * @throws SillyChatError if the stream is refused for good; the signal's reason once it is aborted
+ */
+export async function* follow(
+  url: string,
+  user: string,
+  options: FollowOptions,
+  cursor: string | undefined,
+  isLast: (event: EventSourceMessage) => boolean
+): AsyncGenerator<EventSourceMessage, void, undefined> {
+  const state: StreamState = { cursor, retryMs: RETRY_MS, failures: 0, isOver: false }
+  while (!state.isOver) {
+    try {
+      for await (const event of connection(url, user, options, state)) {
+        yield event
+        if (isLast(event)) return
+      }
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      throwUnlessPassing(error, state)
+    }
+    if (state.isOver) return
+    await pause(Math.min(state.retryMs * 2 ** state.failures, MAX_RETRY_MS), options.signal)
+    state.failures = Math.min(state.failures + 1, MAX_DOUBLINGS)
+  }
+}
+
+interface StreamState {
+  cursor: string | undefined
+  /** What the server said last. */
+  retryMs: number
+  /** Connections in a row that brought nothing. */
+  failures: number
+  /** The server has said that there is nothing more. */
+  isOver: boolean
+}
+
+/** A connection broke off, or was silent for too long: another may do better. */
+class Broken extends Error {}
+
+function throwUnlessPassing(error: unknown, state: StreamState): void {
+  if (!isPassing(error) && !(error instanceof Broken)) throw error
+  if (error instanceof SillyChatError) state.retryMs = error.retryAfterMs ?? state.retryMs
+}
+
+/** The events of one connection. */
+async function* connection(
+  url: string,
+  user: string,
+  { silenceMs = SILENCE_MS, signal, ...options }: FollowOptions,
+  state: StreamState
+): AsyncGenerator<EventSourceMessage, void, undefined> {
+  const abort = new AbortController()
+  const stop = () => abort.abort(signal?.reason)
+  signal?.addEventListener('abort', stop, { once: true })
+  if (signal?.aborted) stop()
+  const giveUp = () => abort.abort(new Broken('the stream was silent'))
+  let silence = setTimeout(giveUp, silenceMs)
+  try {
+    const headers = state.cursor === undefined ? {} : { 'last-event-id': state.cursor }
+    const response = await send(url, { ...options, user, headers, signal: abort.signal })
+    state.isOver = response.status === 204
+    const events: EventSourceMessage[] = []
+    const parser = createParser({
+      onEvent: (event) => void events.push(event),
+      onRetry: (interval) => {
+        state.retryMs = interval
+      }
+    })
+    for await (const text of textOf(response)) {
+      clearTimeout(silence)
+      silence = setTimeout(giveUp, silenceMs)
+      parser.feed(text)
+      for (const event of events.splice(0)) {
+        state.cursor = event.id ?? state.cursor
+        state.failures = 0
+        yield event
+      }
+    }
+  } finally {
+    clearTimeout(silence)
+    signal?.removeEventListener('abort', stop)
+    abort.abort()
+  }
+}
+
+async function* textOf(response: Response): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder()
+  const reader = response.body?.getReader()
+  for (;;) {
+    const chunk = await reader?.read().catch((cause: unknown) => {
+      throw new Broken('the stream broke off', { cause })
+    })
+    if (chunk?.value === undefined) return
+    yield decoder.decode(chunk.value, { stream: true })
+  }
+}

@@ -1,0 +1,179 @@
+import { describe, expect, it } from 'vitest'
+import { Chat, type ChatEvent, createChat, knock, SillyChatError } from '../../src/client/index.ts'
+import { startServer } from '../support/server.ts'
+
+/** Takes so many events and ends the stream. */
+async function take(events: AsyncIterable<ChatEvent>, count: number): Promise<ChatEvent[]> {
+  const taken: ChatEvent[] = []
+  for await (const event of events) {
+    taken.push(event)
+    if (taken.length === count) break
+  }
+  return taken
+}
+
+/** A fetch that fails so many times before it works, as if the network had gone. */
+function failing(times: number): typeof fetch {
+  let left = times
+  return async (input, init) => {
+    if (left-- > 0) throw new TypeError('fetch failed')
+    return fetch(input, init)
+  }
+}
+
+describe('the client', () => {
+  it('walks from creating a chat to both talking', async () => {
+    const server = await startServer()
+    const owner = await createChat(`${server.url}/`)
+    const events = owner.events()
+    expect((await events.next()).value).toMatchObject({ event: 'ready', data: { last_event_id: 0 } })
+    const { link } = await owner.invite()
+    const guest = await knock(`${link}?utm_source=mail`, { name: 'Ana' })
+    const asked = (await events.next()).value
+    expect(asked).toMatchObject({ event: 'join_request', id: 1, data: { request_id: guest.requestId, name: 'Ana' } })
+    expect(await guest.state()).toMatchObject({ state: 'pending' })
+
+    const admitted = guest.admitted()
+    expect(await owner.approve(link, guest.requestId)).toMatchObject({ state: 'approved' })
+    const chat = await admitted
+    expect(chat).toMatchObject({ url: owner.url, userId: guest.clientId })
+    expect((await owner.joinRequests()).join_requests).toHaveLength(1)
+
+    await chat.post('Ana: hello')
+    expect(await take(events, 2)).toMatchObject([
+      { event: 'join_approved' },
+      { event: 'message', data: { text: 'Ana: hello' } }
+    ])
+    expect(await chat.read({ after: 0, limit: 1 })).toMatchObject({
+      messages: [{ text: 'Ana: hello' }],
+      has_more: false
+    })
+    expect(await take(chat.events({ after: 0 }), 2)).toMatchObject([
+      { event: 'message', id: 3 },
+      { event: 'ready', id: 3 }
+    ])
+  })
+
+  it('says what was refused, so that a program can switch on it', async () => {
+    const server = await startServer()
+    const { url } = await createChat(server.url)
+    const stranger = new Chat(url, '406a3207-a070-4411-b9b6-8527c0c19c7e')
+    const refused = await stranger.read().catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(SillyChatError)
+    expect(refused).toMatchObject({ kind: 'not-a-member', status: 403, problem: { title: 'Not a member' } })
+    await expect(stranger.events().next()).rejects.toMatchObject({ kind: 'not-a-member' })
+    await expect(stranger.post('x')).rejects.toMatchObject({ kind: 'not-a-member' })
+  })
+
+  it('understands a refusal that is no problem document', async () => {
+    const fetch = async () => new Response('<h1>Bad Gateway</h1>', { status: 502, statusText: 'Bad Gateway' })
+    await expect(new Chat('http://x/v1/chats/y', 'z', { fetch }).read()).rejects.toMatchObject({
+      status: 502,
+      kind: 'about:blank'
+    })
+  })
+
+  it('posts once, however often it has to send', async () => {
+    const server = await startServer()
+    const owner = await createChat(server.url)
+    const lossy: typeof fetch = async (input, init) => {
+      await fetch(input, init)
+      throw new TypeError('the answer was lost')
+    }
+    let calls = 0
+    const chat = new Chat(owner.url, owner.userId, { fetch: (...call) => (++calls < 2 ? lossy : fetch)(...call) })
+    expect(await chat.post('once')).toMatchObject({ id: 1, text: 'once' })
+    expect(calls).toBe(2)
+    expect((await owner.read()).messages).toHaveLength(1)
+  })
+
+  it('follows on over another connection when one breaks, without an event lost or doubled', async () => {
+    const server = await startServer()
+    const owner = await createChat(server.url)
+    for (const text of ['one', 'two', 'three']) await owner.post(text)
+    // Each connection breaks after so many bytes, in the middle of whatever is there.
+    const cuts = [120, 260]
+    const cutting: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init)
+      let left = cuts.shift() ?? Number.POSITIVE_INFINITY
+      const cut = new TransformStream<Uint8Array, Uint8Array>({
+        transform(chunk, controller) {
+          controller.enqueue(chunk.subarray(0, left))
+          left -= chunk.length
+          if (left <= 0) controller.error(new Error('cut'))
+        }
+      })
+      return new Response(response.body?.pipeThrough(cut) ?? null, response)
+    }
+    const hasty = new Chat(owner.url, owner.userId, { fetch: hurry(cutting) })
+    const events = await take(hasty.events({ after: 0 }), 4)
+    expect(events.map(({ event, ...rest }) => [event, 'id' in rest ? rest.id : undefined])).toEqual([
+      ['message', 1],
+      ['message', 2],
+      ['message', 3],
+      ['ready', 3]
+    ])
+    expect(cuts).toEqual([])
+  }, 20_000)
+
+  it('goes on where the network was gone, and gives up a connection that is silent', async () => {
+    const server = await startServer()
+    const owner = await createChat(server.url)
+    await owner.post('there')
+    let silent = 1
+    const fetches = failing(1)
+    const odd: typeof fetch = async (input, init) => {
+      if (silent-- > 0)
+        return new Promise((_resolve, reject) =>
+          init?.signal?.addEventListener('abort', () => reject(init.signal?.reason))
+        )
+      return fetches(input, init)
+    }
+    const chat = new Chat(owner.url, owner.userId, { fetch: odd })
+    expect(await take(chat.events({ after: 0, silenceMs: 50 }), 1)).toMatchObject([{ event: 'message', id: 1 }])
+  }, 20_000)
+
+  it('ends what it is doing when it is told to', async () => {
+    const server = await startServer()
+    const owner = await createChat(server.url)
+    const { link } = await owner.invite()
+    const guest = await knock(link)
+    const abort = new AbortController()
+    const events = owner.events({ signal: abort.signal })
+    expect((await events.next()).value).toMatchObject({ event: 'join_request' })
+    expect((await events.next()).value).toMatchObject({ event: 'ready' })
+    const ended = [events.next(), guest.admitted({ signal: abort.signal })].map((work) =>
+      expect(work).rejects.toThrow('enough')
+    )
+    abort.abort(new Error('enough'))
+    await Promise.all(ended)
+  })
+
+  it('tells a guest whose request has ended why', async () => {
+    const server = await startServer()
+    const owner = await createChat(server.url)
+    const { link } = await owner.invite()
+    const chat = owner.events()
+    await chat.next()
+    const abort = new AbortController()
+    const waiting = fetch(`${link}?wait=60`, { signal: abort.signal }).catch(() => undefined)
+    await chat.next()
+    abort.abort()
+    await waiting
+    const closed = (await chat.next()).value
+    expect(closed).toMatchObject({ event: 'join_closed', data: { state: 'closed' } })
+  })
+})
+
+/** Lets a stream come back at once instead of after the seconds that the server asks for. */
+function hurry(own: typeof fetch): typeof fetch {
+  return async (input, init) => {
+    const response = await own(input, init)
+    const patient = new TextDecoderStream()
+    const text = new TransformStream<string, string>({
+      transform: (chunk, controller) => controller.enqueue(chunk.replace(/retry: \d+/, 'retry: 1'))
+    })
+    const body = response.body?.pipeThrough(patient).pipeThrough(text).pipeThrough(new TextEncoderStream())
+    return new Response(body ?? null, response)
+  }
+}
