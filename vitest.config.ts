@@ -6,6 +6,7 @@ const outputFile = process.env['RESULTS']
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    maxWorkers: 2,
     reporters: outputFile === undefined ? ['default'] : ['default', ['json', { outputFile }]]
   }
 })

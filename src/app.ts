@@ -33,7 +33,7 @@ export interface AppDependencies {
   readonly logStream?: { write(line: string): void }
 }
 
-/** A request must have arrived whole within this time; streams and slow readers are not meant. */
+/** A request must have arrived whole within this time. It does not limit streams or slow readers. */
 const REQUEST_TIMEOUT_MS = 30_000
 const TIMEOUT_CHECK_MS = 5000
 /** When the kernel begins to ask whether a silent peer is still there. */
@@ -64,6 +64,7 @@ export async function buildApp({
       connectionsCheckingInterval: TIMEOUT_CHECK_MS
     },
     rewriteUrl: repairEscapes,
+    // Called once there are connections, long after the constant below has its value.
     clientErrorHandler: (error, socket) => answerClientError(error, socket, connections)
   })
   const connections = new Connections(app.server)
@@ -81,6 +82,9 @@ export async function buildApp({
   addProblems(app)
   ignoreExpectations(app)
 
+  // The order of refusals: bad Host 400, long URL 414, unknown path 404, method 405 (the hooks here, in this order); then
+  // body 413, media type 415, broken JSON 400 (Fastify and `addJsonBody`); user id 401 (preValidation hooks); other
+  // input 400 (schemas); 404, 403 and the rest (the rules, which look for what exists first).
   addSafeHeaders(app)
   addBaseUrl(app, settings.PUBLIC_URL)
   await app.register(cors, {

@@ -46,7 +46,7 @@ const catalogue = {
   'too-many-links': [
     409,
     'Too many links',
-    'A chat has at most 100 open links, 20 of them made without the id of its owner. Use one of them again.'
+    'A chat has at most 100 open links, 20 of them made without the id of its owner. Reuse an existing link.'
   ],
   'chat-full': [409, 'Chat full', 'The messages of this chat have reached its limit. Go on in a new chat.'],
   'nobody-asked': [

@@ -13,7 +13,7 @@ function wholeNumber(min: number, max: number) {
     .refine((number) => number >= min && number <= max, wanted)
 }
 
-const bytes = () => wholeNumber(1, Number.MAX_SAFE_INTEGER)
+const limit = () => wholeNumber(1, Number.MAX_SAFE_INTEGER)
 
 /** With nothing but scheme, authority and path, spelled as it will be used. */
 function isHttpUrl(text: string): boolean {
@@ -26,8 +26,9 @@ function isOrigin(text: string): boolean {
 
 function isAddressOrNetwork(text: string): boolean {
   const [address = '', prefix, ...rest] = text.split('/')
-  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
-  return bits > 0 && rest.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && +prefix <= bits))
+  if (isIP(address) === 0 || rest.length > 0) return false
+  const bits = isIP(address) === 4 ? 32 : 128
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits)
 }
 
 function readList(text: string, isItem: (item: string) => boolean): string[] | undefined {
@@ -78,10 +79,10 @@ export const environment = z.object({
     .default('info')
     .describe("pino's levels, or `silent`"),
   HEARTBEAT_SECONDS: wholeNumber(1, 3600).default(15).describe('comment interval on streams'),
-  MAX_STREAM_BUFFER_BYTES: bytes().default(1_048_576).describe('how far a reader may fall behind'),
-  MAX_STREAMS: bytes().default(50_000).describe('open streams and waits in this process; then 503 with `Retry-After`'),
-  MAX_CHAT_BYTES: bytes().default(8_388_608).describe('messages of one chat; then 409. Join events do not count'),
-  MAX_STORE_BYTES: bytes()
+  MAX_STREAM_BUFFER_BYTES: limit().default(1_048_576).describe('how far a reader may fall behind'),
+  MAX_STREAMS: limit().default(50_000).describe('open streams and waits in this process; then 503 with `Retry-After`'),
+  MAX_CHAT_BYTES: limit().default(8_388_608).describe('messages of one chat; then 409. Join events do not count'),
+  MAX_STORE_BYTES: limit()
     .default(1_073_741_824)
     .describe('all chats together; then 503 with `Retry-After` for new chats and messages')
 })

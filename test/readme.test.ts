@@ -58,7 +58,7 @@ function openTerminal(): Terminal {
 }
 
 describe('the walk', () => {
-  const blocks = [...README.matchAll(/^```sh (owner|guest)\n(.*?)^```$/gms)].map(([, who, lines = '']) => ({
+  const blocks = [...README.matchAll(/^```bash (owner|guest)\n(.*?)^```$/gms)].map(([, who, lines = '']) => ({
     who,
     lines
   }))

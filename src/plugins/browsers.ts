@@ -5,10 +5,15 @@ import { isLinkPreview } from './link-previews.ts'
 /** What answers with the page. */
 export type SendPage = (reply: FastifyReply) => FastifyReply
 
+/** An onRequest hook: says that the answer depends on `Accept`, whichever it is. */
+export async function varyByAccept(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const present = reply.getHeader('vary')
+  reply.header('vary', present === undefined ? 'Accept' : `${[present].flat().join(', ')}, Accept`)
+}
+
 /** An onRequest hook: browsers and link previews get the page, whatever the id, and nothing else happens. */
 export function pageForBrowsers(sendPage: SendPage) {
   return async ({ headers }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
-    reply.header('vary', addVary(reply.getHeader('vary')))
     return prefersPage(headers.accept) || isLinkPreview(headers['user-agent']) ? sendPage(reply) : undefined
   }
 }
@@ -42,8 +47,4 @@ function qualityOf(mediaType: string, accept = ''): number {
     return /^(0(\.\d*)?|1(\.0*)?)$/.test(weight) ? Number(weight) : 0
   })
   return Math.max(...qualities)
-}
-
-function addVary(present: number | string | string[] | undefined): string {
-  return present === undefined ? 'Accept' : `${[present].flat().join(', ')}, Accept`
 }

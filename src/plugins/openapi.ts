@@ -102,11 +102,12 @@ function keepBesidesSchemas(from: unknown, to: unknown): void {
 /** The type provider writes each named schema twice, as input and as output; one unused may be all that uses another. */
 function dropUnusedSchemas(document: ReturnType<typeof jsonSchemaTransformObject>): void {
   const schemas = ('components' in document && document.components?.schemas) || {}
-  const isUnused = (name: string) => !JSON.stringify(document).includes(`"#/components/schemas/${name}"`)
-  for (let unused = Object.keys(schemas).filter(isUnused); unused.length > 0; unused = unused.filter(isUnused)) {
+  let unused: string[]
+  do {
+    const text = JSON.stringify(document)
+    unused = Object.keys(schemas).filter((name) => !text.includes(`"#/components/schemas/${name}"`))
     for (const name of unused) delete schemas[name]
-    unused = Object.keys(schemas)
-  }
+  } while (unused.length > 0)
 }
 
 /** @fastify/swagger marks the id of every HEAD, since those that Fastify adds by itself repeat the id of the GET. */

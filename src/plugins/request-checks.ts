@@ -5,7 +5,7 @@ import { Problem } from '../problems.ts'
 
 export const MAX_URL_LENGTH = 8192
 
-/** Call it before any route is registered, since it gathers them, and after what sets headers for other pages. */
+/** Call it after CORS and the safe headers, and before any route is registered, since it gathers them. */
 export function addRequestChecks(app: FastifyInstance): void {
   const paths = new Map<string, { pattern: RegExp; methods: Set<string> }>()
 
@@ -17,7 +17,7 @@ export function addRequestChecks(app: FastifyInstance): void {
   })
 
   app.addHook('onRequest', (request, reply, done) => {
-    if ((request.raw.url?.length ?? 0) > MAX_URL_LENGTH) throw new Problem('uri-too-long')
+    if (request.originalUrl.length > MAX_URL_LENGTH) throw new Problem('uri-too-long')
     if (!request.is404 && request.method !== 'OPTIONS') {
       done()
       return
@@ -29,7 +29,7 @@ export function addRequestChecks(app: FastifyInstance): void {
   })
 
   function methodsOf({ raw }: FastifyRequest): string {
-    const path = decodeURIComponent((raw.url ?? '').replace(/^https?:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, ''))
+    const path = decodeURI((raw.url ?? '').replace(/^https?:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, ''))
     const known = [...paths.values()].filter(({ pattern }) => pattern.test(path))
     return known.flatMap(({ methods }) => [...methods]).join(', ')
   }
@@ -47,8 +47,8 @@ function toPattern(url: string): RegExp {
 }
 
 /**
- * A `%` that begins no escape stands for itself, so that an id of any shape meets the same route as any other. Fastify
- * would refuse such a URL before any hook has seen it.
+ * In a path that cannot be decoded every `%` stands for itself, so that an id of any shape meets the same route as any
+ * other. Fastify would refuse such a URL before any hook has seen it.
  */
 export function repairEscapes({ url = '/' }: IncomingMessage): string {
   const [path = ''] = url.split('?', 1)

@@ -24,7 +24,7 @@ export class RequestLog extends LogController {
   }
 }
 
-/** Nothing is spent on lines that nobody wants. */
+/** `silent` turns logging off altogether. */
 export function loggerOptions(
   level: Settings['LOG_LEVEL'],
   stream?: { write(line: string): void }
@@ -38,17 +38,23 @@ export function loggerOptions(
   return { level, serializers, base: null, ...(stream && { stream }) }
 }
 
+/** Faults of the language itself: their messages name what is in the code, not what was in a request. */
+const TELLING = new Set(['TypeError', 'RangeError', 'ReferenceError'])
 /** Anything that could be an id of ours. */
 const ID_LIKE = /[A-Za-z0-9_-]{22,}/g
 
-/** The kind of a fault and where it happened; its message with everything that looks like an id taken out. */
+/** The kind of a fault and where it happened. Of what it says only what cannot come from a request. */
 export function describeFault(error: unknown): { type: string; message: string; stack: string; code?: string } {
   if (!(error instanceof Error)) return { type: typeof error, message: '', stack: '' }
-  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
+  const { name, message, stack = '' } = error
+  const frames = stack
+    .slice(stack.indexOf(message) + message.length)
+    .split('\n')
+    .filter((line) => /^ +at /.test(line))
   return {
-    type: error.name,
-    message: error.message.replaceAll(ID_LIKE, '[redacted]'),
+    type: name,
+    message: TELLING.has(name) ? message.replaceAll(ID_LIKE, '[redacted]') : '',
     stack: frames.join('\n'),
-    ...('code' in error && { code: String(error.code) })
+    ...('code' in error && /^[A-Z_]+$/.test(`${error.code}`) && { code: `${error.code}` })
   }
 }

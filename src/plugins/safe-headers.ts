@@ -1,4 +1,4 @@
-/** Headers that keep secret URLs and answers out of caches, other pages' hands and Referer lines. */
+/** Headers that keep secret URLs and answers out of caches and Referer lines. */
 import type { FastifyInstance } from 'fastify'
 
 export const SAFE_HEADERS = {

@@ -2,10 +2,10 @@
 import type { FastifyReply } from 'fastify'
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import { readChatId, tagOf } from '../ids.ts'
-import { pageForBrowsers, type SendPage } from '../plugins/browsers.ts'
-import { cursorOf, openEventStream } from '../plugins/event-stream.ts'
+import { pageForBrowsers, type SendPage, varyByAccept } from '../plugins/browsers.ts'
 import { hangUpOf } from '../plugins/hang-up.ts'
 import { refuseOddBody } from '../plugins/json-body.ts'
+import { cursorOf, openEventStream } from '../plugins/stream-head.ts'
 import { requireUserId, userOf } from '../plugins/user-id.ts'
 import { Problem } from '../problems.ts'
 import { answer, example, streamAnswer } from '../schemas/answers.ts'
@@ -106,7 +106,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
   app.get(
     '/v1/chats/:chat',
     {
-      onRequest: pageForBrowsers(sendPage),
+      onRequest: [varyByAccept, pageForBrowsers(sendPage)],
       preValidation: requireUserId,
       schema: {
         operationId: 'readChat',

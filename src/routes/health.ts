@@ -1,4 +1,4 @@
-/** `/health` and `/ready`: for who runs the server. */
+/** `/health` and `/ready`: for whoever runs the server. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { Problem } from '../problems.ts'

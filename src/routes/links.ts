@@ -1,11 +1,11 @@
 /** `/v1/links`: invite somebody; open an invitation, which knocks; wait at the door. */
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
-import type { JoinRequest } from '../chat/door.ts'
+import { isFinal, type JoinRequest } from '../chat/door.ts'
 import { type LinkId, readLinkId, tagOf, type UserId } from '../ids.ts'
-import { nothingForPrefetch, pageForBrowsers, type SendPage } from '../plugins/browsers.ts'
-import { cursorOf, openEventStream } from '../plugins/event-stream.ts'
+import { nothingForPrefetch, pageForBrowsers, type SendPage, varyByAccept } from '../plugins/browsers.ts'
 import { hangUpOf, onAbort } from '../plugins/hang-up.ts'
+import { cursorOf, openEventStream } from '../plugins/stream-head.ts'
 import { allowUserId, requireUserId, userOf } from '../plugins/user-id.ts'
 import { Problem } from '../problems.ts'
 import { answer, emptyAnswer, example, streamAnswer, USER_ID_OPTIONAL } from '../schemas/answers.ts'
@@ -52,7 +52,7 @@ export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { s
     }
   )
 
-  const lookingAhead = [nothingForPrefetch, pageForBrowsers(sendPage)]
+  const lookingAhead = [varyByAccept, nothingForPrefetch, pageForBrowsers(sendPage)]
 
   app.get(
     '/v1/links/:link',
@@ -103,14 +103,14 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
       const hangUp = hangUpOf(reply)
       if (user === undefined) onAbort(hangUp, () => takeBack(request, link, client))
       const own = query.wait === undefined ? found.request : await decision(link, client, query.wait, hangUp)
-      return reply.code(own.state === 'pending' ? 202 : 200).send(guestView(base, chat, client, own))
+      return reply.code(isFinal(own) ? 200 : 202).send(guestView(base, chat, client, own))
     }
   )
 
   /** The guest's request once it is decided, or as it is when the time is up. */
   async function decision(link: LinkId, client: UserId, seconds: number, gone: AbortSignal): Promise<JoinRequest> {
     const look = async () => (await service.ownRequest(link, client)).request
-    await hub.wait(tagOf(link), seconds, gone, async () => (await look()).state !== 'pending')
+    await hub.wait(tagOf(link), seconds, gone, async () => isFinal(await look()))
     return refuseEnded(await look(), client)
   }
 
@@ -170,7 +170,7 @@ Every state but \`pending\` ends the stream. A reconnect whose \`Last-Event-ID\`
     async (request, reply) => {
       const client = userOf(request)
       const { chat, request: own } = await service.ownRequest(readLinkId(request.params.link), client)
-      if (own.state !== 'pending' && cursorOf(request) === own.state) return reply.code(204).send()
+      if (isFinal(own) && cursorOf(request) === own.state) return reply.code(204).send()
       if (hub.isFull) throw new Problem('too-many-streams')
       openEventStream(request, reply, (socket) => hub.openGuestStream(socket, { chat, client, base: request.base }))
       return reply

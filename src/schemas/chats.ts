@@ -1,6 +1,7 @@
 /** The wire of `/v1/chats`. */
 import { z } from 'zod'
 import {
+  atMost,
   chatUrlAnswer,
   EXAMPLE,
   eventId,
@@ -29,11 +30,10 @@ export const newChat = z
 
 const MAX_TEXT_LENGTH = 4000
 
-/** Counted in UTF-16 code units, as JavaScript does; `max()` would count code points. */
 const text = z
   .string()
   .min(1, 'Send at least one character.')
-  .refine(({ length }) => length <= MAX_TEXT_LENGTH, `Send at most ${MAX_TEXT_LENGTH} characters (UTF-16 code units).`)
+  .refine(...atMost(MAX_TEXT_LENGTH))
   .refine((value) => value.isWellFormed(), 'A lone surrogate cannot survive UTF-8: send well-formed Unicode.')
   .meta({
     maxLength: MAX_TEXT_LENGTH,

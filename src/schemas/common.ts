@@ -36,7 +36,7 @@ export const chatUrlAnswer = z.url().meta({ description: 'The secret URL of the 
 export const linkUrlAnswer = z.url().meta({ description: 'The secret URL of the link.', examples: [EXAMPLE.link] })
 
 /** Who is asking, where no header can be sent. Read and checked by `plugins/user-id.ts`, before anything else. */
-export const userIdMember = z.any().optional().meta({
+export const userIdMember = z.unknown().optional().meta({
   type: 'string',
   format: 'uuid',
   description: 'Your author_id or client_id, if you cannot send it as `Authorization: Bearer <user id>`.'
@@ -63,6 +63,11 @@ export const linkUrlInput = z
     return z.NEVER
   })
   .meta({ description: 'The URL of a link. Host, query and fragment do not matter.', examples: [EXAMPLE.link] })
+
+/** What `refine` takes for a greatest length in UTF-16 code units, as JavaScript counts; `max` counts code points. */
+export function atMost(length: number): [(text: string) => boolean, string] {
+  return [(text) => text.length <= length, `Send at most ${length} characters (UTF-16 code units).`]
+}
 
 /** A body: unknown members are ignored. */
 export function jsonObject<Shape extends z.core.$ZodLooseShape>(shape: Shape) {

@@ -1,10 +1,10 @@
 /** The wire of `/v1/links`. */
 import { z } from 'zod'
 import {
+  atMost,
   chatUrlAnswer,
   chatUrlInput,
   EXAMPLE,
-  emptyIsNone,
   jsonObject,
   linkUrlAnswer,
   requestId,
@@ -39,11 +39,11 @@ const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/u
 const name = z
   .string()
   .trim()
-  .max(MAX_NAME_LENGTH, `Send at most ${MAX_NAME_LENGTH} characters.`)
+  .refine(...atMost(MAX_NAME_LENGTH))
   .refine((value) => !UNPRINTABLE.test(value) && value.isWellFormed(), 'Send printable characters only.')
 
 export const exchangeQuery = z.object({
-  name: emptyIsNone(name.optional()).meta({
+  name: name.optional().meta({
     description: `What to call you, for the owner to see: at most ${MAX_NAME_LENGTH} characters.`,
     examples: ['Ana']
   }),

@@ -6,7 +6,7 @@ import { joinRequest } from './join-requests.ts'
 import { exchange } from './links.ts'
 
 export const cursorQuery = z.object({
-  last_event_id: z.any().optional().meta({
+  last_event_id: z.unknown().optional().meta({
     type: 'string',
     description:
       'Where to go on, for a first connect: the last event id you have; 0 is the beginning, empty is none. The Last-Event-ID header wins.'

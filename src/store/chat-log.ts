@@ -4,6 +4,8 @@ import type { MessagePage, NewMessage } from './store.ts'
 
 const COMMA = 0x2c
 const FIRST_CAPACITY = 256
+/** About what a join event takes on the wire. */
+const JOIN_BYTES = 512
 
 export class ChatLog {
   /** `#ends[id]` is where the run ended once event `id` was logged: a join event adds nothing to the run. */
@@ -46,9 +48,12 @@ export class ChatLog {
   eventsAfter(after: number, maxBytes: number): LoggedEvent[] | undefined {
     if (!this.#knows(after)) return undefined
     const events: LoggedEvent[] = []
+    let size = 0
     for (let id = after + 1; id <= this.lastEventId; id++) {
-      if (events.length > 0 && this.#end(id) - this.#end(after) > maxBytes) break
-      events.push(this.#joins.get(id) ?? { type: 'message', id, json: this.messageJson(id) })
+      const join = this.#joins.get(id)
+      size += join === undefined ? this.#end(id) - this.#end(id - 1) : JOIN_BYTES
+      if (events.length > 0 && size > maxBytes) break
+      events.push(join ?? { type: 'message', id, json: this.messageJson(id) })
     }
     return events
   }
@@ -57,9 +62,12 @@ export class ChatLog {
   messagesAfter(after: number, limit: number): MessagePage | undefined {
     if (!this.#knows(after)) return undefined
     const start = this.#end(after)
-    let upTo = after
-    if (limit >= this.lastEventId - after) upTo = this.lastEventId
-    else for (let count = 0; count < limit && upTo < this.lastEventId; ) if (!this.#joins.has(++upTo)) count++
+    let upTo = limit >= this.lastEventId - after ? this.lastEventId : after
+    let count = 0
+    while (count < limit && upTo < this.lastEventId) {
+      upTo++
+      if (!this.#joins.has(upTo)) count++
+    }
     const end = this.#end(upTo)
     const hasMore = end < this.messageBytes
     return {

@@ -1,4 +1,7 @@
-/** The default store: everything in this process's memory, bounded. What it promises stands in `store.ts`. */
+/**
+ * The default store: everything in this process's memory. What it promises stands in `store.ts`. Links and join requests
+ * count towards its limit but are never refused, since the rules bound those of each chat that wait.
+ */
 import type { Door } from '../chat/door.ts'
 import type { LoggedEvent } from '../chat/events.ts'
 import { type ChatTag, type PostKey, tagOf } from '../ids.ts'
@@ -12,10 +15,10 @@ export interface MemoryStoreLimits {
   readonly maxStoreBytes: number
 }
 
-/** What keeping a door takes besides its messages, in bytes: estimates on the high side. */
-const BYTES_PER_CHAT = 1024
-const BYTES_PER_LINK = 256
-const BYTES_PER_REQUEST = 768
+/** What a chat takes besides its messages, in bytes: measured, and rounded up. */
+const BYTES_PER_CHAT = 1536
+const BYTES_PER_LINK = 512
+const BYTES_PER_REQUEST = 1536
 const BYTES_PER_KEY = 192
 
 interface Chat {

@@ -42,8 +42,8 @@ export interface Store {
   ): Promise<LoggedMessage | 'conflict' | 'chat-full' | 'store-full' | 'gone'>
 
   /**
-   * The events after the event `after` (0: from the beginning) in order: as many as fit into `maxBytes` of message
-   * JSON, but at least one if there is one. None means that `after` is the last. `cursor-unknown`: the log holds no
+   * The events after the event `after` (0: from the beginning) in order: as many as fit into about `maxBytes` on
+   * the wire, but at least one if there is one. None means that `after` is the last. `cursor-unknown`: the log holds no
    * such event.
    */
   events(tag: ChatTag, after: number, maxBytes: number): Promise<readonly LoggedEvent[] | 'cursor-unknown' | 'gone'>

@@ -13,6 +13,7 @@ import type { LoadedChat } from '../store/store.ts'
 import type { Base } from '../urls.ts'
 import { joinRequestView } from '../views.ts'
 import type { Batch } from './batch.ts'
+import type { ChatSource } from './chat-source.ts'
 import { EventStream, type Sink } from './event-stream.ts'
 import { frame, messageFrame } from './sse-format.ts'
 
@@ -24,14 +25,6 @@ export interface ChatReader {
   readonly base: Base
   /** As the client sent it; undefined for none. */
   readonly cursor: string | undefined
-}
-
-/** Where a stream catches up from. */
-export interface ChatSource {
-  /** The newest event id that this process was told of. */
-  readonly newest: number
-  load(): Promise<LoadedChat | undefined>
-  events(after: number, maxBytes: number): Promise<readonly LoggedEvent[] | 'cursor-unknown' | 'gone'>
 }
 
 export class ChatStream extends EventStream {
@@ -63,13 +56,13 @@ export class ChatStream extends EventStream {
 
     if (cursor !== undefined) {
       this.#level = /^\d{1,15}$/.test(cursor) ? Number(cursor) : -1
-      const outcome = await this.#replay(source, () => this.socket.write(this.#ready()))
+      const outcome = await this.#replay(source, () => this.write(this.#ready()))
       if (outcome !== 'cursor-unknown') return
       const data = { reason: 'The event id is not in the log.', last_event_id: chat.lastEventId }
-      this.socket.write(frame({ event: 'reset', data }))
+      this.write(frame({ event: 'reset', data }))
     }
     this.#level = chat.lastEventId
-    this.socket.write((this.#isOwner ? this.#waiting(chat) : '') + this.#ready())
+    this.write((this.#isOwner ? this.#waiting(chat) : '') + this.#ready())
     await this.#replay(source, () => {})
   }
 
@@ -89,7 +82,7 @@ export class ChatStream extends EventStream {
         return undefined
       }
       if (last !== undefined) {
-        this.socket.write(this.#frames(events))
+        this.write(this.#frames(events))
         this.#level = last.id
       }
       await this.roomForMore()

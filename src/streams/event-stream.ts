@@ -39,7 +39,7 @@ export abstract class EventStream implements Follower {
     return this.socket.destroyed || !this.socket.writable
   }
 
-  /** Bytes that wait are life enough; a reader that takes none needs no more of them. */
+  /** Writes a heartbeat, unless other bytes are still waiting for the reader. */
   beat(): void {
     if (this.socket.writableLength === 0 && !this.isOver) this.socket.write(HEARTBEAT)
   }
@@ -55,6 +55,11 @@ export abstract class EventStream implements Follower {
   onClose(listener: () => void): void {
     if (this.socket.closed) listener()
     else this.socket.once('close', listener)
+  }
+
+  /** Writes what belongs to catching up: it does not count as falling behind. */
+  protected write(text: string): void {
+    if (!this.isOver) this.socket.write(text)
   }
 
   /** Hands over live bytes, or cuts off a reader that has fallen too far behind. It comes back with its cursor. */

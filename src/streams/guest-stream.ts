@@ -1,10 +1,10 @@
 /** The live stream of one guest at the door: the state of the own request, at once and when it changes. */
-import type { JoinRequest } from '../chat/door.ts'
+import { isFinal, type JoinRequest } from '../chat/door.ts'
 import { type ChatId, digestOf, type UserDigest, type UserId } from '../ids.ts'
 import type { Base } from '../urls.ts'
 import { approvalEventView } from '../views.ts'
 import type { Batch } from './batch.ts'
-import type { ChatSource } from './chat-stream.ts'
+import type { ChatSource } from './chat-source.ts'
 import { EventStream, type Sink } from './event-stream.ts'
 import { frame } from './sse-format.ts'
 
@@ -42,6 +42,6 @@ export class GuestStream extends EventStream {
     const { base, chat, client } = this.#reader
     const data = approvalEventView(base, chat, client, request)
     this.writeLive(Buffer.from(frame({ event: 'approval', id: request.state, data })))
-    if (request.state !== 'pending') this.end()
+    if (isFinal(request)) this.end()
   }
 }

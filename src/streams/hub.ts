@@ -1,14 +1,15 @@
 /**
  * The live streams of this process. Each chat that somebody follows is a channel: watched once in the store, however
  * many streams it has. What a channel is told is gathered until the end of the turn (so the request that caused it is
- * answered first), encoded once, and handed to all streams of the channel, so many a turn.
+ * answered first), encoded once, and handed to all followers of the channel, 256 a turn.
  */
 import { randomInt } from 'node:crypto'
 import type { LoggedEvent } from '../chat/events.ts'
 import { type ChatTag, tagOf } from '../ids.ts'
 import type { Store, Unwatch } from '../store/store.ts'
 import { Batch } from './batch.ts'
-import { type ChatReader, type ChatSource, ChatStream } from './chat-stream.ts'
+import type { ChatSource } from './chat-source.ts'
+import { type ChatReader, ChatStream } from './chat-stream.ts'
 import type { EventStream, Follower, Sink } from './event-stream.ts'
 import { type GuestReader, GuestStream } from './guest-stream.ts'
 import { opening } from './sse-format.ts'

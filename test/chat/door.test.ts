@@ -234,6 +234,7 @@ describe('the approval of a link', () => {
     expect(approvalAt(door, link, aUser(), undefined)).toEqual({ refused: 'not-this-guest' })
     expect(approvalAt(door, otherLink, member.guest, undefined)).toEqual({ refused: 'not-this-guest' })
     expect(approvalAt(door, link, aUser(), member.id)).toEqual({ refused: 'not-this-guest' })
+    expect(approvalAt(door, link, aUser(), newRequestId())).toEqual({ refused: 'request-not-found' })
   })
 })
 

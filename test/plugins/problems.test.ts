@@ -53,7 +53,8 @@ describe('a wrong method', () => {
     ['PROPFIND', '/v1/links/x?a=/b', 'OPTIONS, GET, HEAD'],
     ['PUT', '/v1/approval/', 'OPTIONS, GET, HEAD, POST'],
     ['POST', '/health', 'OPTIONS, GET, HEAD'],
-    ['DELETE', '/v1/%63hats', 'OPTIONS, POST']
+    ['DELETE', '/v1/%63hats', 'OPTIONS, POST'],
+    ['PUT', '/v1/chats/a%2Fb', 'OPTIONS, POST, GET, HEAD']
   ])('%s %s is 405 and says which are right', async (method, path, allow) => {
     const server = await startServer()
     const answer = await rawRequest(server.port, [`${method} ${path} HTTP/1.1`, HOST])
@@ -207,6 +208,10 @@ describe('too long a URL', () => {
       'uri-too-long'
     ])
     const user = 'user_id=406a3207-a070-4411-b9b6-8527c0c19c7e&x='
+    expect(await raw(server, [`GET /v1/chats/${'%'.repeat(4000)}?${user} HTTP/1.1`, HOST])).toEqual([
+      404,
+      'chat-not-found'
+    ])
     const url = `/v1/chats/x?${user}`.padEnd(8192, 'a')
     expect(await raw(server, [`GET ${url} HTTP/1.1`, HOST])).toEqual([404, 'chat-not-found'])
   })

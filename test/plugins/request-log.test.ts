@@ -13,7 +13,7 @@ it('nothing that was said or that opens a door is logged, whatever happens, even
       messages: async (tag, after, limit) => {
         if (limit !== 666) return store.messages(tag, after, limit)
         const { door } = (await store.load(tag)) ?? {}
-        throw Object.assign(new Error(`cannot read ${door?.chat} of ${door?.owner}`), { input: door?.chat })
+        throw Object.assign(new TypeError(`cannot read ${door?.chat} of ${door?.owner}`), { input: door?.chat })
       }
     })
   })
@@ -60,6 +60,23 @@ it('nothing is logged where nobody wants lines', async () => {
   const server = await startServer({ env: { LOG_LEVEL: 'silent' } })
   await createChat(server)
   expect(server.log).toEqual([])
+})
+
+it('of a fault that may quote a request only its kind and place are told', () => {
+  const quoting = new SyntaxError('Unexpected token in "under the\n    at oak"')
+  expect(describeFault(quoting)).toMatchObject({ type: 'SyntaxError', message: '' })
+  expect(JSON.stringify(describeFault(quoting))).not.toMatch(/oak|under/)
+  expect(describeFault(Object.assign(new Error('x'), { code: 'a secret' }))).not.toHaveProperty('code')
+})
+
+it('the end of a stream is logged with its route', async () => {
+  const server = await startServer()
+  const { chat, owner } = await createChat(server)
+  const stream = await openStream(`${chat}/events`, { user: owner })
+  await stream.until('ready')
+  await server.close()
+  const line = server.log.map((one) => JSON.parse(one)).find(({ msg }) => msg === 'stream ended')
+  expect(line).toMatchObject({ method: 'GET', route: '/v1/chats/:chat/events', ms: expect.any(Number) })
 })
 
 it('a fault is described by its kind, its place and its code', () => {

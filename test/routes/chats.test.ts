@@ -51,7 +51,7 @@ describe('POST /v1/chats', () => {
     while (answer.status === 201) answer = await call(`POST ${server.url}/v1/chats`)
     expect(answer.headers.get('retry-after')).toMatch(/^\d+$/)
     expect(await refusal(answer)).toEqual([503, 'store-full'])
-    expect(await refusal(await call(chat, { user: owner, json: { text: 'x'.repeat(1000) } }))).toEqual([
+    expect(await refusal(await call(chat, { user: owner, json: { text: 'x'.repeat(2000) } }))).toEqual([
       503,
       'store-full'
     ])

@@ -459,7 +459,7 @@ it('an answer under way is finished when the server closes, however slowly it is
 
 it('a fault of the store ends the stream and is logged without its ids', async () => {
   const server = await startServer({
-    wrap: (store) => ({ ...store, watch: async (tag) => Promise.reject(new Error(`lost ${tag}${tag}`)) })
+    wrap: (store) => ({ ...store, watch: async (tag) => Promise.reject(new TypeError(`lost ${tag}${tag}`)) })
   })
   const { chat, owner } = await createChat(server)
   const stream = await openStream(`${chat}/events`, { user: owner })

@@ -20,6 +20,17 @@ describe('the memory store', () => {
     expect(await store.commit(tagOf(door.chat), 1, knocked.door, events)).toMatchObject([{ id: 1 }])
   })
 
+  it('counts links and join requests, too', async () => {
+    const store = memoryStore({ ...ROOMY, maxStoreBytes: 20_000 })
+    const { door } = aDoor()
+    await store.create(door)
+    const invited = withLink(door)
+    let crowded = invited.door
+    for (let count = 0; count < 20; count++) crowded = withKnock(crowded, invited.link).door
+    await store.commit(tagOf(door.chat), 1, crowded, [])
+    expect(await store.create(aDoor().door)).toBe('store-full')
+  })
+
   it('takes no more messages than it has room for, counts what it took, and logs nothing of what it refused', async () => {
     const store = memoryStore({ ...ROOMY, maxStoreBytes: 5000 })
     const { door } = aDoor()

@@ -1,31 +1,12 @@
 /** What a socket hardly ever shows: readers that take nothing, and batches that meet a stream which is ahead of them. */
-import { Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import type { LoggedEvent } from '../../src/chat/events.ts'
 import { digestOf, newUserId } from '../../src/ids.ts'
 import { Batch } from '../../src/streams/batch.ts'
-import { type ChatSource, ChatStream } from '../../src/streams/chat-stream.ts'
-import { aDoor } from '../support/doors.ts'
-
-/** A sink that keeps what it is given; one that is stuck never takes the first piece. */
-class TestSink extends Writable {
-  text = ''
-  readonly #stuck: boolean
-
-  constructor({ stuck = false } = {}) {
-    super({ highWaterMark: 16_384 })
-    this.#stuck = stuck
-  }
-
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk
-    if (!this.#stuck) done()
-  }
-
-  destroySoon(): void {
-    this.end()
-  }
-}
+import type { ChatSource } from '../../src/streams/chat-source.ts'
+import { ChatStream } from '../../src/streams/chat-stream.ts'
+import { aDoor, withKnock, withLink } from '../support/doors.ts'
+import { TestSink } from '../support/sink.ts'
 
 const message = (id: number, text = ''): LoggedEvent => ({ type: 'message', id, json: JSON.stringify({ id, text }) })
 
@@ -62,6 +43,16 @@ describe('a stream that has gone live', () => {
     expect(sink.text.slice(before.length)).toMatch(/^id: 11\n.*\n.*\n\n$/)
   })
 
+  it('is told of a batch with a knock only what is new to it', async () => {
+    const sink = new TestSink()
+    const stream = await aLiveStream(sink, [message(1), message(2)], 10_000)
+    const invited = withLink(aDoor().door)
+    const { request } = withKnock(invited.door, invited.link)
+    const before = sink.text.length
+    stream.deliver(new Batch([message(1), message(2), { type: 'join_request', id: 3, request }, message(4)]))
+    expect(sink.text.slice(before).match(/^id: \d+$/gm)).toEqual(['id: 3', 'id: 4'])
+  })
+
   it('may have a replay waiting, which does not count as falling behind; live bytes do', async () => {
     const sink = new TestSink({ stuck: true })
     const stream = await aLiveStream(sink, [message(1, 'x'.repeat(15_000))], 1000)
@@ -70,6 +61,16 @@ describe('a stream that has gone live', () => {
     expect(sink.destroyed).toBe(false)
     stream.deliver(new Batch([message(3, 'x'.repeat(500))]))
     expect(sink.destroyed).toBe(true)
+  })
+})
+
+describe('a stream that catches up', () => {
+  it('ends if whose it is has lost the right to read meanwhile', async () => {
+    const sink = new TestSink()
+    const { source } = aSource([message(1)])
+    const stream = new ChatStream(sink, 1000, 'http://localhost')
+    await stream.catchUp(source, { user: newUserId(), base: 'http://localhost', cursor: '0' })
+    expect([sink.text, sink.writableEnded]).toEqual(['', true])
   })
 })
 

@@ -15,6 +15,9 @@ export function openEventStream(request: FastifyRequest, reply: FastifyReply, be
     connection: 'close'
   })
   const headers = Object.entries(reply.getHeaders())
+  const { log } = request
+  const route = request.routeOptions.url
+  const began = performance.now()
   const response = reply.hijack().raw
   const start = (): void => {
     // The only way to tell node:http not to use the chunked coding of HTTP/1.1.
@@ -22,6 +25,9 @@ export function openEventStream(request: FastifyRequest, reply: FastifyReply, be
     for (const [name, value] of headers) if (value !== undefined) response.setHeader(name, value)
     response.writeHead(200)
     response.flushHeaders()
+    response.once('close', () =>
+      log.info({ method: 'GET', route, ms: Math.round(performance.now() - began) }, 'stream ended')
+    )
     begin(request.raw.socket)
   }
   // A client that pipelines gets its answers in turn: until then the response has no socket.
