@@ -1,6 +1,8 @@
 /** README.md is code: its walk is walked, and what it names is there. */
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { haveAll } from './support/real-parts.ts'
@@ -95,6 +97,24 @@ describe('the walk', () => {
     await guest.shows(/"text":"Welcome, Ana".*event: ready/s)
     expect(`${owner.output()}${guest.output()}`).not.toMatch(/urn:silly-chat|error|not found/i)
   })
+})
+
+it('the program in README.md runs and prints what was said', async () => {
+  const server = await startServer()
+  const program = /^```ts\n(.*?)^```$/ms.exec(README)?.[1] ?? ''
+  const file = `${mkdtempSync(`${tmpdir()}/silly-chat-`)}/program.mts`
+  writeFileSync(
+    file,
+    program
+      .replace("'silly-chat/client'", `'${ROOT}src/client/index.ts'`)
+      .replaceAll('http://localhost:8000', server.url)
+  )
+  const child = spawn(process.execPath, ['--import', 'tsx', file], { cwd: ROOT })
+  onTestFinished(() => void child.kill())
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk))
+  const [code] = await once(child, 'exit')
+  expect([code, output]).toEqual([0, expect.stringContaining("text: 'Ana: hello'")])
 })
 
 describe('README.md', () => {
