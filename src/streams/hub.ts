@@ -73,10 +73,12 @@ export class Hub {
     const timer = setTimeout(end, seconds * 1000)
     gone.addEventListener('abort', end)
     if (gone.aborted || this.#closing) end()
+    const channel = this.#follow(tag, waiter)
     try {
-      const channel = this.#follow(tag, waiter)
-      await channel.watched
-      await waiter.until(look)
+      await waiter.until(async () => {
+        await channel.watched
+        return look()
+      })
     } finally {
       clearTimeout(timer)
       gone.removeEventListener('abort', end)

@@ -148,6 +148,17 @@ describe('GET /v1/links/:link?wait', () => {
   })
 })
 
+it('a wait that the store fails is over and counts no longer', async () => {
+  const server = await startServer({
+    env: { MAX_STREAMS: '1' },
+    wrap: (store) => ({ ...store, watch: async () => Promise.reject(new TypeError('lost')) })
+  })
+  const { chat, owner } = await createChat(server)
+  for (let count = 0; count < 3; count++) {
+    expect(await refusal(await call(`${chat}?wait=1`, { user: owner }))).toEqual([500, 'internal-error'])
+  }
+})
+
 describe('GET /v1/chats/:chat?wait', () => {
   const texts = async (answer: Response) =>
     JSON.parse(await answer.text()).messages.map(({ text }: { text: string }) => text)
