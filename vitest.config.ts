@@ -6,7 +6,9 @@ const outputFile = process.env['RESULTS']
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    maxWorkers: 2,
+    // More than the machine has cores: many tests wait for a client to come back.
+    maxWorkers: 4,
+    testTimeout: 20_000,
     reporters: outputFile === undefined ? ['default'] : ['default', ['json', { outputFile }]]
   }
 })

@@ -1,4 +1,5 @@
 /** The process: settings in, a listening server, signals, an exit code. Nothing else reads `process`. */
+import { lookup } from 'node:dns/promises'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.ts'
 import { loadSettings, type Settings } from './settings.ts'
@@ -18,7 +19,9 @@ closeWithGrace({ delay: FORCED_EXIT_MS, logger: app.log }, async ({ err }) => {
 })
 
 try {
-  const address = await app.listen({ host: settings.HOST, port: settings.PORT })
+  // Fastify would listen on every address of "localhost", with servers of its own that know no orderly end.
+  const { address: host } = await lookup(settings.HOST)
+  const address = await app.listen({ host, port: settings.PORT })
   const shown = settings.PUBLIC_URL ?? address
   process.stdout.write(`Silly Chat listens on ${address}. Try ${shown}/docs\n`)
 } catch (error) {

@@ -191,6 +191,6 @@ it('only the owner and approved guests read and post, whatever happens; ids only
       }
       await fc.asyncModelRun(setup, sequence)
     }),
-    { numRuns: 150 }
+    { numRuns: 100 }
   )
 })

@@ -29,7 +29,7 @@ export type JoinRequests = z.output<typeof joinRequests>
 export type Approval = z.output<typeof approval>
 export type Exchange = z.output<typeof exchange>
 export type ChatEvent = z.output<typeof chatEvents>[number]
-export type ApprovalEventData = z.output<typeof approvalEventData>
+type ApprovalEventData = z.output<typeof approvalEventData>
 
 const EVENTS: readonly string[] = [
   'message',

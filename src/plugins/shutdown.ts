@@ -1,4 +1,5 @@
 /** How the server ends: no new work, streams ended, requests under way finished, and never later than a deadline. */
+import { Server as NetServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { Problem } from '../problems.ts'
@@ -12,12 +13,19 @@ const POLL_MS = 20
 export function addShutdown(app: FastifyInstance, hub: Hub, connections: Connections): void {
   let closing = false
 
-  app.addHook('onRequest', (_request, _reply, done) => {
-    done(closing ? new Problem('shutting-down', { headers: { connection: 'close' } }) : undefined)
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!closing) done()
+    else if (request.headers.accept?.includes('text/event-stream')) {
+      // An EventSource gives up for good when it is refused, but comes back when its connection is lost.
+      reply.hijack()
+      request.raw.socket.destroy()
+    } else done(new Problem('shutting-down', { headers: { connection: 'close' } }))
   })
 
   app.addHook('preClose', async () => {
     closing = true
+    // Whoever comes back now shall meet a closed port and try again, not a refusal. Not `http.Server.close`: see below.
+    NetServer.prototype.close.call(app.server)
     const deadline = performance.now() + DEADLINE_MS
     await hub.close()
     // Only then may node:http close: it takes a connection for idle whose answer is complete but not yet sent, and one

@@ -4,12 +4,15 @@ import { call, createChat, createLink, knock, refusal } from '../support/api.ts'
 import { openSocket, parseAnswer } from '../support/raw.ts'
 import { startServer } from '../support/server.ts'
 
-it('while the server closes new requests are refused, those under way finish, and a stalled one is cut off in time', async () => {
+it('while the server closes requests are refused, streams and connections are not let in, and a stalled request is cut off in time', async () => {
   const server = await startServer()
   const { owner } = await createChat(server)
   const keptAlive = openSocket(server.port)
-  keptAlive.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n')
-  await once(keptAlive, 'data')
+  const browser = openSocket(server.port)
+  for (const socket of [keptAlive, browser]) {
+    socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await once(socket, 'data')
+  }
   const stalled = openSocket(server.port)
   stalled.write(
     `POST /v1/links HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${owner}\r\nContent-Type: application/json\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n`
@@ -17,6 +20,9 @@ it('while the server closes new requests are refused, those under way finish, an
   await once(stalled, 'data')
   const began = performance.now()
   const closing = server.close()
+  browser.write('GET /v1/chats/x/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n')
+  const answers: Buffer[] = []
+  browser.on('data', (chunk) => answers.push(chunk))
   keptAlive.write('POST /v1/chats HTTP/1.1\r\nHost: localhost\r\n\r\n')
   const [answer] = await once(keptAlive, 'data')
   const { status, headers, body } = parseAnswer(String(answer))
@@ -25,6 +31,10 @@ it('while the server closes new requests are refused, those under way finish, an
     'close',
     'urn:silly-chat:shutting-down'
   ])
+  await once(browser, 'close')
+  expect(answers).toEqual([])
+  const late = openSocket(server.port)
+  await expect(once(late, 'connect')).rejects.toThrow('ECONNREFUSED')
   await closing
   expect(performance.now() - began).toBeLessThan(4500)
 })

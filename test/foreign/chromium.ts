@@ -1,0 +1,36 @@
+/** Chromium without a window. */
+import { type Browser, chromium } from 'playwright-core'
+import { onTestFinished } from 'vitest'
+import { EVENT_NAMES, Follower, fired } from './follower.ts'
+
+export async function startChromium(): Promise<Browser> {
+  const browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync'
+    ]
+  })
+  onTestFinished(() => browser.close())
+  return browser
+}
+
+/** Follows with the browser's own EventSource, from a page at this address that allows it. */
+export async function followInPage(browser: Browser, address: string, url: string): Promise<Follower> {
+  const follower = new Follower()
+  const page = await browser.newPage()
+  await page.exposeFunction('tell', (event: unknown) => follower.tell(fired.parse(event)))
+  await page.goto(address)
+  await page.evaluate(`{
+    const source = new EventSource(${JSON.stringify(url)})
+    for (const type of ${JSON.stringify(['open', 'error', ...EVENT_NAMES])}) {
+      source.addEventListener(type, ({ data, lastEventId: id }) => tell({ type, id, data, readyState: source.readyState }))
+    }
+  }`)
+  return follower
+}

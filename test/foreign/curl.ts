@@ -1,0 +1,51 @@
+/** The real curl, as a child process whose output is read as it comes. */
+import { spawn } from 'node:child_process'
+import { createParser } from 'eventsource-parser'
+import { onTestFinished } from 'vitest'
+import { Growing } from './growing.ts'
+
+export interface Curl {
+  /** Everything it has printed. */
+  output(): string
+  /** Waits until it has printed this; throws if it has ended without. */
+  shows(wanted: string | RegExp): Promise<void>
+  /** Its exit code, once it has ended. */
+  readonly exit: Promise<number | null>
+  kill(): void
+}
+
+export function startCurl(...args: string[]): Curl {
+  const child = spawn('curl', args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const printed = new Growing()
+  let text = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk
+      printed.grow()
+    })
+  }
+  const exit = new Promise<number | null>((resolve) => {
+    child.on('close', (code) => {
+      printed.end(`curl has ended with ${code} and printed ${JSON.stringify(text)}`)
+      resolve(code)
+    })
+  })
+  return {
+    output: () => text,
+    shows: (wanted) => printed.until(() => text.search(wanted) !== -1),
+    exit,
+    kill: () => void child.kill()
+  }
+}
+
+/** The header with the user id. */
+export const as = (user: string): string[] => ['-H', `Authorization: Bearer ${user}`]
+
+/** The events that an event stream tells, `[name, id]` each. */
+export function eventsIn(text: string): [string, string | undefined][] {
+  const events: [string, string | undefined][] = []
+  const parser = createParser({ onEvent: ({ event = 'message', id }) => events.push([event, id]) })
+  parser.feed(text)
+  return events
+}

@@ -1,0 +1,80 @@
+/** nginx in front of a server. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { Growing } from './growing.ts'
+import { listenOn } from './tcp-proxy.ts'
+
+/** What an nginx needs that is a proxy of this server: these lines go into its `server { … }`. */
+export const PROXY_LINES = `location / {
+    proxy_pass http://127.0.0.1:8000;
+    proxy_http_version 1.1;
+    proxy_set_header Host $http_host;
+    proxy_read_timeout 330s;
+    error_page 502 504 = @away;
+}
+# While the server restarts: an EventSource comes back after a lost connection, but never after an error.
+location @away {
+    if ($http_accept = text/event-stream) { return 444; }
+    return 502;
+}
+`
+
+/** Everything else is as it is by default, but what would be written outside of `folder`. */
+function configuration(folder: string, port: number, target: number): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+  return `
+daemon off;
+master_process off;
+pid ${folder}/pid;
+error_log stderr notice;
+events {}
+http {
+  access_log off;
+  ${temporary.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join('\n  ')}
+  server {
+    listen 127.0.0.1:${port};
+    ${PROXY_LINES.replace('127.0.0.1:8000', `127.0.0.1:${target}`)}
+  }
+}
+`
+}
+
+const PROGRAM = 'nginx'
+
+async function freePort(): Promise<number> {
+  const listener = createServer()
+  const port = await listenOn(listener, 0)
+  listener.close()
+  await once(listener, 'close')
+  return port
+}
+
+/** An nginx in front of the server on this port, ended with the test. */
+export async function startNginx(target: number): Promise<{ url: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'nginx-'))
+  const port = await freePort()
+  const file = join(folder, 'nginx.conf')
+  writeFileSync(file, configuration(folder, port, target))
+  const child = spawn(PROGRAM, ['-c', file, '-p', folder, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const closed = once(child, 'close')
+  onTestFinished(async () => {
+    child.kill()
+    await closed
+    rmSync(folder, { recursive: true })
+  })
+  const said = new Growing()
+  let text = ''
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk
+    said.grow()
+  })
+  closed.then(() => said.end(`nginx has ended: ${text}`))
+  // It says so once it listens.
+  await said.until(() => text.includes('event method'))
+  return { url: `http://localhost:${port}` }
+}

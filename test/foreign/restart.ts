@@ -1,0 +1,51 @@
+/** A server that is stopped and comes back on the same port with the same chats, while others follow. */
+import { expect } from 'vitest'
+import { createChat, post } from '../support/api.ts'
+import { startServer } from '../support/server.ts'
+import type { Follower } from './follower.ts'
+import { startTcpProxy } from './tcp-proxy.ts'
+
+interface Scene {
+  /** Puts something in front of the server on this port; nothing, if it is not said. */
+  readonly inFront?: (port: number) => Promise<{ url: string }>
+  /** Begins to follow. */
+  readonly follow: (front: { url: string }, events: string) => Promise<Follower[]>
+}
+
+/** What was said before, meanwhile and afterwards must have reached every follower, once and in order. */
+export async function followAcrossRestart({ inFront, follow }: Scene): Promise<void> {
+  const first = await startServer()
+  const port = await startTcpProxy(first.port)
+  const front = inFront === undefined ? port : await inFront(port.port)
+  const { chat, owner } = await createChat(front)
+  await post(chat, owner, 'earlier')
+  const followers = await follow(front, `${chat}/events?last_event_id=0&user_id=${owner}`)
+  await post(chat, owner, 'before')
+  await Promise.all(followers.map((follower) => follower.hasText('before')))
+
+  const second = await startServer({ wrap: () => first.store })
+  await first.close()
+  await port.down()
+  await post(`${second.url}${new URL(chat).pathname}`, owner, 'meanwhile')
+  // Each has lost its stream, and found nobody when it came back.
+  await Promise.all(followers.map((follower) => follower.until(({ failed }) => failed === 2)))
+
+  await port.up(second.port)
+  await post(chat, owner, 'afterwards')
+  await Promise.all(followers.map((follower) => follower.hasText('afterwards')))
+  await post(chat, owner, 'live again')
+  await Promise.all(followers.map((follower) => follower.hasText('live again')))
+
+  for (const { messages, events, opened, isClosed } of followers) {
+    expect({ messages, opened, isClosed }).toEqual({
+      messages: ['earlier', 'before', 'meanwhile', 'afterwards', 'live again'].map((text, index) => [
+        `${index + 1}`,
+        index + 1,
+        text
+      ]),
+      opened: 2,
+      isClosed: false
+    })
+    expect(events.map(([name]) => name)).toEqual(['ready', 'ready'])
+  }
+}
