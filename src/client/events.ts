@@ -72,11 +72,14 @@ async function* connection(
   const stop = () => abort.abort(signal?.reason)
   signal?.addEventListener('abort', stop, { once: true })
   if (signal?.aborted) stop()
-  const giveUp = () => abort.abort(new Broken('the stream was silent'))
-  let silence = setTimeout(giveUp, silenceMs)
+  // Only while something is waited for: whoever takes the events may take their time.
+  const waitFor = async <Result>(work: Promise<Result>): Promise<Result> => {
+    const silence = setTimeout(() => abort.abort(new Broken('the stream was silent')), silenceMs)
+    return work.finally(() => clearTimeout(silence))
+  }
   try {
     const headers = state.cursor === undefined ? {} : { 'last-event-id': state.cursor }
-    const response = await send(url, { ...options, user, headers, signal: abort.signal })
+    const response = await waitFor(send(url, { ...options, user, headers, signal: abort.signal }))
     state.isOver = response.status === 204
     const events: EventSourceMessage[] = []
     const parser = createParser({
@@ -85,10 +88,9 @@ async function* connection(
         state.retryMs = interval
       }
     })
-    for await (const text of textOf(response)) {
-      clearTimeout(silence)
-      silence = setTimeout(giveUp, silenceMs)
-      parser.feed(text)
+    const texts = textOf(response)
+    for (let text = await waitFor(texts.next()); !text.done; text = await waitFor(texts.next())) {
+      parser.feed(text.value)
       for (const event of events.splice(0)) {
         state.cursor = event.id ?? state.cursor
         state.failures = 0
@@ -96,7 +98,6 @@ async function* connection(
       }
     }
   } finally {
-    clearTimeout(silence)
     signal?.removeEventListener('abort', stop)
     abort.abort()
   }

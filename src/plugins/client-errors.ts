@@ -25,7 +25,7 @@ const LINGER_MS = 1000
 /** Refuses it, after the answers that are owed to earlier requests of the socket. */
 export function answerClientError(error: ClientError, socket: Socket, connections: Connections): void {
   if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
-  else connections.whenDone(socket, () => refuse(socket, toProblem(error)))
+  else connections.whenAnswered(socket, () => refuse(socket, toProblem(error)))
 }
 
 function refuse(socket: Socket, problem: Problem): void {

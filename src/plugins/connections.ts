@@ -1,45 +1,62 @@
 /** The connections of the server and how many answers each still owes: what node:http knows but does not tell. */
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
+interface Connection {
+  /** Requests whose answer has not yet gone to the operating system as a whole. */
+  owed: number
+  newest?: { readonly request: IncomingMessage; readonly response: ServerResponse }
+  /** What is to be done once no more than so many answers are owed. */
+  next?: { readonly at: number; readonly action: () => void }
+}
+
 export class Connections {
-  readonly #owed = new Map<Socket, number>()
-  readonly #whenDone = new Map<Socket, () => void>()
+  readonly #open = new Map<Socket, Connection>()
 
   constructor(server: Server) {
     server.on('connection', (socket) => {
-      this.#owed.set(socket, 0)
-      socket.once('close', () => {
-        this.#owed.delete(socket)
-        this.#whenDone.delete(socket)
-      })
+      this.#open.set(socket, { owed: 0 })
+      socket.once('close', () => this.#open.delete(socket))
     })
-    server.on('request', ({ socket }, response) => {
-      this.#add(socket, 1)
+    server.on('request', (request, response) => {
+      const connection = this.#open.get(request.socket)
+      if (connection === undefined) return
+      connection.owed++
+      connection.newest = { request, response }
       // Emitted once the whole answer has gone to the operating system, or never will.
-      response.once('close', () => this.#add(socket, -1))
+      response.once('close', () => {
+        connection.owed--
+        goOn(connection)
+      })
     })
   }
 
   /** Whether any answer is still owed. */
   get areBusy(): boolean {
-    return [...this.#owed.values()].some((count) => count > 0)
+    return [...this.#open.values()].some(({ owed }) => owed > 0)
   }
 
-  /** Calls `action` as soon as the socket owes no answer; an earlier one that waits is forgotten. */
-  whenDone(socket: Socket, action: () => void): void {
-    if ((this.#owed.get(socket) ?? 0) > 0) this.#whenDone.set(socket, action)
-    else action()
+  /**
+   * For a socket on which something could not be read: calls `action` as soon as what it owes has been answered. If it
+   * is a request that broke off in its body, no answer to that one will come.
+   */
+  whenAnswered(socket: Socket, action: () => void): void {
+    const connection = this.#open.get(socket)
+    if (connection === undefined) return
+    const { newest } = connection
+    const isBroken = newest !== undefined && !newest.request.complete && !newest.response.headersSent
+    connection.next = { at: isBroken ? 1 : 0, action }
+    goOn(connection)
   }
 
   destroy(): void {
-    for (const socket of this.#owed.keys()) socket.destroy()
+    for (const socket of this.#open.keys()) socket.destroy()
   }
+}
 
-  #add(socket: Socket, change: number): void {
-    const before = this.#owed.get(socket)
-    if (before === undefined) return
-    this.#owed.set(socket, before + change)
-    if (before + change === 0) this.#whenDone.get(socket)?.()
-  }
+function goOn(connection: Connection): void {
+  const { owed, next } = connection
+  if (next === undefined || owed > next.at) return
+  delete connection.next
+  next.action()
 }

@@ -133,6 +133,22 @@ describe('the client', () => {
     expect(await take(chat.events({ after: 0, silenceMs: 50 }), 1)).toMatchObject([{ event: 'message', id: 1 }])
   }, 20_000)
 
+  it('takes nobody for dead who takes their time with an event', async () => {
+    const server = await startServer({ env: { HEARTBEAT_SECONDS: '1' } })
+    const owner = await createChat(server.url)
+    let streams = 0
+    const counting: typeof fetch = async (input, init) => {
+      if (`${input}`.endsWith('/events')) streams++
+      return fetch(input, init)
+    }
+    const events = new Chat(owner.url, owner.userId, { fetch: counting }).events({ silenceMs: 1500 })
+    await events.next()
+    await new Promise((resolve) => setTimeout(resolve, 2000))
+    await owner.post('and then')
+    expect((await events.next()).value).toMatchObject({ event: 'message' })
+    expect(streams).toBe(1)
+  })
+
   it('ends what it is doing when it is told to', async () => {
     const server = await startServer()
     const owner = await createChat(server.url)

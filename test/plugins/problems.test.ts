@@ -269,6 +269,28 @@ describe('what is no HTTP', () => {
     socket.destroy()
   })
 
+  it.each([
+    ['breaks off in its body', 'Content-Length: 100\r\n\r\n{"text"'],
+    ['has a chunk of no size', 'Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n']
+  ])(
+    'is 400 for a request that %s, after the answer to the one before, and the socket is closed',
+    async (_what, rest) => {
+      const server = await startServer()
+      const { chat, owner } = await createChat(server)
+      const socket = openSocket(server.port)
+      let text = ''
+      socket.on('data', (chunk) => (text += chunk))
+      const head = `POST ${new URL(chat).pathname} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${owner}\r\nContent-Type: application/json`
+      socket.end(`GET /health HTTP/1.1\r\nHost: a\r\n\r\n${head}\r\n${rest}`)
+      await once(socket, 'close')
+      expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 400'])
+      expect(text).toContain('urn:silly-chat:malformed-request')
+      const began = performance.now()
+      await server.close()
+      expect(performance.now() - began).toBeLessThan(1000)
+    }
+  )
+
   it('but an expectation that nobody knows is ignored', async () => {
     const server = await startServer()
     expect((await rawRequest(server.port, ['GET /health HTTP/1.1', HOST, 'Expect: the-unexpected'])).status).toBe(200)

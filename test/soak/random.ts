@@ -1,0 +1,31 @@
+/** Chance that can be had again: every decision of a run follows from its seed. */
+
+export interface Random {
+  /** A whole number, both ends included. */
+  int(min: number, max: number): number
+  chance(probability: number): boolean
+  pick<Item>(first: Item, ...others: Item[]): Item
+  /** From 1 to `max`, each order of magnitude as likely as the next. */
+  magnitude(max: number): number
+  /** Chance of its own, so that one actor's pace does not change what another decides. */
+  fork(): Random
+}
+
+/** Mulberry32. */
+export function randomFrom(seed: number): Random {
+  let state = seed >>> 0
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let bits = Math.imul(state ^ (state >>> 15), state | 1)
+    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61)
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32
+  }
+  const int = (min: number, max: number) => min + Math.floor(next() * (max - min + 1))
+  return {
+    int,
+    chance: (probability) => next() < probability,
+    pick: (first, ...others) => others[int(-1, others.length - 1)] ?? first,
+    magnitude: (max) => Math.floor(max ** next()),
+    fork: () => randomFrom(Math.floor(next() * 2 ** 32))
+  }
+}

@@ -1,0 +1,36 @@
+/** The soak must be able to fail: a short run of it is sound, and one with the seam broken on purpose is not. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { describe, it, type TestContext } from 'vitest'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const TIMEOUT_MS = 60_000
+
+async function soak({ onTestFinished }: TestContext, env: Record<string, string>) {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'test/soak/soak.ts'], {
+    cwd: ROOT,
+    env: { PATH: process.env['PATH'] ?? '', SECONDS: '3', SEED: '1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk))
+  const [code] = await once(child, 'close')
+  return { code, output }
+}
+
+describe.concurrent('the soak', { timeout: TIMEOUT_MS }, () => {
+  it('finds nothing wrong with the product', async (test) => {
+    const { code, output } = await soak(test, {})
+    test.expect(output).toContain('sound: ')
+    test.expect(code).toBe(0)
+  })
+
+  it('says so if the hub is not told of everything', async (test) => {
+    const { code, output } = await soak(test, { FAULT: 'lose' })
+    test.expect(output).toMatch(/BROKEN, \d+ differences? \(SEED=1\)/)
+    test.expect(output).toMatch(/lost: chat \d: \S+ never got \w+ \d+/)
+    test.expect(code).toBe(1)
+  })
+})
