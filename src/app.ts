@@ -67,6 +67,8 @@ export async function buildApp({
     // Called once there are connections, long after the constant below has its value.
     clientErrorHandler: (error, socket) => answerClientError(error, socket, connections)
   })
+  // node:http waits for the longer of the two.
+  app.server.headersTimeout = REQUEST_TIMEOUT_MS
   const connections = new Connections(app.server)
   const service = createService({ store, now })
   const hub = new Hub({

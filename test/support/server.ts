@@ -1,4 +1,5 @@
 /** A server of one's own on a free port, ended with the test. */
+import type { FastifyInstance } from 'fastify'
 import { onTestFinished } from 'vitest'
 import { buildApp } from '../../src/app.ts'
 import { loadSettings } from '../../src/settings.ts'
@@ -12,6 +13,7 @@ interface Clock {
 export interface TestServer {
   /** The base of its URLs. */
   readonly url: string
+  readonly app: FastifyInstance
   readonly port: number
   readonly clock: Clock
   readonly store: Store
@@ -41,5 +43,5 @@ export async function startServer({ env = {}, wrap = (store) => store }: Options
   const url = (await app.listen({ host: '127.0.0.1', port: 0 })).replace('127.0.0.1', 'localhost')
   const close = () => app.close()
   onTestFinished(close)
-  return { url, port: Number(new URL(url).port), clock, store, log, close }
+  return { url, app, port: Number(new URL(url).port), clock, store, log, close }
 }
