@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 interface Connection {
   /** Requests whose answer has not yet gone to the operating system as a whole. */
   owed: number
+  /** The last request, until it is answered. */
   newest?: { readonly request: IncomingMessage; readonly response: ServerResponse }
   /** What is to be done once no more than so many answers are owed. */
   next?: { readonly at: number; readonly action: () => void }
@@ -26,6 +27,8 @@ export class Connections {
       // Emitted once the whole answer has gone to the operating system, or never will.
       response.once('close', () => {
         connection.owed--
+        // A connection that is kept alive must not hold what is over.
+        if (connection.newest?.response === response) delete connection.newest
         goOn(connection)
       })
     })
