@@ -1,6 +1,6 @@
 /** How a route becomes a live stream: the head is written here, everything after it belongs to the hub. */
 import type { Socket } from 'node:net'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 
 /**
  * Takes the connection over and writes the head of an event stream (WHATWG HTML, section 9.2) with the headers that
@@ -14,25 +14,28 @@ export function openEventStream(request: FastifyRequest, reply: FastifyReply, be
     'x-accel-buffering': 'no',
     connection: 'close'
   })
-  const headers = Object.entries(reply.getHeaders())
-  const { log } = request
-  const route = request.routeOptions.url
-  const began = performance.now()
+  // As a list: node:http then keeps no table of them for as long as the stream lasts.
+  const headers = Object.entries(reply.getHeaders()).flatMap(([name, value]) => [name, `${value}`])
+  const { log, routeOptions } = request
+  const { socket } = request.raw
   const response = reply.hijack().raw
   const start = (): void => {
     // The only way to tell node:http not to use the chunked coding of HTTP/1.1.
     response.removeHeader('transfer-encoding')
-    for (const [name, value] of headers) if (value !== undefined) response.setHeader(name, value)
-    response.writeHead(200)
+    response.writeHead(200, headers)
     response.flushHeaders()
-    response.once('close', () =>
-      log.info({ method: 'GET', route, ms: Math.round(performance.now() - began) }, 'stream ended')
-    )
-    begin(request.raw.socket)
+    response.once('close', logEnd(log, routeOptions.url))
+    begin(socket)
   }
   // A client that pipelines gets its answers in turn: until then the response has no socket.
   if (response.socket !== null) start()
   else response.once('socket', start)
+}
+
+/** A function of its own, so that what it makes holds nothing else of the request for as long as the stream lasts. */
+function logEnd(log: FastifyBaseLogger, route: string | undefined): () => void {
+  const began = performance.now()
+  return () => log.info({ method: 'GET', route, ms: Math.round(performance.now() - began) }, 'stream ended')
 }
 
 /** The cursor of a client: what it sends again by itself when it reconnects wins over what its URL says. */
