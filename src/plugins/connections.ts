@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 interface Connection {
   /** Requests whose answer has not yet gone to the operating system as a whole. */
   owed: number
-  /** The last request, until it is answered. */
+  /** The last request, until it is read and answered. */
   newest?: { readonly request: IncomingMessage; readonly response: ServerResponse }
   /** What is to be done once no more than so many answers are owed. */
   next?: { readonly at: number; readonly action: () => void }
@@ -28,7 +28,7 @@ export class Connections {
       response.once('close', () => {
         connection.owed--
         // A connection that is kept alive must not hold what is over.
-        if (connection.newest?.response === response) delete connection.newest
+        if (connection.newest?.response === response && request.complete) delete connection.newest
         goOn(connection)
       })
     })
@@ -40,15 +40,16 @@ export class Connections {
   }
 
   /**
-   * For a socket on which something could not be read: calls `action` as soon as what it owes has been answered. If it
-   * is a request that broke off in its body, no answer to that one will come.
+   * For a socket on which something could not be read: calls `refuse` as soon as what it owes has been answered. If it
+   * was the body of a request, no other answer to that one will come; if it has been answered already, it needs none.
    */
-  whenAnswered(socket: Socket, action: () => void): void {
+  whenAnswered(socket: Socket, refuse: () => void): void {
     const connection = this.#open.get(socket)
     if (connection === undefined) return
     const { newest } = connection
-    const isBroken = newest !== undefined && !newest.request.complete && !newest.response.headersSent
-    connection.next = { at: isBroken ? 1 : 0, action }
+    if (newest === undefined || newest.request.complete) connection.next = { at: 0, action: refuse }
+    else if (newest.response.headersSent) connection.next = { at: 0, action: () => socket.destroySoon() }
+    else connection.next = { at: 1, action: refuse }
     goOn(connection)
   }
 

@@ -135,7 +135,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
       let found = await read()
       if (wait !== undefined && found.page.json.length === 0) {
         if (hub.isFull) throw new Problem('too-many-streams')
-        await hub.wait(tagOf(found.chat), wait, hangUpOf(reply), async () => {
+        await hub.wait(tagOf(found.chat), wait, hangUpOf(request, reply), async () => {
           found = await read()
           return found.page.json.length > 0
         })

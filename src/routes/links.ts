@@ -4,7 +4,7 @@ import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import { isFinal, type JoinRequest } from '../chat/door.ts'
 import { type LinkId, readLinkId, tagOf, type UserId } from '../ids.ts'
 import { nothingForPrefetch, pageForBrowsers, type SendPage, varyByAccept } from '../plugins/browsers.ts'
-import { hangUpOf, onAbort } from '../plugins/hang-up.ts'
+import { hangUpOf, lookAtNetwork, onAbort } from '../plugins/hang-up.ts'
 import { cursorOf, openEventStream } from '../plugins/stream-head.ts'
 import { allowUserId, requireUserId, userOf } from '../plugins/user-id.ts'
 import { Problem } from '../problems.ts'
@@ -100,9 +100,10 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
       const found = await service.exchange(readLinkId(request.params.link), user, query.name || null)
       if (found.is === 'inside') return reply.code(200).send(insideView(base, found.chat, found.link))
       const { chat, client, link } = found
-      const hangUp = hangUpOf(reply)
+      const hangUp = hangUpOf(request, reply)
       if (user === undefined) onAbort(hangUp, () => takeBack(request, link, client))
       const own = query.wait === undefined ? found.request : await decision(link, client, query.wait, hangUp)
+      if (user === undefined) await lookAtNetwork()
       return reply.code(isFinal(own) ? 200 : 202).send(guestView(base, chat, client, own))
     }
   )

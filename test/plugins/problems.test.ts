@@ -291,6 +291,13 @@ describe('what is no HTTP', () => {
     }
   )
 
+  it('is told once: a body that breaks off after its request was refused gets no second answer', async () => {
+    const server = await startServer()
+    const head = 'POST /nope HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+    const text = await exchangeBytes(server.port, `${head}ZZ\r\n`)
+    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 404'])
+  })
+
   it('is 408 for a request that does not arrive in time, whether its head or its body is late', async () => {
     const server = await startServer()
     expect([server.app.server.requestTimeout, server.app.server.headersTimeout]).toEqual([30_000, 30_000])

@@ -110,6 +110,32 @@ describe('GET /v1/links/:link?wait', () => {
     expect((await call(door.link, { user: client })).status).toBe(200)
   })
 
+  it.each(['end', 'resetAndDestroy'] as const)(
+    'that is hung up (%s) before the owner approves, in the same moment, is taken back',
+    async (hangUp) => {
+      const door = await aDoorkeeper()
+      for (let count = 0; count < 10; count++) {
+        const socket = openSocket(door.server.port)
+        socket.write(`GET ${new URL(door.link).pathname}?wait=60 HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+        const asked = await door.stream.next()
+        socket[hangUp]()
+        await approve(door.link, door.owner, String(asked?.data['request_id']))
+        const events = await door.stream.until('join_closed')
+        expect(events.at(-1)?.data['request_id']).toBe(asked?.data['request_id'])
+      }
+    }
+  )
+
+  it('that waits behind another answer of its connection is taken back, too', async () => {
+    const door = await aDoorkeeper()
+    const socket = openSocket(door.server.port)
+    const first = `GET ${new URL(door.chat).pathname}?wait=60&user_id=${door.owner} HTTP/1.1\r\nHost: a\r\n\r\n`
+    socket.write(`${first}GET ${new URL(door.link).pathname} HTTP/1.1\r\nHost: a\r\n\r\n`)
+    expect(await door.stream.next()).toMatchObject({ event: 'join_request' })
+    socket.destroy()
+    expect(await door.stream.next()).toMatchObject({ event: 'join_closed' })
+  })
+
   it('takes a request back without wait as well, where the client was gone before the answer', async () => {
     const server = await startServer({ wrap: (store) => slowStore(store, () => 10) })
     const { chat, owner } = await createChat(server)
