@@ -11,9 +11,9 @@ const DESCRIPTION = `A chat that needs no accounts and still lets its owner deci
 
 **Who you are.** Send your user id, an \`author_id\` or a \`client_id\`, as \`Authorization: Bearer <user id>\`; where a client cannot, as \`user_id\` in the query of a GET or in the JSON body of a POST. The header wins. A user id is a secret. Missing or malformed it is 401, without the right 403.
 
-**Refusals** are \`application/problem+json\` (RFC 9457); switch on \`type\`. They come in the order: bad Host 400, 414, 404 for an unknown path, 405, 413, 415, broken JSON 400, 401, other 400, 404, 403, and then 409 and 429.
+**Refusals** are \`application/problem+json\` (RFC 9457); switch on \`type\`. They come in the order: bad Host 400, 414, 404 for an unknown path, 405, 413, 415, broken JSON 400, 401, other 400, 404, 403, and then 409, 422 and 429.
 
-**Where the contract is silent.** An empty query parameter counts as none, but an empty \`user_id\` is 401. A body that is sent must be a JSON object, also where none is needed. The state of who is in without a request at a link, the owner or a member who came through another link, is \`approved\`. Every path answers with and without a trailing slash.`
+**Where the contract is silent.** An empty query parameter counts as none, but an empty \`user_id\` is 401. A body that is sent must be a JSON object, also where none is needed. The state of who is in without a request at a link, the owner or a member who came through another link, is \`approved\`. An unknown \`request_id\` is 404 before a missing right is 403, also when only asking. A compressed body is 415; headers of more than 64 KiB are 431; a request that has not arrived whole after 30 seconds is 408. OPTIONS on a known path is 204 with \`Allow\`. A \`name\` is counted in UTF-16 code units, like a text. A guest who closes the sending side of the connection while waiting counts as hung up. While the server stops, a request that accepts text/event-stream loses its connection instead of being refused, since an EventSource comes back only then. Every path answers with and without a trailing slash.`
 
 const TAGS = [
   { name: 'chats', description: 'Create a chat, post to it, read it and follow it.' },
