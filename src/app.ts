@@ -1,7 +1,7 @@
 /** The application: what it is made of, in the order in which a request meets it. */
 import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { serializerCompiler } from 'fastify-type-provider-zod'
 import { addBaseUrl } from './plugins/base-url.ts'
 import { answerClientError, ignoreExpectations } from './plugins/client-errors.ts'
 import { Connections } from './plugins/connections.ts'
@@ -13,6 +13,7 @@ import { loggerOptions, RequestLog } from './plugins/request-log.ts'
 import { addSafeHeaders } from './plugins/safe-headers.ts'
 import { addShutdown } from './plugins/shutdown.ts'
 import { addUserId } from './plugins/user-id.ts'
+import { compileValidator } from './plugins/validation.ts'
 import { approvalRoutes } from './routes/approval.ts'
 import { chatRoutes } from './routes/chats.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -79,7 +80,7 @@ export async function buildApp({
     onFault: (error) => app.log.error({ err: error }, 'a stream was ended by a fault of the store')
   })
 
-  app.setValidatorCompiler(validatorCompiler)
+  app.setValidatorCompiler(compileValidator)
   app.setSerializerCompiler(serializerCompiler)
   addProblems(app)
   ignoreExpectations(app)

@@ -55,5 +55,11 @@ function readAuthority({ raw, host, headers }: FastifyRequest): string {
  * and only what every client can parse again.
  */
 function isAuthority(text: string): boolean {
-  return /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{0,5})?$/i.test(text) && URL.canParse(`http://${text}/`)
+  if (text === lastAuthority) return true
+  if (!/^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{0,5})?$/i.test(text) || !URL.canParse(`http://${text}/`)) return false
+  lastAuthority = text
+  return true
 }
+
+/** The last one that was in order: requests hardly differ in it. */
+let lastAuthority = ''

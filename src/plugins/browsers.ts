@@ -1,20 +1,22 @@
 /** One URL for people and programs: who gets the page, and who is only looking ahead. */
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import { isLinkPreview } from './link-previews.ts'
 
 /** What answers with the page. */
 export type SendPage = (reply: FastifyReply) => FastifyReply
 
 /** An onRequest hook: says that the answer depends on `Accept`, whichever it is. */
-export async function varyByAccept(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
+export const varyByAccept: onRequestHookHandler = (_request, reply, done) => {
   const present = reply.getHeader('vary')
   reply.header('vary', present === undefined ? 'Accept' : `${[present].flat().join(', ')}, Accept`)
+  done()
 }
 
 /** An onRequest hook: browsers and link previews get the page, whatever the id, and nothing else happens. */
-export function pageForBrowsers(sendPage: SendPage) {
-  return async ({ headers }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
-    return prefersPage(headers.accept) || isLinkPreview(headers['user-agent']) ? sendPage(reply) : undefined
+export function pageForBrowsers(sendPage: SendPage): onRequestHookHandler {
+  return ({ headers }, reply, done) => {
+    if (prefersPage(headers.accept) || isLinkPreview(headers['user-agent'])) sendPage(reply)
+    else done()
   }
 }
 
@@ -33,7 +35,9 @@ export async function nothingForPrefetch(
  * Whether `Accept` (RFC 9110, section 12.5.1) names text/html and prefers it to application/json, or does not name
  * application/json. A wildcard names nothing: that is how programs ask.
  */
-function prefersPage(accept: string | undefined): boolean {
+function prefersPage(accept = ''): boolean {
+  // Programs that name no media types are most of the requests.
+  if (accept === '' || accept === '*/*') return false
   const html = qualityOf('text/html', accept)
   return html > 0 && html > qualityOf('application/json', accept)
 }

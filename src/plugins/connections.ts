@@ -1,36 +1,44 @@
 /** The connections of the server and how many answers each still owes: what node:http knows but does not tell. */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 interface Connection {
   /** Requests whose answer has not yet gone to the operating system as a whole. */
   owed: number
-  /** The last request, until it is read and answered. */
-  newest?: { readonly request: IncomingMessage; readonly response: ServerResponse }
+  /** The answer to the last request, until that is read and answered. */
+  newest: ServerResponse | undefined
   /** What is to be done once no more than so many answers are owed. */
   next?: { readonly at: number; readonly action: () => void }
+  /** It has become a stream (`stream-head.ts`): no answer may come through it any more. */
+  isStream?: true
 }
 
 export class Connections {
   readonly #open = new Map<Socket, Connection>()
 
   constructor(server: Server) {
+    const open = this.#open
+    // One of each for all: a closure of its own would cost every connection.
+    function onClosed(this: Socket): void {
+      open.delete(this)
+    }
+    /** The whole answer has gone to the operating system, or never will, or the rest is not HTTP. */
+    function onAnswered(this: ServerResponse): void {
+      const connection = open.get(this.req.socket)
+      if (connection !== undefined) settle(connection, this)
+    }
     server.on('connection', (socket) => {
-      this.#open.set(socket, { owed: 0 })
-      socket.once('close', () => this.#open.delete(socket))
+      open.set(socket, { owed: 0, newest: undefined })
+      socket.on('close', onClosed)
     })
-    server.on('request', (request, response) => {
-      const connection = this.#open.get(request.socket)
+    // Ahead of Fastify, so that a request behind a stream is not answered into it.
+    server.prependListener('request', (request, response) => {
+      const connection = open.get(request.socket)
       if (connection === undefined) return
       connection.owed++
-      connection.newest = { request, response }
-      // Emitted once the whole answer has gone to the operating system, or never will.
-      response.once('close', () => {
-        connection.owed--
-        // A connection that is kept alive must not hold what is over.
-        if (connection.newest?.response === response && request.complete) delete connection.newest
-        goOn(connection)
-      })
+      connection.newest = response
+      response.on('close', onAnswered)
+      if (connection.isStream) request.socket.destroy()
     })
   }
 
@@ -41,14 +49,15 @@ export class Connections {
 
   /**
    * For a socket on which something could not be read: calls `refuse` as soon as what it owes has been answered. If it
-   * was the body of a request, no other answer to that one will come; if it has been answered already, it needs none.
+   * was the body of a request, no other answer to that one will come; if it has been answered already, it needs none. What
+   * comes behind a stream is nobody's business.
    */
   whenAnswered(socket: Socket, refuse: () => void): void {
     const connection = this.#open.get(socket)
-    if (connection === undefined) return
+    if (connection === undefined || connection.isStream) return
     const { newest } = connection
-    if (newest === undefined || newest.request.complete) connection.next = { at: 0, action: refuse }
-    else if (newest.response.headersSent) connection.next = { at: 0, action: () => socket.destroySoon() }
+    if (newest === undefined || newest.req.complete) connection.next = { at: 0, action: refuse }
+    else if (newest.headersSent) connection.next = { at: 0, action: () => socket.destroySoon() }
     else connection.next = { at: 1, action: refuse }
     goOn(connection)
   }
@@ -56,6 +65,14 @@ export class Connections {
   destroy(): void {
     for (const socket of this.#open.keys()) socket.destroy()
   }
+}
+
+function settle(connection: Connection, response: ServerResponse): void {
+  connection.owed--
+  // A connection that is kept alive must not hold what is over.
+  if (connection.newest === response && response.req.complete) connection.newest = undefined
+  if (!response.writableEnded && !response.req.socket.destroyed) connection.isStream = true
+  goOn(connection)
 }
 
 function goOn(connection: Connection): void {

@@ -51,6 +51,7 @@ function toPattern(url: string): RegExp {
  * other. Fastify would refuse such a URL before any hook has seen it.
  */
 export function repairEscapes({ url = '/' }: IncomingMessage): string {
+  if (!url.includes('%')) return url
   const [path = ''] = url.split('?', 1)
   if (!path.includes('%') || isDecodable(path)) return url
   return path.replaceAll('%', '%25') + url.slice(path.length)

@@ -1,6 +1,8 @@
 /** How a route becomes a live stream: the head is written here, everything after it belongs to the hub. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
+import { takeOver } from './take-over.ts'
 
 /**
  * Takes the connection over and writes the head of an event stream (WHATWG HTML, section 9.2) with the headers that
@@ -14,23 +16,37 @@ export function openEventStream(request: FastifyRequest, reply: FastifyReply, be
     'x-accel-buffering': 'no',
     connection: 'close'
   })
-  // As a list: node:http then keeps no table of them for as long as the stream lasts.
-  const headers = Object.entries(reply.getHeaders()).flatMap(([name, value]) => [name, `${value}`])
   const { log, routeOptions } = request
   const { socket } = request.raw
-  const response = reply.hijack().raw
+  // As a list: node:http then keeps no table of them for as long as the stream lasts.
+  const { response, headers } = takeOver(reply)
   const start = (): void => {
     // The only way to tell node:http not to use the chunked coding of HTTP/1.1.
     response.removeHeader('transfer-encoding')
     response.writeHead(200, headers)
     response.flushHeaders()
-    response.once('close', logEnd(log, routeOptions.url))
+    leaveHttp(request.raw, response, socket)
+    socket.on('close', logEnd(log, routeOptions.url))
     begin(socket)
   }
   // A client that pipelines gets its answers in turn: until then the response has no socket.
   if (response.socket !== null) start()
   else response.once('socket', start)
 }
+
+/**
+ * For node:http the answer is over (`Connections` sees that it was not ended, and refuses what may come behind it): for
+ * as long as the stream lasts neither the response nor what the request said is kept, a fifth of an idle stream.
+ */
+function leaveHttp(request: IncomingMessage, response: ServerResponse, socket: Socket): void {
+  response.detachSocket(socket)
+  response.emit('close')
+  request.headers = NO_HEADERS
+  request.rawHeaders = NO_RAW_HEADERS
+}
+
+const NO_HEADERS = {}
+const NO_RAW_HEADERS: string[] = []
 
 /** A function of its own, so that what it makes holds nothing else of the request for as long as the stream lasts. */
 function logEnd(log: FastifyBaseLogger, route: string | undefined): () => void {

@@ -1,5 +1,5 @@
 /** Who is asking: the one place where a user id is read from a request. */
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest, preValidationHookHandler } from 'fastify'
 import { readUserId, type UserId } from '../ids.ts'
 import { Problem } from '../problems.ts'
 
@@ -14,14 +14,16 @@ export function addUserId(app: FastifyInstance): void {
 }
 
 /** A preValidation hook: a user id may be sent; one that is malformed is refused. */
-export async function allowUserId(request: FastifyRequest): Promise<void> {
+export const allowUserId: preValidationHookHandler = (request, _reply, done) => {
   request.user = findUserId(request)
+  done()
 }
 
 /** A preValidation hook: a user id must be sent. */
-export async function requireUserId(request: FastifyRequest): Promise<void> {
+export const requireUserId: preValidationHookHandler = (request, _reply, done) => {
   request.user = findUserId(request)
   userOf(request)
+  done()
 }
 
 /** Who is asking, behind `requireUserId`. */

@@ -1,10 +1,10 @@
 /** `/v1/chats`: create a chat, post to it, read it, follow it, see who has asked. */
-import type { FastifyReply } from 'fastify'
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import { readChatId, tagOf } from '../ids.ts'
 import { pageForBrowsers, type SendPage, varyByAccept } from '../plugins/browsers.ts'
 import { hangUpOf } from '../plugins/hang-up.ts'
 import { refuseOddBody } from '../plugins/json-body.ts'
+import { sendJson, sendJsonParts } from '../plugins/ready-json.ts'
 import { cursorOf, openEventStream } from '../plugins/stream-head.ts'
 import { requireUserId, userOf } from '../plugins/user-id.ts'
 import { Problem } from '../problems.ts'
@@ -31,11 +31,6 @@ export interface ChatRoutesOptions {
   readonly service: Service
   readonly hub: Hub
   readonly sendPage: SendPage
-}
-
-/** Sends JSON that is ready: the type provider's serializer would parse, check and encode it again. */
-function sendJson(reply: FastifyReply, status: number, json: string | Buffer): FastifyReply {
-  return reply.code(status).type('application/json; charset=utf-8').send(json)
 }
 
 export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { service, hub, sendPage }, done) => {
@@ -99,7 +94,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
       const chat = readChatId(request.params.chat)
       const key = request.headers['idempotency-key']
       const { json } = await service.postMessage(chat, userOf(request), request.body.text, key)
-      return sendJson(reply, 201, json)
+      await sendJson(reply, 201, json)
     }
   )
 
@@ -141,9 +136,9 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
         })
       }
       const { chat, page } = found
-      const end = `],"last_event_id":${page.upTo},"has_more":${page.hasMore}}`
       const start = `{"chat":${JSON.stringify(chatUrl(request.base, chat))},"messages":[`
-      return sendJson(reply, 200, Buffer.concat([Buffer.from(start), page.json, Buffer.from(end)]))
+      const end = `],"last_event_id":${page.upTo},"has_more":${page.hasMore}}`
+      await sendJsonParts(reply, start, page.json, end)
     }
   )
 

@@ -54,7 +54,7 @@ export abstract class EventStream implements Follower {
 
   onClose(listener: () => void): void {
     if (this.socket.closed) listener()
-    else this.socket.once('close', listener)
+    else this.socket.on('close', listener)
   }
 
   /** Writes what belongs to catching up: it does not count as falling behind. */

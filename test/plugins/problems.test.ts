@@ -269,6 +269,20 @@ describe('what is no HTTP', () => {
     socket.destroy()
   })
 
+  it('is not answered into a stream that it comes behind', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const socket = openSocket(server.port)
+    let text = ''
+    socket.on('data', (chunk) => (text += chunk))
+    const path = new URL(chat).pathname
+    socket.write(`GET ${path}/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${owner}\r\n\r\n`)
+    while (!text.includes('event: ready')) await once(socket, 'data')
+    socket.write('GET /health HTTP/1.1\r\nHost: a\r\n\r\n')
+    await once(socket, 'close')
+    expect(text.match(/HTTP\/1\.1/g)).toHaveLength(1)
+  })
+
   it.each([
     ['breaks off in its body', 'Content-Length: 100\r\n\r\n{"text"'],
     ['has a chunk of no size', 'Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n']

@@ -1,0 +1,38 @@
+/** Takes HTTP's chunks apart (RFC 9112, section 7.1), without copying. */
+
+export class Chunks {
+  readonly #onBytes: (bytes: Buffer) => void
+  /** Of the chunk that has begun. */
+  #left = 0
+  /** A line that has not ended yet. */
+  #line = ''
+
+  constructor(onBytes: (bytes: Buffer) => void) {
+    this.#onBytes = onBytes
+  }
+
+  feed(received: Buffer): void {
+    let at = 0
+    while (at < received.length) {
+      if (this.#left > 0) {
+        const bytes = received.subarray(at, at + this.#left)
+        this.#left -= bytes.length
+        at += bytes.length
+        this.#onBytes(bytes)
+      } else {
+        const end = received.indexOf('\n', at)
+        this.#line += received.toString('latin1', at, end === -1 ? received.length : end)
+        if (end === -1) return
+        at = end + 1
+        this.#begin()
+      }
+    }
+  }
+
+  /** The line is a size, or the empty one after a chunk. */
+  #begin(): void {
+    const size = this.#line.trim()
+    this.#line = ''
+    if (size !== '') this.#left = Number.parseInt(size, 16)
+  }
+}

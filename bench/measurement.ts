@@ -1,0 +1,11 @@
+/** What is measured, and how often. */
+import type { RunningServer } from './servers.ts'
+
+export interface Measurement {
+  readonly name: string
+  readonly rounds: number
+  /** What it measures, a row each. */
+  readonly rows: readonly string[]
+  /** The figures of the rows. */
+  measure(server: RunningServer): Promise<readonly number[]>
+}

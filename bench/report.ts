@@ -1,0 +1,32 @@
+/** The table: a row for what was measured, a column for each server. */
+import type { Measurement } from './measurement.ts'
+
+/** The figures of every round, a column for each server. */
+export interface Measured {
+  readonly rows: Measurement['rows']
+  readonly rounds: readonly (readonly (readonly number[])[])[]
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((one, other) => one - other)
+  const half = sorted.length / 2
+  const middle = sorted.slice(Math.ceil(half) - 1, Math.floor(half) + 1)
+  return middle.reduce((sum, number) => sum + number, 0) / middle.length
+}
+
+/** Three digits are all that a run can promise. */
+function shown(number: number): string {
+  return number.toLocaleString('en', number < 1000 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 })
+}
+
+export function tableOf(servers: readonly string[], measured: readonly Measured[]): string {
+  const head = `| | ${servers.join(' | ')} |\n| --- |${servers.map(() => ' ---: |').join('')}\n`
+  return head + measured.flatMap(rowsOf).join('')
+}
+
+function rowsOf({ rows, rounds }: Measured): string[] {
+  return rows.map((label, row) => {
+    const figures = rounds.map((ofServer) => shown(median(ofServer.map((round) => round[row] ?? Number.NaN))))
+    return `| ${label} | ${figures.join(' | ')} |\n`
+  })
+}

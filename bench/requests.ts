@@ -1,0 +1,72 @@
+/** Posting and reading, as autocannon does them: requests a second, and what they cost the server. */
+import autocannon from 'autocannon'
+import type { Measurement } from './measurement.ts'
+import { cpuOf } from './process-figures.ts'
+import { BODY, createChat, type OwnChat, post } from './publishers.ts'
+import type { RunningServer } from './servers.ts'
+
+interface Load {
+  readonly method: 'GET' | 'POST'
+  readonly connections: number
+  /** It ends with whichever comes first. */
+  readonly seconds: number
+  readonly most?: number
+}
+
+/** autocannon ends with a sample, so this is how exact its time is. */
+const SAMPLE_MS = 100
+/** Until the code has been compiled, which is a matter of requests more than of time. */
+const WARM_UP = { POST: { seconds: 3.5, most: 20_000 }, GET: { seconds: 1, most: 1000 } }
+const HISTORY = 1000
+
+async function load({ url, headers }: OwnChat, { method, connections, seconds, most }: Load) {
+  const result = await autocannon({
+    url,
+    method,
+    headers: { ...headers },
+    connections,
+    duration: seconds,
+    sampleInt: SAMPLE_MS,
+    ...(method === 'POST' && { body: BODY }),
+    ...(most !== undefined && { maxOverallRequests: most })
+  })
+  const refused = result.non2xx + result.errors
+  if (refused > 0) throw new Error(`${refused} of ${result.requests.total} requests were refused or not answered.`)
+  return {
+    requests: result.requests.total,
+    perSecond: result.requests.total / result.duration,
+    p99: result.latency.p99
+  }
+}
+
+/** Requests/s, CPU µs a request, p99 in ms. */
+async function measureLoad({ pid }: RunningServer, chat: OwnChat, wanted: Load): Promise<readonly number[]> {
+  const before = cpuOf(pid)
+  const { requests, perSecond, p99 } = await load(chat, wanted)
+  return [perSecond, (cpuOf(pid) - before) / requests, p99]
+}
+
+export const postMessages: Measurement = {
+  name: 'post',
+  rounds: 3,
+  rows: ['Post, 32 connections: requests/s', 'server CPU, µs a request', 'p99, ms'],
+  async measure(server) {
+    const wanted: Load = { method: 'POST', connections: 32, seconds: 1 }
+    await load(await createChat(server.url), { ...wanted, ...WARM_UP.POST })
+    return measureLoad(server, await createChat(server.url), wanted)
+  }
+}
+
+export const readHistory: Measurement = {
+  name: 'history',
+  rounds: 3,
+  rows: ['Read 1,000 messages, 8 connections: requests/s', 'server CPU, µs a request'],
+  async measure(server) {
+    const wanted: Load = { method: 'GET', connections: 8, seconds: 1 }
+    const chat = await createChat(server.url)
+    const said = await post(chat, { publishers: 8, most: HISTORY, forMs: 10_000 })
+    if (said < HISTORY) throw new Error(`${server.name} took only ${said} of ${HISTORY} messages in 10 s.`)
+    await load(chat, { ...wanted, ...WARM_UP.GET })
+    return (await measureLoad(server, chat, wanted)).slice(0, 2)
+  }
+}
