@@ -3,6 +3,7 @@ import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../
 import type { MessagePage, NewMessage } from './store.ts'
 
 const COMMA = 0x2c
+const NOTHING = Buffer.alloc(0)
 const FIRST_CAPACITY = 256
 /** About what a join event takes on the wire. */
 const JOIN_BYTES = 512
@@ -12,7 +13,7 @@ export class ChatLog {
   readonly #ends: number[] = [0]
   readonly #joins = new Map<number, LoggedJoinEvent>()
   /** Every message's JSON followed by a comma. Bytes once written are never changed, so slices can be lent out. */
-  #run: Buffer = Buffer.alloc(0)
+  #run: Buffer = NOTHING
 
   get lastEventId(): number {
     return this.#ends.length - 1

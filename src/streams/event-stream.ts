@@ -36,7 +36,7 @@ export abstract class EventStream implements Follower {
   abstract deliver(batch: Batch): void
 
   get isOver(): boolean {
-    return this.socket.destroyed || !this.socket.writable
+    return !this.socket.writable
   }
 
   /** Writes a heartbeat, unless other bytes are still waiting for the reader. */

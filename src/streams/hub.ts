@@ -1,7 +1,7 @@
 /**
  * The live streams of this process. Each chat that somebody follows is a channel: watched once in the store, however
  * many streams it has. What a channel is told is gathered until the end of the turn (so the request that caused it is
- * answered first), encoded once, and handed to all followers of the channel, 256 a turn.
+ * answered first), encoded once, and handed to all followers of the channel, 128 a turn.
  */
 import { randomInt } from 'node:crypto'
 import type { LoggedEvent } from '../chat/events.ts'
@@ -27,7 +27,7 @@ export interface HubOptions {
 }
 
 /** Followers told before other work has its turn: a chat with thousands of readers must not hold up the rest. */
-const FOLLOWERS_A_TURN = 256
+const FOLLOWERS_A_TURN = 128
 /** A thousand clients that lost their streams at once must not come back at once. */
 const RETRY_MS = { min: 1000, max: 5000 }
 /** What a reader that does not read has to take its last bytes when the hub closes. */

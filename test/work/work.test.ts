@@ -1,0 +1,187 @@
+/**
+ * How much is done, counted and not timed, so that it means the same on every machine: what a message, a reader, an
+ * answer and an idle stream may cost. Whoever makes one of these numbers rise should know it.
+ */
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { newDoor } from '../../src/chat/door.ts'
+import { digestOf, newChatId, newUserId, readChatId, tagOf, type UserId } from '../../src/ids.ts'
+import { memoryStore } from '../../src/store/memory-store.ts'
+import type { Store } from '../../src/store/store.ts'
+import { Hub } from '../../src/streams/hub.ts'
+import { ROOMY } from '../store/contract.ts'
+import { createChat, post } from '../support/api.ts'
+import { startServer } from '../support/server.ts'
+import { TestSink } from '../support/sink.ts'
+import { openStream } from '../support/streams.ts'
+
+/** Keeps the chunks that it is given, not what they say. */
+class ChunkSink extends TestSink {
+  readonly chunks: Uint8Array[] = []
+
+  override _write(chunk: Buffer, encoding: string, done: () => void): void {
+    this.chunks.push(chunk)
+    super._write(chunk, encoding, done)
+  }
+}
+
+/** Counts the calls of the methods of a store. */
+function counting(store: Store, calls: Record<string, number>): Store {
+  return new Proxy(store, {
+    get(target, name, receiver) {
+      calls[String(name)] = (calls[String(name)] ?? 0) + 1
+      return Reflect.get(target, name, receiver)
+    }
+  })
+}
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
+
+async function aChatWith(readers: number) {
+  const calls: Record<string, number> = {}
+  const store = counting(memoryStore(ROOMY), calls)
+  const user: UserId = newUserId()
+  const chat = newChatId()
+  await store.create(newDoor(chat, digestOf(user), 0))
+  const hub = new Hub({ store, heartbeatMs: 60_000, maxBufferBytes: 1_000_000, maxStreams: 10_000, onFault: () => {} })
+  onTestFinished(() => hub.close())
+  const sinks = Array.from({ length: readers }, () => {
+    const sink = new ChunkSink()
+    hub.openChatStream(sink, tagOf(chat), { user, base: 'http://localhost', cursor: undefined })
+    return sink
+  })
+  while (!sinks.every(({ text }) => text.includes('event: ready'))) await nextTurn()
+  const level = async () => {
+    while (!sinks.every(({ text }) => text.includes('the end'))) await nextTurn()
+  }
+  for (const sink of sinks) sink.chunks.length = 0
+  for (const name of Object.keys(calls)) calls[name] = 0
+  return { store, sinks, level, calls, say: (text: string) => store.append(tagOf(chat), 0, { text, createdAt: 0 }) }
+}
+
+describe('telling 300 readers of 16 messages', () => {
+  it('takes one write each, all of the same bytes, which are encoded once', async () => {
+    const { sinks, say, level, calls } = await aChatWith(300)
+    const stringify = vi.spyOn(JSON, 'stringify')
+    const encode = vi.spyOn(Buffer, 'from')
+    onTestFinished(() => void vi.restoreAllMocks())
+    await Promise.all(Array.from({ length: 15 }, (_, index) => say(`${index}`)))
+    await say('the end')
+    await level()
+    expect(stringify.mock.calls).toHaveLength(16)
+    expect(encode.mock.calls).toHaveLength(1)
+    const [first] = sinks.map(({ chunks }) => chunks[0])
+    for (const { chunks } of sinks) {
+      expect(chunks).toHaveLength(1)
+      expect(chunks[0]?.buffer).toBe(first?.buffer)
+      expect(chunks[0]?.byteOffset).toBe(first?.byteOffset)
+    }
+    // Nobody reads the log who is level with it.
+    expect(calls).toMatchObject({ append: 16, events: 0, load: 0 })
+  })
+})
+
+describe('a post', () => {
+  it('is looked up once, logged once, and answered with one write', async () => {
+    const calls: Record<string, number> = {}
+    const server = await startServer({ wrap: (store) => counting(store, calls) })
+    const { chat, owner } = await createChat(server)
+    await post(chat, owner, 'first')
+    for (const name of Object.keys(calls)) calls[name] = 0
+    const writes = writesOf(server.port)
+    await post(chat, owner, 'second')
+    expect(calls).toEqual(expect.objectContaining({ load: 1, append: 1 }))
+    expect(writes()).toBe(1)
+  })
+
+  it('is answered together with the others of its turn', async () => {
+    const order: string[] = []
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const append = server.store.append
+    vi.spyOn(server.store, 'append').mockImplementation((...all) => {
+      order.push('logged')
+      return append(...all)
+    })
+    const end = ServerResponse.prototype.end
+    vi.spyOn(ServerResponse.prototype, 'end').mockImplementation(function (this: ServerResponse, ...all) {
+      order.push('answered')
+      return Reflect.apply(end, this, all)
+    })
+    onTestFinished(() => void vi.restoreAllMocks())
+    const inject = (text: string) =>
+      server.app.inject({
+        method: 'POST',
+        url: new URL(chat).pathname,
+        headers: { authorization: `Bearer ${owner}`, host: 'localhost' },
+        payload: { text }
+      })
+    await Promise.all(['a', 'b', 'c', 'd'].map(inject))
+    expect(order).toEqual([...Array(4).fill('logged'), ...Array(4).fill('answered')])
+  })
+})
+
+describe('reading a history', () => {
+  it('sends the very bytes of the log, without a copy and without encoding a message', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    for (let count = 0; count < 20; count++) await post(chat, owner, 'x'.repeat(100))
+    const id = readChatId(new URL(chat).pathname.split('/').at(-1) ?? '')
+    if (id === undefined) throw new Error('no chat id')
+    const page = await server.store.messages(tagOf(id), 0)
+    if (typeof page === 'string') throw new Error(page)
+
+    const written: unknown[] = []
+    const write = ServerResponse.prototype.write
+    vi.spyOn(ServerResponse.prototype, 'write').mockImplementation(function (this: ServerResponse, ...all) {
+      written.push(all[0])
+      return Reflect.apply(write, this, all)
+    })
+    const stringify = vi.spyOn(JSON, 'stringify')
+    onTestFinished(() => void vi.restoreAllMocks())
+    const answer = await fetch(chat, { headers: { authorization: `Bearer ${owner}` } })
+    expect(await answer.json()).toMatchObject({ messages: { length: 20 } })
+    const body = written.find((chunk) => chunk instanceof Uint8Array)
+    expect(body instanceof Uint8Array && body.buffer === page.json.buffer).toBe(true)
+    expect(stringify.mock.calls.filter(([value]) => typeof value === 'object' && !(value instanceof Error))).toEqual([])
+  })
+})
+
+describe('an idle stream', () => {
+  it('has no timer of its own and keeps neither its request nor its response', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const first = await openStream(`${chat}/events`, { user: owner })
+    await first.next()
+    const timers = [vi.spyOn(globalThis, 'setTimeout'), vi.spyOn(globalThis, 'setInterval')]
+    const streams = new Map<Socket, { request: IncomingMessage; response: ServerResponse }>()
+    server.app.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      streams.set(request.socket, { request, response })
+    })
+    onTestFinished(() => void vi.restoreAllMocks())
+    for (let count = 0; count < 10; count++) await (await openStream(`${chat}/events`, { user: owner })).next()
+    for (const timer of timers) expect(timer.mock.calls.filter(([, ms]) => (ms ?? 0) > 10_000)).toEqual([])
+    expect(streams.size).toBe(10)
+    for (const { request, response } of streams.values()) {
+      expect(response.socket).toBe(null)
+      expect(request.rawHeaders).toEqual([])
+      expect(request.headers).toEqual({})
+    }
+  })
+})
+
+/** Counts the writes to the operating system on the server's side of the connections to a port, from here on. */
+function writesOf(port: number): () => number {
+  let count = 0
+  for (const name of ['_write', '_writev'] as const) {
+    const original = Socket.prototype[name]
+    if (original === undefined) continue
+    vi.spyOn(Socket.prototype, name).mockImplementation(function (this: Socket, ...all: unknown[]) {
+      if (this.localPort === port) count++
+      return Reflect.apply(original, this, all)
+    })
+  }
+  onTestFinished(() => void vi.restoreAllMocks())
+  return () => count
+}
