@@ -12,6 +12,7 @@ import { addRequestChecks, MAX_URL_LENGTH, repairEscapes } from './plugins/reque
 import { loggerOptions, RequestLog } from './plugins/request-log.ts'
 import { addSafeHeaders } from './plugins/safe-headers.ts'
 import { addShutdown } from './plugins/shutdown.ts'
+import { addSweep } from './plugins/sweep.ts'
 import { addUserId } from './plugins/user-id.ts'
 import { compileValidator } from './plugins/validation.ts'
 import { approvalRoutes } from './routes/approval.ts'
@@ -73,13 +74,15 @@ export async function buildApp({
   // node:http waits for the longer of the two.
   app.server.headersTimeout = REQUEST_TIMEOUT_MS
   const connections = new Connections(app.server)
-  const service = createService({ store, now })
+  const chatTtlMs = settings.CHAT_TTL_SECONDS * 1000
+  const service = createService({ store, now, chatTtlMs })
   const hub = new Hub({
     store,
+    settle: service.settle,
     heartbeatMs: settings.HEARTBEAT_SECONDS * 1000,
     maxBufferBytes: settings.MAX_STREAM_BUFFER_BYTES,
     maxStreams: settings.MAX_STREAMS,
-    onFault: (error) => app.log.error({ err: error }, 'a stream was ended by a fault of the store')
+    onFault: (error) => app.log.error({ err: error }, 'the store failed a stream or a deadline')
   })
 
   app.setValidatorCompiler(compileValidator)
@@ -94,7 +97,7 @@ export async function buildApp({
   addBaseUrl(app, settings.PUBLIC_URL)
   await app.register(cors, {
     origin: settings.CORS_ORIGIN,
-    methods: ['GET', 'HEAD', 'POST'],
+    methods: ['GET', 'HEAD', 'POST', 'DELETE'],
     allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID'],
     // As one text: a list would be joined for every answer.
     exposedHeaders: 'Allow, Location, Retry-After, WWW-Authenticate',
@@ -104,6 +107,7 @@ export async function buildApp({
   })
   addRequestChecks(app)
   addShutdown(app, hub, connections)
+  addSweep(app, chatTtlMs, service.sweep)
   addJsonBody(app)
   addUserId(app)
 

@@ -28,6 +28,7 @@ const catalogue = {
     'Not a guest of this link',
     'Nobody at this link has that user id. Open the link without a user id to ask for entry; the server makes the ids.'
   ],
+  declined: [403, 'Declined', 'The owner has declined this join request or taken the approval back.'],
   left: [
     403,
     'Left',
@@ -52,14 +53,21 @@ const catalogue = {
   'nobody-asked': [
     409,
     'Nobody has asked',
-    'Nobody has asked for entry through this link yet. Wait for a join_request event on the stream of the chat.'
+    'Nobody has asked through this link whom that could mean. Name one by request_id, or wait for a join_request event.'
   ],
-  'request-closed': [409, 'Join request closed', 'This join request has ended. The guest may ask again.'],
+  'request-closed': [
+    409,
+    'Join request closed',
+    'This join request has ended for good: `state` says how. The guest may ask again through a link that is open.'
+  ],
   'several-requests': [
     409,
     'Several join requests',
     'More than one guest may be meant. Name one by its request_id; `pending_request_ids` are those who wait.'
   ],
+  'link-expired': [410, 'Link expired', 'The time of this link is up. Ask for a new one.'],
+  'link-revoked': [410, 'Link revoked', 'The owner of the chat has revoked this link. Ask for a new one.'],
+  'link-full': [410, 'Link full', 'As many guests as this link admits have come in. Ask for a new one.'],
   'body-too-large': [413, 'Body too large', 'Send at most 64 KiB.'],
   'uri-too-long': [414, 'URL too long', 'Send a URL of at most 8 KiB.'],
   'unsupported-media-type': [415, 'Unsupported media type', 'Send the body as JSON: "Content-Type: application/json".'],

@@ -1,9 +1,11 @@
 /**
  * What can be done, one use case a function: load the chat, ask the rules, commit, and decide again if somebody else
  * was faster. Knows neither HTTP nor how anything is stored. What is refused is thrown as a `Problem`.
+ *
+ * Time is a rule like others: whoever loads a chat first commits what has come due in it, so nobody ever acts on a
+ * link that has expired or in a chat whose time is up, whether or not somebody was there at that moment.
  */
-
-import type { ApprovedRequest, Door, JoinRequest, Link, Refusal, Standing } from './chat/door.ts'
+import * as changes from './chat/changes.ts'
 import * as rules from './chat/door.ts'
 import { type LoggedMessage, textOf } from './chat/events.ts'
 import {
@@ -22,29 +24,42 @@ import {
   type UserDigest,
   type UserId
 } from './ids.ts'
-import { Problem } from './problems.ts'
+import { Problem, type ProblemKind } from './problems.ts'
 import type { LoadedChat, MessagePage, Store } from './store/store.ts'
 
 export interface ServiceDependencies {
   readonly store: Store
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number
+  /** How long a chat may be without a new event, in milliseconds; 0 for ever. */
+  readonly chatTtlMs: number
 }
+
+/** A chat that never had an event ends after a day at the latest. */
+const EMPTY_CHAT_TTL_MS = 86_400_000
 
 /** What opening a link came to: the state of one's own request, or that one is in without it. */
 export type Exchange = { readonly chat: ChatId; readonly link: LinkId } & (
-  | { readonly is: 'guest'; readonly client: UserId; readonly request: JoinRequest }
+  | { readonly is: 'guest'; readonly client: UserId; readonly request: rules.JoinRequest }
   | { readonly is: 'inside' }
 )
 
+/** What a new link is limited to. */
+export interface NewLink {
+  readonly expiresInSeconds?: number | undefined
+  readonly maxGuests?: number | undefined
+}
+
 export type Service = ReturnType<typeof createService>
 
-export function createService({ store, now }: ServiceDependencies) {
+export function createService({ store, now, chatTtlMs }: ServiceDependencies) {
+  const emptyTtlMs = Math.min(chatTtlMs, EMPTY_CHAT_TTL_MS)
+
   async function createChat(): Promise<{ chat: ChatId; author: UserId }> {
     const author = newUserId()
     for (;;) {
       const chat = newChatId()
-      const outcome = await store.create(rules.newDoor(chat, digestOf(author), now()))
+      const outcome = await store.create(changes.newDoor(chat, digestOf(author), now()))
       if (outcome === 'created') return { chat, author }
       if (outcome === 'store-full') throw new Problem('store-full')
     }
@@ -85,9 +100,10 @@ export function createService({ store, now }: ServiceDependencies) {
     user: UserId,
     page: { after?: number | undefined; limit?: number | undefined }
   ): Promise<{ chat: ChatId; page: MessagePage }> {
-    const { door } = await loadChat(chat)
+    const { door, lastEventId } = await loadChat(chat)
     allowed(rules.enter(door, digestOf(user)))
-    const found = await store.messages(tagOf(door.chat), page.after ?? 0, page.limit)
+    // Not further than to the moment for which the right to read was found.
+    const found = await store.messages(tagOf(door.chat), page.after ?? 0, { limit: page.limit, upTo: lastEventId })
     if (found === 'gone') throw new Problem('chat-not-found')
     if (found === 'cursor-unknown') throw new Problem('cursor-unknown')
     return { chat: door.chat, page: found }
@@ -100,23 +116,43 @@ export function createService({ store, now }: ServiceDependencies) {
     return tagOf(door.chat)
   }
 
+  /** Everything of it is gone for everybody. */
+  async function closeChat(chat: ChatId | undefined, user: UserId): Promise<void> {
+    const { door } = await loadChat(chat)
+    allowed(rules.own(door, digestOf(user)))
+    await store.remove(tagOf(door.chat))
+  }
+
   async function joinRequests(
     chat: ChatId | undefined,
     user: UserId
-  ): Promise<{ requests: readonly JoinRequest[]; lastEventId: number }> {
+  ): Promise<{ requests: readonly rules.JoinRequest[]; lastEventId: number }> {
     const { door, lastEventId } = await loadChat(chat)
     return { requests: allowed(rules.joinRequestsFor(door, digestOf(user))), lastEventId }
   }
 
+  async function links(chat: ChatId | undefined, user: UserId): Promise<readonly rules.CountedLink[]> {
+    const { door } = await loadChat(chat)
+    return allowed(rules.linksFor(door, digestOf(user)))
+  }
+
   async function createLink(
     chat: ChatId | undefined,
-    maker: UserId | undefined
-  ): Promise<{ chat: ChatId; link: Link }> {
+    maker: UserId | undefined,
+    { expiresInSeconds, maxGuests }: NewLink = {}
+  ): Promise<{ chat: ChatId; link: rules.Link }> {
     const digest = maker && digestOf(maker)
-    return change(await loadChat(chat), (door) => {
-      const decision = rules.addLink(door, newLinkId(tagOf(door.chat)), digest, now())
+    return change(await loadChat(chat), (door, at) => {
+      const expiresAt = expiresInSeconds === undefined ? null : at + expiresInSeconds * 1000
+      const id = newLinkId(tagOf(door.chat))
+      const decision = changes.addLink(door, id, digest, at, { expiresAt, maxGuests: maxGuests ?? null })
       return 'refused' in decision ? decision : { ...decision, result: { chat: door.chat, link: decision.result } }
     })
+  }
+
+  async function revokeLink(link: LinkId | undefined, user: UserId): Promise<void> {
+    const loaded = await loadChatOf(link)
+    await change(loaded, (door, at) => changes.revokeLink(door, loaded.link, digestOf(user), at))
   }
 
   /** Opens a link: as a newcomer, which knocks, or with the user id of somebody whom the chat knows. */
@@ -124,34 +160,37 @@ export function createService({ store, now }: ServiceDependencies) {
     const loaded = await loadChatOf(link)
     const { door } = loaded
     if (user !== undefined) {
-      const standing: Standing = allowed(rules.standingAt(door, loaded.link, digestOf(user)))
+      const standing: rules.Standing = allowed(rules.standingAt(door, loaded.link, digestOf(user)))
       if (standing.is === 'inside') return { chat: door.chat, link: loaded.link, is: 'inside' }
       const request = refuseEnded(standing.request, user)
       return { chat: door.chat, link: loaded.link, is: 'guest', client: user, request }
     }
     const client = newUserId()
-    const asked = { link: loaded.link, guest: digestOf(client), name, requestedAt: now() }
-    const request = await change(loaded, (current) => rules.knock(current, { ...asked, id: freeRequestId(current) }))
+    const asked = { link: loaded.link, guest: digestOf(client), name }
+    const request = await change(loaded, (current, at) =>
+      changes.knock(current, { ...asked, id: freeRequestId(current), requestedAt: at })
+    )
     return { chat: door.chat, link: loaded.link, is: 'guest', client, request }
   }
 
-  /** Takes a guest's request back; nothing is left to take where it has ended or the chat is gone. */
-  async function takeBack(link: LinkId, client: UserId): Promise<void> {
+  /** Takes a guest's request back, or lets them leave the chat; nothing is left to do where the request has ended. */
+  async function leave(link: LinkId | undefined, client: UserId): Promise<void> {
     const guest = digestOf(client)
-    await change(await loadChatOf(link), (door) => rules.takeBack(door, guest, now()))
+    const loaded = await loadChatOf(link)
+    await change(loaded, (door, at) => changes.leave(door, loaded.link, guest, at))
   }
 
   /** Whether a newcomer would find the link open. Changes nothing. */
   async function checkLink(link: LinkId | undefined): Promise<void> {
     const loaded = await loadChatOf(link)
-    allowed(rules.linkIsOpen(loaded.door, loaded.link))
+    allowed(rules.openLink(loaded.door, loaded.link))
   }
 
   /** The present state of the own request of a guest of this link. */
   async function ownRequest(
     link: LinkId | undefined,
     user: UserId
-  ): Promise<{ chat: ChatId; link: LinkId; request: JoinRequest }> {
+  ): Promise<{ chat: ChatId; link: LinkId; request: rules.JoinRequest }> {
     const loaded = await loadChatOf(link)
     const request = allowed(rules.requestOf(loaded.door, loaded.link, digestOf(user)))
     return { chat: loaded.door.chat, link: loaded.link, request }
@@ -166,17 +205,56 @@ export function createService({ store, now }: ServiceDependencies) {
     return allowed(rules.approvalAt(loaded.door, loaded.link, user && digestOf(user), request))
   }
 
-  async function approve(
+  /** The owner lets a guest in or turns one away. */
+  async function decide(
     link: LinkId | undefined,
     user: UserId,
-    request: RequestId | undefined
-  ): Promise<ApprovedRequest> {
+    request: RequestId | undefined,
+    verdict: 'approve' | 'decline'
+  ): Promise<rules.ApprovedRequest | rules.DeclinedRequest> {
     const loaded = await loadChatOf(link)
-    return change(loaded, (door) => rules.approve(door, loaded.link, digestOf(user), request, now()))
+    const meant = { link: loaded.link, id: request }
+    const digest = digestOf(user)
+    return change<rules.ApprovedRequest | rules.DeclinedRequest>(loaded, (door, at) =>
+      verdict === 'approve' ? changes.approve(door, meant, digest, at) : changes.decline(door, meant, digest, at)
+    )
+  }
+
+  /** Commits what is due in a chat, and says in how many milliseconds something will be again, if ever. */
+  async function settle(tag: ChatTag): Promise<number | undefined> {
+    const { nextExpiry } = (await load(tag))?.door ?? { nextExpiry: null }
+    return nextExpiry === null ? undefined : nextExpiry - now()
+  }
+
+  /** Removes the chats in which nothing has happened for too long. */
+  async function sweep(): Promise<void> {
+    if (chatTtlMs === 0) return
+    for (const tag of await store.idleChats(now() - chatTtlMs, now() - emptyTtlMs)) await load(tag)
+  }
+
+  /** The chat as it is now, once what has come due is committed: each as of its own instant, whoever was there then. */
+  async function load(tag: ChatTag): Promise<LoadedChat | undefined> {
+    for (;;) {
+      const chat = await store.load(tag)
+      if (chat === undefined) return undefined
+      const due = Math.min(chat.door.nextExpiry ?? Number.POSITIVE_INFINITY, now())
+      if (due >= endOf(chat)) await store.remove(tag, chat.lastEventId)
+      else {
+        const { door, events } = changes.expireLinks(chat.door, due)
+        if (door === chat.door) return chat
+        await store.commit(tag, chat.version, door, events, due)
+      }
+    }
+  }
+
+  /** When a chat ends in which nothing happens any more. */
+  function endOf({ idleSince, lastEventId }: LoadedChat): number {
+    if (chatTtlMs === 0) return Number.POSITIVE_INFINITY
+    return idleSince + (lastEventId === 0 ? emptyTtlMs : chatTtlMs)
   }
 
   async function loadChat(chat: ChatId | undefined): Promise<LoadedChat> {
-    const loaded = chat && (await store.load(tagOf(chat)))
+    const loaded = chat && (await load(tagOf(chat)))
     // The tag leads to a chat; only the whole id, which holds the secret, opens it.
     if (loaded === undefined || loaded.door.chat !== chat) throw new Problem('chat-not-found')
     return loaded
@@ -184,20 +262,22 @@ export function createService({ store, now }: ServiceDependencies) {
 
   /** The chat that a link may lead to; whether it really does is for the rules to say. */
   async function loadChatOf(link: LinkId | undefined): Promise<LoadedChat & { link: LinkId }> {
-    const loaded = link && (await store.load(tagOf(link)))
+    const loaded = link && (await load(tagOf(link)))
     if (link === undefined || loaded === undefined) throw new Problem('link-not-found')
     return { ...loaded, link }
   }
 
   async function change<Result>(
     loaded: LoadedChat,
-    decide: (door: Door) => rules.Change<Result> | Refusal
+    decide: (door: rules.Door, at: number) => changes.Change<Result> | rules.Refusal
   ): Promise<Result> {
     const tag = tagOf(loaded.door.chat)
-    for (let chat: LoadedChat | undefined = loaded; chat !== undefined; chat = await store.load(tag)) {
-      const decision = allowed(decide(chat.door))
+    for (let chat: LoadedChat | undefined = loaded; chat !== undefined; chat = await load(tag)) {
+      const at = now()
+      if (changes.expireLinks(chat.door, at).door !== chat.door) continue
+      const decision = allowed(decide(chat.door, at))
       if (decision.door === chat.door) return decision.result
-      const outcome = await store.commit(tag, chat.version, decision.door, decision.events)
+      const outcome = await store.commit(tag, chat.version, decision.door, decision.events, at)
       if (outcome === 'gone') break
       if (outcome !== 'conflict') return decision.result
     }
@@ -209,43 +289,57 @@ export function createService({ store, now }: ServiceDependencies) {
     postMessage,
     readMessages,
     enterChat,
+    closeChat,
     joinRequests,
+    links,
     createLink,
+    revokeLink,
     exchange,
-    takeBack,
+    leave,
     checkLink,
     ownRequest,
     approvalStatus,
-    approve,
+    decide,
+    settle,
+    sweep,
     ping: () => store.ping()
   }
 }
 
+/** What a guest is refused with whose request has ended. */
+const OF_ENDING = {
+  declined: 'declined',
+  left: 'left',
+  expired: 'link-expired',
+  revoked: 'link-revoked',
+  full: 'link-full'
+} as const satisfies Record<ReturnType<typeof rules.endingOf>, ProblemKind>
+
 /** A request that has ended is refused to the guest whose it is, with what the guest needs to know of it. */
-export function refuseEnded(request: JoinRequest, client: UserId): JoinRequest {
-  if (request.state !== 'closed') return request
+export function refuseEnded(request: rules.JoinRequest, client: UserId): rules.JoinRequest {
+  if (!rules.isEnded(request)) return request
   const members = { state: request.state, request_id: request.id, client_id: client }
-  throw new Problem(request.reason, { members })
+  throw new Problem(OF_ENDING[rules.endingOf(request)], { members })
 }
 
 /** What the rules granted; what they refused is thrown. */
-function allowed<Granted>(decision: Granted | Refusal): Granted {
+function allowed<Granted>(decision: Granted | rules.Refusal): Granted {
   if (!isRefusal(decision)) return decision
   switch (decision.refused) {
     case 'several-requests':
       throw new Problem(decision.refused, { members: { pending_request_ids: decision.pending } })
     case 'request-closed':
-      throw new Problem(decision.refused, { members: { state: 'closed' } })
+      throw new Problem(decision.refused, { members: { state: decision.state } })
     default:
       throw new Problem(decision.refused)
   }
 }
 
-function isRefusal(decision: unknown): decision is Refusal {
+function isRefusal(decision: unknown): decision is rules.Refusal {
   return typeof decision === 'object' && decision !== null && 'refused' in decision
 }
 
-function freeRequestId(door: Door): RequestId {
+function freeRequestId(door: rules.Door): RequestId {
   for (;;) {
     const id = newRequestId()
     if (!rules.requestIdIsTaken(door, id)) return id

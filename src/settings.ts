@@ -3,6 +3,8 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 
 const MAX_PORT = 65535
+/** A thousand years. */
+const MAX_TTL_SECONDS = 31_557_600_000
 
 function wholeNumber(min: number, max: number) {
   const wanted = `must be a whole number from ${min} to ${max}`
@@ -84,7 +86,12 @@ export const environment = z.object({
   MAX_CHAT_BYTES: limit().default(8_388_608).describe('messages of one chat; then 409. Join events do not count'),
   MAX_STORE_BYTES: limit()
     .default(1_073_741_824)
-    .describe('all chats together; then 503 with `Retry-After` for new chats and messages')
+    .describe('all chats together; then 503 with `Retry-After` for new chats and messages'),
+  CHAT_TTL_SECONDS: wholeNumber(0, MAX_TTL_SECONDS)
+    .default(2_592_000)
+    .describe(
+      'a chat with no new event for so long is closed; one that never had an event, after a day at the latest; 0 for never'
+    )
 })
 
 export type Settings = z.output<typeof environment>

@@ -1,10 +1,18 @@
 /** How what the rules and the log hold looks on the wire: with URLs on the reader's own base and without secrets. */
 import type { z } from 'zod'
-import type { ApprovedRequest, JoinRequest, Link } from './chat/door.ts'
+import {
+  type ApprovedRequest,
+  type CountedLink,
+  type DeclinedRequest,
+  endingOf,
+  isEnded,
+  type JoinRequest,
+  type Link
+} from './chat/door.ts'
 import type { ChatId, LinkId, UserId } from './ids.ts'
 import type { approval } from './schemas/approval.ts'
 import type { joinRequest } from './schemas/join-requests.ts'
-import type { exchange, link } from './schemas/links.ts'
+import type { exchange, link, links } from './schemas/links.ts'
 import type { approvalEventData } from './schemas/streams.ts'
 import { type Base, chatEventsUrl, chatUrl, linkEventsUrl, linkUrl } from './urls.ts'
 
@@ -18,18 +26,40 @@ export function joinRequestView(base: Base, request: JoinRequest): z.output<type
     state: request.state,
     approval_status: request.state === 'approved',
     requested_at: iso(request.requestedAt),
-    decided_at: request.decidedAt === null ? null : iso(request.decidedAt)
+    decided_at: isoOrNull(request.decidedAt)
   }
 }
 
-export function linkView(base: Base, chat: ChatId, { id }: Link): z.output<typeof link> {
-  return { link: linkUrl(base, id), chat: chatUrl(base, chat), expires_at: null, max_guests: null }
+const isoOrNull = (instant: number | null): string | null => (instant === null ? null : iso(instant))
+
+export function linkView(base: Base, chat: ChatId, { id, expiresAt, maxGuests }: Link): z.output<typeof link> {
+  return {
+    link: linkUrl(base, id),
+    chat: chatUrl(base, chat),
+    expires_at: isoOrNull(expiresAt),
+    max_guests: maxGuests
+  }
 }
 
-export function approvalView(base: Base, request: ApprovedRequest): z.output<typeof approval> {
+export function countedLinkView(
+  base: Base,
+  { link, pending, approved }: CountedLink
+): z.output<typeof links>['links'][number] {
   return {
-    approval_status: true,
-    state: 'approved',
+    link: linkUrl(base, link.id),
+    state: link.ended?.why ?? 'open',
+    expires_at: isoOrNull(link.expiresAt),
+    max_guests: link.maxGuests,
+    pending,
+    approved,
+    created_at: iso(link.createdAt)
+  }
+}
+
+export function decisionView(base: Base, request: ApprovedRequest | DeclinedRequest): z.output<typeof approval> {
+  return {
+    approval_status: request.state === 'approved',
+    state: request.state,
     link: linkUrl(base, request.link),
     request_id: request.id,
     decided_at: iso(request.decidedAt)
@@ -64,16 +94,26 @@ export function guestView(base: Base, chat: ChatId, client: UserId, request: Joi
         events: chatEventsUrl(base, chat),
         message: 'You are in. Read, post and follow the chat with this client_id (Authorization: Bearer …).'
       }
+    case 'declined':
     case 'closed':
       return {
         ...own,
         approval_status: false,
-        state: 'closed',
+        state: request.state,
         chat: null,
         events: linkEventsUrl(base, request.link),
-        message: 'You have taken your request back. Open the link without a user id to ask again.'
+        message: ENDED[endingOf(request)]
       }
   }
+}
+
+/** What is said to a guest whose request has ended. */
+const ENDED: Record<ReturnType<typeof endingOf>, string> = {
+  declined: 'The owner has declined your request or taken the approval back.',
+  left: 'You have taken your request back or left. Open the link without a user id to ask again.',
+  expired: 'The time of this link was up before your request was decided. Ask for a new link.',
+  revoked: 'This link was revoked before your request was decided. Ask for a new link.',
+  full: 'As many guests as this link admits came in before you. Ask for a new link.'
 }
 
 /** What the owner is told of a link, and a member who came in through another one. */
@@ -97,5 +137,5 @@ export function approvalEventView(
   client: UserId,
   request: JoinRequest
 ): z.output<typeof approvalEventData> {
-  return { ...guestView(base, chat, client, request), reason: request.state === 'closed' ? request.reason : null }
+  return { ...guestView(base, chat, client, request), reason: isEnded(request) ? endingOf(request) : null }
 }

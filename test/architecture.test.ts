@@ -36,8 +36,9 @@ const ALLOWED: Record<string, string[]> = {
   'streams/': ['streams/', 'ids.ts', 'views.ts', 'chat/', 'type:store/', 'type:urls.ts'],
   'schemas/': ['schemas/', 'ids.ts', 'urls.ts', 'problems.ts'],
   'service.ts': ['chat/', 'ids.ts', 'problems.ts', 'type:store/'],
-  'views.ts': ['urls.ts', 'type:chat/', 'type:ids.ts', 'type:schemas/'],
+  'views.ts': ['urls.ts', 'chat/', 'type:ids.ts', 'type:schemas/'],
   'urls.ts': ['ids.ts'],
+  'web/': ['web/', 'client/', 'type:schemas/'],
   'client/': ['client/', 'type:schemas/', 'type:problems.ts'],
   'plugins/': ['plugins/', 'problems.ts', 'ids.ts', 'schemas/', 'type:settings.ts', 'type:streams/', 'type:urls.ts'],
   'routes/': [

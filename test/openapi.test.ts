@@ -43,12 +43,16 @@ describe('openapi.json', () => {
 
   it('has every operation', () => {
     expect(operations.map(({ name }) => name).sort()).toEqual([
+      'DELETE /v1/chats/{chat}',
+      'DELETE /v1/links/{link}',
+      'DELETE /v1/links/{link}/request',
       'GET /health',
       'GET /ready',
       'GET /v1/approval',
       'GET /v1/chats/{chat}',
       'GET /v1/chats/{chat}/events',
       'GET /v1/chats/{chat}/join-requests',
+      'GET /v1/chats/{chat}/links',
       'GET /v1/links/{link}',
       'GET /v1/links/{link}/events',
       'HEAD /v1/links/{link}',

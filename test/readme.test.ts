@@ -67,12 +67,12 @@ describe('the walk', () => {
   }))
 
   it('has the turns that are walked here', () => {
-    expect(blocks.map(({ who }) => who).join(' ')).toBe('owner owner guest owner guest owner guest')
+    expect(blocks.map(({ who }) => who).join(' ')).toBe('owner owner guest owner guest owner guest owner')
   })
 
   it.skipIf(!haveAll('bash', 'curl', 'jq'))('leads two people from nothing to talking, as pasted', async () => {
     const server = await startServer()
-    const [create, follow, knock, approve, enter, answer, resume] = blocks.map(({ lines }) =>
+    const [create, follow, knock, approve, enter, answer, resume, rule] = blocks.map(({ lines }) =>
       lines.replaceAll('http://localhost:8000', server.url)
     )
     const owner = openTerminal()
@@ -96,6 +96,12 @@ describe('the walk', () => {
     await owner.done()
     guest.paste(resume ?? '')
     await guest.shows(/"text":"Welcome, Ana".*event: ready/s)
+    owner.paste(rule ?? '')
+    await owner.shows(/"state": "declined"/)
+    await guest.shows(/event: closed\ndata: {"reason":"removed"}/)
+    await owner.shows(/"links": \[.*"max_guests": 1,/s)
+    await owner.shows(/event: closed\ndata: {"reason":"chat_closed"}/)
+    await owner.done()
     expect(`${owner.output()}${guest.output()}`).not.toMatch(/urn:silly-chat|error|not found/i)
   })
 })

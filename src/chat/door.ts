@@ -1,18 +1,8 @@
 /**
- * The rules of the door: who owns a chat, which links lead to it, who has asked and who is in. Pure functions: they
- * take a door and what somebody wants, and say what comes of it. Time, ids and digests come in as values.
+ * The door: who owns a chat, which links lead to it, who has asked and who is in; and what can be read off it. Pure:
+ * time, ids and digests come in as values. How a door changes stands in `changes.ts`.
  */
 import type { ChatId, LinkId, RequestId, UserDigest } from '../ids.ts'
-import type { JoinEvent } from './events.ts'
-
-/** At most so many links of a chat work at the same time … */
-export const MAX_OPEN_LINKS = 100
-/** … and at most so many of them were made without the owner's id. */
-export const MAX_OPEN_LINKS_OF_OTHERS = 20
-/** At most so many join requests wait at one link. */
-export const MAX_WAITING_PER_LINK = 100
-/** Of the join requests that have ended the latest so many are remembered. */
-export const MAX_ENDED_KEPT = 200
 
 /** Instants are milliseconds since the Unix epoch. A door is never changed in place. */
 export interface Door {
@@ -23,17 +13,28 @@ export interface Door {
   readonly rights: number
   /** Oldest first. */
   readonly links: readonly Link[]
+  /** When the first of the open links expires; null for never. */
+  readonly nextExpiry: number | null
   /** By guest, oldest first. */
   readonly requests: ReadonlyMap<UserDigest, JoinRequest>
 }
+
+/** Why a link takes nobody new. Who came in through it stays in. */
+export type LinkEnding = 'expired' | 'revoked' | 'full'
 
 export interface Link {
   readonly id: LinkId
   readonly createdAt: number
   readonly madeByOwner: boolean
+  /** From this instant on it does not work; null for never. */
+  readonly expiresAt: number | null
+  /** Once so many are in at the same time it is full; null for any number. */
+  readonly maxGuests: number | null
+  /** What has ended stays ended. */
+  readonly ended: { readonly why: LinkEnding; readonly at: number } | null
 }
 
-interface Asked {
+export interface Asked {
   readonly id: RequestId
   readonly link: LinkId
   readonly guest: UserDigest
@@ -42,17 +43,27 @@ interface Asked {
   readonly requestedAt: number
 }
 
-type PendingRequest = Asked & { readonly state: 'pending'; readonly decidedAt: null }
+export type PendingRequest = Asked & { readonly state: 'pending'; readonly decidedAt: null }
 export type ApprovedRequest = Asked & { readonly state: 'approved'; readonly decidedAt: number }
-/** Nothing of such a guest is accepted any more. `left`: taken back, or left. */
-type ClosedRequest = Asked & { readonly state: 'closed'; readonly reason: 'left'; readonly decidedAt: number }
-export type JoinRequest = PendingRequest | ApprovedRequest | ClosedRequest
+/** By the owner, before or after it was approved. May still be approved while its link is open. */
+export type DeclinedRequest = Asked & { readonly state: 'declined'; readonly decidedAt: number }
+/** For good: taken back or left by the guest, or ended with its link. */
+export type ClosedRequest = Asked & {
+  readonly state: 'closed'
+  readonly reason: 'left' | LinkEnding
+  readonly decidedAt: number
+}
+export type EndedRequest = DeclinedRequest | ClosedRequest
+export type JoinRequest = PendingRequest | ApprovedRequest | EndedRequest
 
 /** Why the door did not do what was asked. */
 export type Refusal =
   | {
       readonly refused:
         | 'link-not-found'
+        | 'link-expired'
+        | 'link-revoked'
+        | 'link-full'
         | 'request-not-found'
         | 'not-a-member'
         | 'not-the-owner'
@@ -60,20 +71,9 @@ export type Refusal =
         | 'too-many-links'
         | 'too-many-waiting'
         | 'nobody-asked'
-        | 'request-closed'
     }
   | { readonly refused: 'several-requests'; readonly pending: readonly RequestId[] }
-
-/** A door that has changed, what is to be logged with it, and what came of it for who asked. */
-export interface Change<Result> {
-  readonly door: Door
-  readonly events: readonly JoinEvent[]
-  readonly result: Result
-}
-
-export function newDoor(chat: ChatId, owner: UserDigest, now: number): Door {
-  return { chat, owner, createdAt: now, rights: 0, links: [], requests: new Map() }
-}
+  | { readonly refused: 'request-closed'; readonly state: EndedRequest['state'] }
 
 /** The one answer to "who is this": the owner, a member, or (`undefined`) nobody here. */
 export function roleOf(door: Door, user: UserDigest): 'owner' | 'member' | undefined {
@@ -86,6 +86,11 @@ export function enter(door: Door, user: UserDigest): 'owner' | 'member' | Refusa
   return roleOf(door, user) ?? { refused: 'not-a-member' }
 }
 
+/** What is the owner's alone: closing the chat, and the lists of links and requests. */
+export function own(door: Door, user: UserDigest): 'owner' | Refusal {
+  return user === door.owner ? 'owner' : { refused: 'not-the-owner' }
+}
+
 /** The list of who has asked is for the owner alone; oldest first. */
 export function joinRequestsFor(door: Door, user: UserDigest): readonly JoinRequest[] | Refusal {
   return user === door.owner ? [...door.requests.values()] : { refused: 'not-the-owner' }
@@ -96,18 +101,39 @@ export function isFinal({ state }: JoinRequest): boolean {
   return state !== 'pending'
 }
 
-export function pendingRequests(door: Door): JoinRequest[] {
-  return [...door.requests.values()].filter(({ state }) => state === 'pending')
+export function isEnded(request: JoinRequest): request is EndedRequest {
+  return request.state === 'declined' || request.state === 'closed'
 }
 
-/** Anybody who knows the chat may invite; who is not its owner may make fewer links. */
-export function addLink(door: Door, id: LinkId, maker: UserDigest | undefined, now: number): Change<Link> | Refusal {
-  const madeByOwner = maker === door.owner
-  const ofOthers = door.links.filter((link) => !link.madeByOwner).length
-  if (door.links.length >= MAX_OPEN_LINKS) return { refused: 'too-many-links' }
-  if (!madeByOwner && ofOthers >= MAX_OPEN_LINKS_OF_OTHERS) return { refused: 'too-many-links' }
-  const link = { id, createdAt: now, madeByOwner }
-  return { door: { ...door, links: [...door.links, link] }, events: [], result: link }
+/** Why a request has ended, as the guest is told. */
+export function endingOf(request: EndedRequest): 'declined' | ClosedRequest['reason'] {
+  return request.state === 'declined' ? 'declined' : request.reason
+}
+
+export function pendingRequests(door: Door): PendingRequest[] {
+  return [...door.requests.values()].filter((request) => request.state === 'pending')
+}
+
+export function requestIdIsTaken(door: Door, id: RequestId): boolean {
+  return [...door.requests.values()].some((request) => request.id === id)
+}
+
+/** A link with those who wait at it and those who came in through it. */
+export interface CountedLink {
+  readonly link: Link
+  readonly pending: number
+  readonly approved: number
+}
+
+/** The list of links is for the owner alone; oldest first. */
+export function linksFor(door: Door, user: UserDigest): readonly CountedLink[] | Refusal {
+  if (user !== door.owner) return { refused: 'not-the-owner' }
+  const counts = new Map(door.links.map(({ id }) => [id, { pending: 0, approved: 0 }]))
+  for (const { link, state } of door.requests.values()) {
+    const count = counts.get(link)
+    if (count !== undefined && (state === 'pending' || state === 'approved')) count[state]++
+  }
+  return door.links.map((link) => ({ link, pending: 0, approved: 0, ...counts.get(link.id) }))
 }
 
 /** Who holds a link, seen from the door: its guest, or somebody who is in without it. */
@@ -115,7 +141,7 @@ export type Standing = { readonly is: 'guest'; readonly request: JoinRequest } |
 
 /** What a user id is worth at a link. The server alone makes user ids, so one that nobody has here is refused. */
 export function standingAt(door: Door, link: LinkId, user: UserDigest): Standing | Refusal {
-  if (!hasLink(door, link)) return { refused: 'link-not-found' }
+  if (linkOf(door, link) === undefined) return { refused: 'link-not-found' }
   const request = door.requests.get(user)
   if (request?.link === link) return { is: 'guest', request }
   return roleOf(door, user) ? { is: 'inside' } : { refused: 'not-this-guest' }
@@ -129,52 +155,10 @@ export function requestOf(door: Door, link: LinkId, user: UserDigest): JoinReque
 }
 
 /** Whether a newcomer would find this link open. */
-export function linkIsOpen(door: Door, link: LinkId): true | Refusal {
-  return hasLink(door, link) || { refused: 'link-not-found' }
-}
-
-/** Somebody new opens a link. `asked.id` must be free in this chat (`requestIdIsTaken`). */
-export function knock(door: Door, asked: Asked): Change<JoinRequest> | Refusal {
-  if (!hasLink(door, asked.link)) return { refused: 'link-not-found' }
-  const waiting = requestsAt(door, asked.link).filter(({ state }) => state === 'pending').length
-  if (waiting >= MAX_WAITING_PER_LINK) return { refused: 'too-many-waiting' }
-  const request: JoinRequest = { ...asked, state: 'pending', decidedAt: null }
-  return { door: withRequest(door, request), events: [{ type: 'join_request', request }], result: request }
-}
-
-export function requestIdIsTaken(door: Door, id: RequestId): boolean {
-  return [...door.requests.values()].some((request) => request.id === id)
-}
-
-/** The owner lets a guest in. Without `id` it must be clear who is meant. Approving twice changes nothing. */
-export function approve(
-  door: Door,
-  link: LinkId,
-  by: UserDigest,
-  id: RequestId | undefined,
-  now: number
-): Change<ApprovedRequest> | Refusal {
-  if (!hasLink(door, link)) return { refused: 'link-not-found' }
-  // What does not exist is refused before who may not.
-  const named = id === undefined ? undefined : requestAt(door, link, id)
-  if (named !== undefined && 'refused' in named) return named
-  if (by !== door.owner) return { refused: 'not-the-owner' }
-  const request = named ?? theOneMeant(door, link)
-  if ('refused' in request) return request
-  if (request.state === 'approved') return { door, events: [], result: request }
-  if (request.state === 'closed') return { refused: 'request-closed' }
-  const approved: ApprovedRequest = { ...request, state: 'approved', decidedAt: now }
-  return { door: withRequest(door, approved), events: [{ type: 'join_approved', request: approved }], result: approved }
-}
-
-/** A guest takes the own request back, even if it was approved meanwhile. Once it has ended this changes nothing. */
-export function takeBack(door: Door, guest: UserDigest, now: number): Change<undefined> {
-  const request = door.requests.get(guest)
-  if (request === undefined || request.state === 'closed') return { door, events: [], result: undefined }
-  const closed: JoinRequest = { ...request, state: 'closed', reason: 'left', decidedAt: now }
-  const rights = request.state === 'approved' ? door.rights + 1 : door.rights
-  const changed = forgetEnded(withRequest({ ...door, rights }, closed))
-  return { door: changed, events: [{ type: 'join_closed', request: closed }], result: undefined }
+export function openLink(door: Door, id: LinkId): Link | Refusal {
+  const link = linkOf(door, id)
+  if (link === undefined) return { refused: 'link-not-found' }
+  return link.ended === null ? link : { refused: `link-${link.ended.why}` }
 }
 
 /**
@@ -187,7 +171,7 @@ export function approvalAt(
   user: UserDigest | undefined,
   id: RequestId | undefined
 ): boolean | Refusal {
-  if (!hasLink(door, link)) return { refused: 'link-not-found' }
+  if (linkOf(door, link) === undefined) return { refused: 'link-not-found' }
   // What does not exist is refused before who may not.
   const named = id === undefined ? undefined : requestAt(door, link, id)
   if (named !== undefined && 'refused' in named) return named
@@ -199,38 +183,14 @@ export function approvalAt(
   return states.includes('approved') && !states.includes('pending')
 }
 
-function hasLink(door: Door, id: LinkId): boolean {
-  return door.links.some((link) => link.id === id)
+export function linkOf(door: Door, id: LinkId): Link | undefined {
+  return door.links.find((link) => link.id === id)
 }
 
-function requestsAt(door: Door, link: LinkId): JoinRequest[] {
+export function requestsAt(door: Door, link: LinkId): JoinRequest[] {
   return [...door.requests.values()].filter((request) => request.link === link)
 }
 
-function requestAt(door: Door, link: LinkId, id: RequestId): JoinRequest | Refusal {
+export function requestAt(door: Door, link: LinkId, id: RequestId): JoinRequest | Refusal {
   return requestsAt(door, link).find((request) => request.id === id) ?? { refused: 'request-not-found' }
-}
-
-function theOneMeant(door: Door, link: LinkId): JoinRequest | Refusal {
-  const requests = requestsAt(door, link)
-  const pending = requests.filter(({ state }) => state === 'pending')
-  const candidates = pending.length > 0 ? pending : requests.filter(({ state }) => state === 'approved')
-  const [first, ...others] = candidates
-  if (first === undefined) return { refused: 'nobody-asked' }
-  return others.length === 0 ? first : { refused: 'several-requests', pending: pending.map(({ id }) => id) }
-}
-
-/** Copies all requests: a knock or an approval costs about 0.1 ms for every thousand that the chat has. */
-function withRequest(door: Door, request: JoinRequest): Door {
-  return { ...door, requests: new Map(door.requests).set(request.guest, request) }
-}
-
-/** Knocking and hanging up for ever must not grow a door. */
-function forgetEnded(door: Door): Door {
-  const ended = [...door.requests.values()].filter((request) => request.state === 'closed')
-  if (ended.length <= MAX_ENDED_KEPT) return door
-  ended.sort((one, other) => one.decidedAt - other.decidedAt)
-  const requests = new Map(door.requests)
-  for (const { guest } of ended.slice(0, -MAX_ENDED_KEPT)) requests.delete(guest)
-  return { ...door, requests }
 }

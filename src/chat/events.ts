@@ -3,7 +3,7 @@ import type { JoinRequest } from './door.ts'
 
 /** What happened at the door, with the join request as it was from then on. */
 export interface JoinEvent {
-  readonly type: 'join_request' | 'join_approved' | 'join_closed'
+  readonly type: 'join_request' | 'join_approved' | 'join_declined' | 'join_closed'
   readonly request: JoinRequest
 }
 

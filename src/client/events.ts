@@ -12,6 +12,8 @@ const MAX_DOUBLINGS = 5
 export interface FollowOptions extends ClientOptions {
   /** How long a connection may be silent before it counts as dead, in milliseconds; more than its heartbeat. */
   readonly silenceMs?: number
+  /** Told when a connection is open, and when it is lost and another will be tried. */
+  readonly onState?: (state: 'open' | 'lost') => void
 }
 
 /**
@@ -38,6 +40,7 @@ export async function* follow(
       throwUnlessPassing(error, state)
     }
     if (state.isOver) return
+    options.onState?.('lost')
     await pause(Math.min(state.retryMs * 2 ** state.failures, MAX_RETRY_MS), options.signal)
     state.failures = Math.min(state.failures + 1, MAX_DOUBLINGS)
   }
@@ -65,7 +68,7 @@ function throwUnlessPassing(error: unknown, state: StreamState): void {
 async function* connection(
   url: string,
   user: string,
-  { silenceMs = SILENCE_MS, signal, ...options }: FollowOptions,
+  { silenceMs = SILENCE_MS, signal, onState, ...options }: FollowOptions,
   state: StreamState
 ): AsyncGenerator<EventSourceMessage, void, undefined> {
   const abort = new AbortController()
@@ -81,6 +84,7 @@ async function* connection(
     const headers = state.cursor === undefined ? {} : { 'last-event-id': state.cursor }
     const response = await waitFor(send(url, { ...options, user, headers, signal: abort.signal }))
     state.isOver = response.status === 204
+    if (!state.isOver) onState?.('open')
     const events: EventSourceMessage[] = []
     const parser = createParser({
       onEvent: (event) => void events.push(event),

@@ -37,12 +37,14 @@ export interface ClientOptions {
 
 export interface Ask extends ClientOptions {
   readonly user?: string | undefined
+  /** GET if none is given, or POST where JSON is sent. */
+  readonly method?: string
   readonly json?: unknown
   readonly headers?: Readonly<Record<string, string>>
 }
 
 /**
- * Asks, with GET or, where JSON is sent, with POST.
+ * Asks for JSON.
  * @throws SillyChatError if it is refused; what fetch throws if it does not arrive
  */
 export async function ask<Answer>(url: string, options: Ask = {}): Promise<Answer> {
@@ -52,9 +54,12 @@ export async function ask<Answer>(url: string, options: Ask = {}): Promise<Answe
 }
 
 /** @throws SillyChatError if it is refused; what fetch throws if it does not arrive */
-export async function send(url: string, { fetch: own = fetch, signal, user, json, headers }: Ask): Promise<Response> {
+export async function send(
+  url: string,
+  { fetch: own = fetch, signal, user, json, headers, method = json === undefined ? 'GET' : 'POST' }: Ask
+): Promise<Response> {
   const response = await own(url, {
-    method: json === undefined ? 'GET' : 'POST',
+    method,
     headers: {
       accept: 'application/json, text/event-stream',
       ...(user !== undefined && { authorization: `Bearer ${user}` }),

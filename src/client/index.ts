@@ -15,19 +15,21 @@ import type { z } from 'zod'
 import type { approval } from '../schemas/approval.ts'
 import type { message, messages, newChat } from '../schemas/chats.ts'
 import type { joinRequests } from '../schemas/join-requests.ts'
-import type { exchange, link } from '../schemas/links.ts'
+import type { exchange, link, links } from '../schemas/links.ts'
 import type { approvalEventData, chatEvents } from '../schemas/streams.ts'
 import { type FollowOptions, follow } from './events.ts'
-import { ask, type ClientOptions, isPassing, pause, SillyChatError } from './http.ts'
+import { ask, type ClientOptions, isPassing, pause, SillyChatError, send } from './http.ts'
 
 export { type ClientOptions, type FollowOptions, SillyChatError }
 
 export type Message = z.output<typeof message>
 export type Messages = z.output<typeof messages>
 export type Link = z.output<typeof link>
+export type Links = z.output<typeof links>
 export type JoinRequests = z.output<typeof joinRequests>
 export type Approval = z.output<typeof approval>
 export type Exchange = z.output<typeof exchange>
+export type JoinRequest = JoinRequests['join_requests'][number]
 export type ChatEvent = z.output<typeof chatEvents>[number]
 type ApprovalEventData = z.output<typeof approvalEventData>
 
@@ -35,9 +37,11 @@ const EVENTS: readonly string[] = [
   'message',
   'join_request',
   'join_approved',
+  'join_declined',
   'join_closed',
   'ready',
-  'reset'
+  'reset',
+  'closed'
 ] satisfies ChatEvent['event'][]
 
 /** How often a post is sent again before it counts as failed. */
@@ -84,7 +88,8 @@ export class Chat {
   /**
    * What happens, as it happens, over as many connections as it takes: each event once and in order. With `after` it
    * begins behind that event (0: at the beginning), without with what is new. After a `reset` read the chat again.
-   * @throws SillyChatError once the right to read has ended; the signal's reason once it is aborted
+   * `closed` is the last event.
+   * @throws SillyChatError if the right to read has ended meanwhile; the signal's reason once it is aborted
    */
   async *events({
     after,
@@ -97,7 +102,7 @@ export class Chat {
       this.userId,
       all,
       cursor,
-      () => false
+      isClosed
     )) {
       if (!EVENTS.includes(event)) continue
       const read: ChatEvent = JSON.parse(`{"event":"${event}","data":${data}${id === undefined ? '' : `,"id":${id}`}}`)
@@ -105,9 +110,21 @@ export class Chat {
     }
   }
 
-  /** Makes a link to this chat. */
-  invite(): Promise<Link> {
-    return this.#ask(this.#sibling('links'), { json: { chat: this.url } })
+  /** Makes a link to this chat, for so many seconds and so many guests at the same time, if that is said. */
+  invite({ expiresIn, maxGuests }: { expiresIn?: number; maxGuests?: number } = {}): Promise<Link> {
+    return this.#ask(this.#sibling('links'), {
+      json: { chat: this.url, expires_in: expiresIn, max_guests: maxGuests }
+    })
+  }
+
+  /** Which links lead here, and who waits and is in through each (owner). */
+  links(): Promise<Links> {
+    return this.#ask(`${this.url}/links`)
+  }
+
+  /** Nobody new comes in through that link (owner). */
+  async revoke(linkUrl: string): Promise<void> {
+    await send(linkUrl, { ...this.#options, user: this.userId, method: 'DELETE' })
   }
 
   /** Who has asked (owner). */
@@ -118,6 +135,18 @@ export class Chat {
   /** Lets a guest in (owner). Without a request id: the only one who waits at that link. */
   approve(linkUrl: string, requestId?: string): Promise<Approval> {
     return this.#ask(this.#sibling('approval'), { json: { link: linkUrl, request_id: requestId } })
+  }
+
+  /** Turns a guest away, also one who is in (owner). Without a request id: the only one who waits at that link. */
+  decline(linkUrl: string, requestId?: string): Promise<Approval> {
+    return this.#ask(this.#sibling('approval'), {
+      json: { link: linkUrl, request_id: requestId, approval_status: false }
+    })
+  }
+
+  /** Ends the chat for everybody; nothing of it is left (owner). */
+  async close(): Promise<void> {
+    await send(this.url, { ...this.#options, user: this.userId, method: 'DELETE' })
   }
 
   #ask<Answer>(url: string, more: { json?: unknown; headers?: Record<string, string> } = {}): Promise<Answer> {
@@ -148,6 +177,11 @@ export class Guest {
   /** The present state of the request. */
   state(): Promise<Exchange> {
     return ask(this.link, { ...this.#options, user: this.clientId })
+  }
+
+  /** Takes the request back, or leaves the chat. */
+  async leave(): Promise<void> {
+    await send(`${this.link}/request`, { ...this.#options, user: this.clientId, method: 'DELETE' })
   }
 
   /**
@@ -189,6 +223,10 @@ export async function knock(
 
 function isDecision({ id }: { id?: string | undefined }): boolean {
   return id !== 'pending'
+}
+
+function isClosed({ event }: { event?: string | undefined }): boolean {
+  return event === 'closed'
 }
 
 /** `crypto.randomUUID` is not there on a page that came by plain http. */

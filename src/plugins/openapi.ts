@@ -13,7 +13,7 @@ const DESCRIPTION = `A chat that needs no accounts and still lets its owner deci
 
 **Refusals** are \`application/problem+json\` (RFC 9457); switch on \`type\`. They come in the order: bad Host 400, 414, 404 for an unknown path, 405, 413, 415, broken JSON 400, 401, other 400, 404, 403, and then 409, 422 and 429.
 
-**Where the contract is silent.** An empty query parameter counts as none, but an empty \`user_id\` is 401. A body that is sent must be a JSON object, also where none is needed. The state of who is in without a request at a link, the owner or a member who came through another link, is \`approved\`. An unknown \`request_id\` is 404 before a missing right is 403, also when only asking. A compressed body is 415; headers of more than 64 KiB are 431; a request that has not arrived whole after 30 seconds is 408. OPTIONS on a known path is 204 with \`Allow\`. A \`name\` is counted in UTF-16 code units, like a text. A guest who closes the sending side of the connection while waiting counts as hung up. While the server stops, a request that accepts text/event-stream loses its connection instead of being refused, since an EventSource comes back only then. Every path answers with and without a trailing slash.`
+**Where the contract is silent.** An empty query parameter counts as none, but an empty \`user_id\` is 401. A body that is sent must be a JSON object, also where none is needed. The state of who is in without a request at a link, the owner or a member who came through another link, is \`approved\`. \`decided_at\` is when the state last changed; a request that ends with its link is decided at that instant. Approving a declined request whose link has ended is 409 \`request-closed\` with the state \`declined\`. A link that has ended stays in the list and answers 410 as long as somebody is in through it, and otherwise until 200 others have ended after it; then it is 404. A log keeps the latest 1,000 join events: an owner's cursor from before those gets \`reset\`. \`expires_in\` and \`max_guests\` may be null for none. A chat that never had an event ends after a day, or after \`CHAT_TTL_SECONDS\` if that is less. An unknown \`request_id\` is 404 before a missing right is 403, also when only asking. A compressed body is 415; headers of more than 64 KiB are 431; a request that has not arrived whole after 30 seconds is 408. OPTIONS on a known path is 204 with \`Allow\`. A \`name\` is counted in UTF-16 code units, like a text. A guest who closes the sending side of the connection while waiting counts as hung up. While the server stops, a request that accepts text/event-stream loses its connection instead of being refused, since an EventSource comes back only then. Every path answers with and without a trailing slash.`
 
 const TAGS = [
   { name: 'chats', description: 'Create a chat, post to it, read it and follow it.' },
@@ -68,7 +68,7 @@ export async function addOpenApi(app: FastifyInstance, { version, publicUrl }: O
     },
     transformObject: (document) => {
       const transformed = jsonSchemaTransformObject(document)
-      dropUnusedSchemas(transformed)
+      tidySchemas(transformed)
       keepHeadIds(transformed)
       return transformed
     }
@@ -100,7 +100,7 @@ function keepBesidesSchemas(from: unknown, to: unknown): void {
 }
 
 /** The type provider writes each named schema twice, as input and as output; one unused may be all that uses another. */
-function dropUnusedSchemas(document: ReturnType<typeof jsonSchemaTransformObject>): void {
+function tidySchemas(document: ReturnType<typeof jsonSchemaTransformObject>): void {
   const schemas = ('components' in document && document.components?.schemas) || {}
   let unused: string[]
   do {
@@ -108,6 +108,11 @@ function dropUnusedSchemas(document: ReturnType<typeof jsonSchemaTransformObject
     unused = Object.keys(schemas).filter((name) => !text.includes(`"#/components/schemas/${name}"`))
     for (const name of unused) delete schemas[name]
   } while (unused.length > 0)
+  // By name: zod lists them as they were made, which depends on what was imported first.
+  for (const [name, schema] of Object.entries(schemas).sort(([one], [other]) => (one < other ? -1 : 1))) {
+    delete schemas[name]
+    schemas[name] = schema
+  }
 }
 
 /** @fastify/swagger marks the id of every HEAD, since those that Fastify adds by itself repeat the id of the GET. */

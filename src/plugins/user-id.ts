@@ -34,19 +34,22 @@ export function userOf(request: FastifyRequest): UserId {
 
 /**
  * The Authorization header (RFC 6750, section 2.1) wins over `user_id`, which counts in the query of a GET and in the
- * JSON body of anything else. `undefined`: none was sent.
+ * JSON body of a POST. `undefined`: none was sent.
  * @throws Problem `user-id-required` for one that is empty, no UUID, or of another scheme
  */
-function findUserId({ headers, method, query, body }: FastifyRequest): UserId | undefined {
-  const { authorization } = headers
+function findUserId(request: FastifyRequest): UserId | undefined {
+  const { authorization } = request.headers
   const sent =
-    authorization === undefined
-      ? memberOf(method === 'GET' || method === 'HEAD' ? query : body)
-      : (/^bearer +(\S+)$/i.exec(authorization)?.[1] ?? '')
+    authorization === undefined ? besidesHeaders(request) : (/^bearer +(\S+)$/i.exec(authorization)?.[1] ?? '')
   if (sent === undefined) return undefined
   const user = typeof sent === 'string' ? readUserId(sent) : undefined
   if (user === undefined) throw new Problem('user-id-required')
   return user
+}
+
+function besidesHeaders({ method, query, body }: FastifyRequest): unknown {
+  if (method === 'GET' || method === 'HEAD') return memberOf(query)
+  return method === 'POST' ? memberOf(body) : undefined
 }
 
 function memberOf(source: unknown): unknown {

@@ -6,7 +6,7 @@ import { approval, approvalQuery, approvalStatus, approveBody } from '../schemas
 import { EXAMPLE } from '../schemas/common.ts'
 import { BODY_PROBLEMS, problemResponses } from '../schemas/problems.ts'
 import type { Service } from '../service.ts'
-import { approvalView } from '../views.ts'
+import { decisionView } from '../views.ts'
 
 export interface ApprovalRoutesOptions {
   readonly service: Service
@@ -49,12 +49,12 @@ export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (
       schema: {
         operationId: 'approve',
         tags: ['approval'],
-        summary: 'Approve a join request',
+        summary: 'Approve or decline a join request',
         description:
-          "For the owner. Without a `request_id` it means the link's only pending request or, if none is pending, its only approved one. Approving twice gives the same answer.",
+          "For the owner. Without a `request_id` it means the link's only pending request or, if none is pending, its only approved one. With `approval_status: false` it declines a pending request (without a `request_id` only such a one), or withdraws an approval: from the answer on nothing of that guest is accepted, and the guest's streams are told `closed`. A declined request may be approved while its link is open. Deciding the same twice gives the same answer.",
         body: approveBody,
         response: {
-          200: answer('The guest is in, and has been told.', approval, { example: APPROVAL_EXAMPLE }),
+          200: answer('It is decided, and the guest has been told.', approval, { example: APPROVAL_EXAMPLE }),
           ...problemResponses(
             ...BODY_PROBLEMS,
             'user-id-required',
@@ -62,14 +62,16 @@ export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (
             'request-not-found',
             'not-the-owner',
             'nobody-asked',
+            'request-closed',
             'several-requests'
           )
         }
       }
     },
     async (request) => {
-      const { link, request_id } = request.body
-      return approvalView(request.base, await service.approve(link.id, userOf(request), request_id))
+      const { link, request_id, approval_status } = request.body
+      const verdict = approval_status === false ? 'decline' : 'approve'
+      return decisionView(request.base, await service.decide(link.id, userOf(request), request_id, verdict))
     }
   )
 
@@ -77,7 +79,7 @@ export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (
 }
 
 const APPROVAL_EXAMPLE = {
-  approval_status: true as const,
+  approval_status: true,
   state: 'approved' as const,
   link: EXAMPLE.link,
   request_id: EXAMPLE.requestId,

@@ -8,7 +8,7 @@ import { sendJson, sendJsonParts } from '../plugins/ready-json.ts'
 import { cursorOf, openEventStream } from '../plugins/stream-head.ts'
 import { requireUserId, userOf } from '../plugins/user-id.ts'
 import { Problem } from '../problems.ts'
-import { answer, example, streamAnswer } from '../schemas/answers.ts'
+import { answer, emptyAnswer, example, streamAnswer } from '../schemas/answers.ts'
 import {
   chatParams,
   message,
@@ -20,12 +20,13 @@ import {
 } from '../schemas/chats.ts'
 import { EXAMPLE } from '../schemas/common.ts'
 import { joinRequests, joinRequestsQuery } from '../schemas/join-requests.ts'
+import { links, linksQuery } from '../schemas/links.ts'
 import { BODY_PROBLEMS, problemResponses } from '../schemas/problems.ts'
 import { chatEvents, cursorHeaders, cursorQuery } from '../schemas/streams.ts'
 import type { Service } from '../service.ts'
 import type { Hub } from '../streams/hub.ts'
 import { chatEventsUrl, chatUrl } from '../urls.ts'
-import { joinRequestView } from '../views.ts'
+import { countedLinkView, joinRequestView } from '../views.ts'
 
 export interface ChatRoutesOptions {
   readonly service: Service
@@ -174,6 +175,52 @@ With a cursor (\`Last-Event-ID\`, or \`last_event_id\` for a first connect): eve
     }
   )
 
+  app.delete(
+    '/v1/chats/:chat',
+    {
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'closeChat',
+        tags: ['chats'],
+        summary: 'Close the chat',
+        description:
+          'For the owner. Every stream is told `closed` and ends; then the chat, its messages and its links are gone, as if they had never been. The user id counts in the Authorization header alone.',
+        params: chatParams,
+        response: {
+          204: emptyAnswer('It is gone.'),
+          ...problemResponses('user-id-required', 'chat-not-found', 'not-the-owner')
+        }
+      }
+    },
+    async (request, reply) => {
+      await service.closeChat(readChatId(request.params.chat), userOf(request))
+      return reply.code(204).send()
+    }
+  )
+
+  app.get(
+    '/v1/chats/:chat/links',
+    {
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'listLinks',
+        tags: ['chats'],
+        summary: 'See which links lead here',
+        description: 'For the owner: the links of the chat, oldest first, with who waits and who is in through each.',
+        params: chatParams,
+        querystring: linksQuery,
+        response: {
+          200: answer('The links.', links, { example: LINKS_EXAMPLE }),
+          ...problemResponses('user-id-required', 'chat-not-found', 'not-the-owner')
+        }
+      }
+    },
+    async (request) => {
+      const counted = await service.links(readChatId(request.params.chat), userOf(request))
+      return { links: counted.map((one) => countedLinkView(request.base, one)) }
+    }
+  )
+
   app.get(
     '/v1/chats/:chat/join-requests',
     {
@@ -208,6 +255,20 @@ const NEW_CHAT_EXAMPLE = { chat: EXAMPLE.chat, author_id: EXAMPLE.authorId, even
 const MESSAGE_EXAMPLE = { id: 3, text: 'Hello, Ana', created_at: EXAMPLE.time }
 
 const MESSAGES_EXAMPLE = { chat: EXAMPLE.chat, messages: [MESSAGE_EXAMPLE], last_event_id: 3, has_more: false }
+
+const LINKS_EXAMPLE = {
+  links: [
+    {
+      link: EXAMPLE.link,
+      state: 'open' as const,
+      expires_at: null,
+      max_guests: null,
+      pending: 0,
+      approved: 1,
+      created_at: EXAMPLE.time
+    }
+  ]
+}
 
 const JOIN_REQUESTS_EXAMPLE = {
   join_requests: [

@@ -33,7 +33,7 @@ export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { s
         tags: ['links'],
         summary: 'Create a link',
         description:
-          "Makes an invitation to a chat, for any number of guests. The chat URL is the permission; of a chat's 100 open links at most 20 are made without the owner's id.",
+          "Makes an invitation to a chat, for any number of guests and for ever, unless `expires_in` or `max_guests` limit it. The chat URL is the permission; of a chat's 100 open links at most 20 are made without the owner's id.",
         security: USER_ID_OPTIONAL,
         body: createLinkBody,
         response: {
@@ -46,7 +46,9 @@ export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { s
       }
     },
     async (request, reply) => {
-      const created = await service.createLink(request.body.chat.id, request.user)
+      const { chat, expires_in, max_guests } = request.body
+      const limits = { expiresInSeconds: expires_in ?? undefined, maxGuests: max_guests ?? undefined }
+      const created = await service.createLink(chat.id, request.user, limits)
       const view = linkView(request.base, created.chat, created.link)
       return reply.code(201).header('location', view.link).send(view)
     }
@@ -86,8 +88,12 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
             'invalid-request',
             'user-id-required',
             'link-not-found',
+            'declined',
             'left',
             'not-this-guest',
+            'link-expired',
+            'link-revoked',
+            'link-full',
             'too-many-waiting',
             'too-many-streams'
           )
@@ -117,7 +123,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
 
   /** Whoever never learned the client id can never come back. */
   function takeBack({ log }: FastifyRequest, link: LinkId, client: UserId): void {
-    service.takeBack(link, client).catch((err: unknown) => log.error({ err }, 'a request was not taken back'))
+    service.leave(link, client).catch((err: unknown) => log.error({ err }, 'a request was not taken back'))
   }
 
   app.head(
@@ -134,13 +140,59 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
         params: linkParams,
         response: {
           200: emptyAnswer('The link is open.'),
-          ...problemResponses('link-not-found')
+          ...problemResponses('link-not-found', 'link-expired', 'link-revoked', 'link-full')
         }
       }
     },
     async (request, reply) => {
       await service.checkLink(readLinkId(request.params.link))
       return reply.code(200).type('application/json; charset=utf-8').send()
+    }
+  )
+
+  app.delete(
+    '/v1/links/:link',
+    {
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'revokeLink',
+        tags: ['links'],
+        summary: 'Revoke a link',
+        description:
+          'For the owner. Nobody new comes in through it, whoever waits at it is told so, and who is in stays in. May be repeated; a link that has ended otherwise stays as it is. The user id counts in the Authorization header alone.',
+        params: linkParams,
+        response: {
+          204: emptyAnswer('The link takes nobody new.'),
+          ...problemResponses('user-id-required', 'link-not-found', 'not-the-owner')
+        }
+      }
+    },
+    async (request, reply) => {
+      await service.revokeLink(readLinkId(request.params.link), userOf(request))
+      return reply.code(204).send()
+    }
+  )
+
+  app.delete(
+    '/v1/links/:link/request',
+    {
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'leave',
+        tags: ['links'],
+        summary: 'Take the own request back, or leave the chat',
+        description:
+          'For the guest of this link. From the answer on nothing of that guest is accepted. May be repeated. The user id counts in the Authorization header alone.',
+        params: linkParams,
+        response: {
+          204: emptyAnswer('Nobody of that user id waits or is in.'),
+          ...problemResponses('user-id-required', 'link-not-found', 'not-this-guest')
+        }
+      }
+    },
+    async (request, reply) => {
+      await service.leave(readLinkId(request.params.link), userOf(request))
+      return reply.code(204).send()
     }
   )
 

@@ -38,14 +38,17 @@ export const approvalStatus = z
 export const approveBody = jsonObject({
   link: linkUrlInput,
   request_id: requestIdInput.optional(),
-  approval_status: z.literal(true, 'Send true, or leave it out.').optional(),
+  approval_status: z
+    .boolean('Send true to let the guest in, or false to turn the guest away.')
+    .optional()
+    .meta({ description: 'True, or left out: let the guest in. False: decline, or withdraw the approval.' }),
   user_id: userIdMember
 }).meta({ example: { link: EXAMPLE.link, request_id: EXAMPLE.requestId } })
 
 export const approval = z
   .object({
-    approval_status: z.literal(true),
-    state: z.literal('approved'),
+    approval_status: z.boolean(),
+    state: z.enum(['approved', 'declined']),
     link: linkUrlAnswer,
     request_id: requestId,
     decided_at: time

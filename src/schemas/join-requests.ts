@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { eventId, linkUrlAnswer, requestId, time, userIdMember } from './common.ts'
 
-export const requestState = z.enum(['pending', 'approved', 'closed']).meta({ id: 'RequestState' })
+export const requestState = z.enum(['pending', 'approved', 'declined', 'closed']).meta({ id: 'RequestState' })
 
 export const joinRequest = z
   .object({
@@ -15,7 +15,9 @@ export const joinRequest = z
     state: requestState,
     approval_status: z.boolean().meta({ examples: [false] }),
     requested_at: time,
-    decided_at: time.nullable().meta({ description: 'When it left `pending`.', examples: [null] })
+    decided_at: time
+      .nullable()
+      .meta({ description: 'When the state last changed; null while pending.', examples: [null] })
   })
   .meta({ id: 'JoinRequest', description: 'One guest asking to enter through one link.' })
 

@@ -8,6 +8,7 @@ import {
   jsonObject,
   linkUrlAnswer,
   requestId,
+  time,
   userIdAnswer,
   userIdMember,
   waitSeconds
@@ -18,18 +19,59 @@ export const linkParams = z.object({
   link: z.string().meta({ description: 'The opaque part of the link URL. A secret.' })
 })
 
-export const createLinkBody = jsonObject({ chat: chatUrlInput, user_id: userIdMember }).meta({
-  example: { chat: EXAMPLE.chat }
-})
+const SECONDS = { min: 60, max: 31_536_000 }
+const GUESTS = { min: 1, max: 1000 }
+
+function between({ min, max }: { min: number; max: number }, noun: string) {
+  const wanted = `Send a whole number of ${noun} from ${min} to ${max}.`
+  return z.int(wanted).min(min, wanted).max(max, wanted).nullish()
+}
+
+export const createLinkBody = jsonObject({
+  chat: chatUrlInput,
+  expires_in: between(SECONDS, 'seconds').meta({ description: 'In how many seconds the link stops working.' }),
+  max_guests: between(GUESTS, 'guests').meta({
+    description: 'How many guests it admits at the same time; then it is full for good.'
+  }),
+  user_id: userIdMember
+}).meta({ example: { chat: EXAMPLE.chat } })
+
+const expiresAt = time.nullable().meta({ description: 'When the link stops working; null is never.', examples: [null] })
+const maxGuests = z
+  .int()
+  .nullable()
+  .meta({ description: 'How many guests it admits at the same time; null is any number.', examples: [null] })
 
 export const link = z
   .object({
     link: linkUrlAnswer,
     chat: chatUrlAnswer,
-    expires_at: z.null().meta({ description: 'When the link stops working; null is never.' }),
-    max_guests: z.null().meta({ description: 'How many guests it admits at the same time; null is any number.' })
+    expires_at: expiresAt,
+    max_guests: maxGuests
   })
   .meta({ id: 'Link' })
+
+export const linksQuery = z.object({ user_id: userIdMember })
+
+export const links = z
+  .object({
+    links: z
+      .array(
+        z
+          .object({
+            link: linkUrlAnswer,
+            state: z.enum(['open', 'expired', 'revoked', 'full']),
+            expires_at: expiresAt,
+            max_guests: maxGuests,
+            pending: z.int().meta({ description: 'How many wait at it.', examples: [0] }),
+            approved: z.int().meta({ description: 'How many came in through it and are in.', examples: [1] }),
+            created_at: time
+          })
+          .meta({ id: 'CountedLink' })
+      )
+      .meta({ description: 'Oldest first: all that are open or let somebody in, and the latest 200 others.' })
+  })
+  .meta({ id: 'Links' })
 
 const MAX_NAME_LENGTH = 64
 

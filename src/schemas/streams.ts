@@ -26,7 +26,7 @@ const messageEvent = z
 
 const joinEvent = z
   .object({
-    event: z.enum(['join_request', 'join_approved', 'join_closed']),
+    event: z.enum(['join_request', 'join_approved', 'join_declined', 'join_closed']),
     id: eventId.optional(),
     data: joinRequest
   })
@@ -47,12 +47,19 @@ const resetEvent = z.object({ event: z.literal('reset'), data: lastEvent.extend(
   description: 'The cursor is not in the log, so what you have cannot be continued: read the chat again.'
 })
 
+const closedEvent = z
+  .object({ event: z.literal('closed'), data: z.object({ reason: z.enum(['removed', 'left', 'chat_closed']) }) })
+  .meta({ id: 'ClosedEvent', description: 'Nothing follows: the stream ends, and a reconnect is refused.' })
+
 export const chatEvents = z
-  .array(z.union([messageEvent, joinEvent, readyEvent, resetEvent]))
+  .array(z.union([messageEvent, joinEvent, readyEvent, resetEvent, closedEvent]))
   .meta({ id: 'ChatEvents', description: 'A stream of Server-Sent Events; each item is one of them.' })
 
 export const approvalEventData = exchange.extend({
-  reason: z.literal('left').nullable().meta({ description: 'Why the request has ended, if it has.' })
+  reason: z
+    .enum(['declined', 'left', 'expired', 'revoked', 'full'])
+    .nullable()
+    .meta({ description: 'Why the request has ended, if it has: by the owner, by the guest, or with its link.' })
 })
 
 const approvalEvent = z

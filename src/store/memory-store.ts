@@ -20,10 +20,13 @@ const BYTES_PER_CHAT = 1536
 const BYTES_PER_LINK = 512
 const BYTES_PER_REQUEST = 1536
 const BYTES_PER_KEY = 192
+/** How many chats are looked at before other work has its turn. */
+const SEEN_A_TURN = 5000
 
 interface Chat {
   door: Door
   version: number
+  idleSince: number
   readonly log: ChatLog
   readonly listeners: Set<Listener>
   /** The messages that were posted with a key; most chats have none. */
@@ -34,8 +37,8 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
   const chats = new Map<ChatTag, Chat>()
   let bytes = 0
 
-  function tell(chat: Chat, events: readonly LoggedEvent[]): void {
-    for (const listener of chat.listeners) listener(events)
+  function tell(chat: Chat, told: readonly LoggedEvent[] | 'gone'): void {
+    for (const listener of chat.listeners) listener(told)
   }
 
   return {
@@ -45,16 +48,18 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
       const size = doorBytes(door)
       if (bytes + size > maxStoreBytes) return 'store-full'
       bytes += size
-      chats.set(tag, { door, version: 1, log: new ChatLog(), listeners: new Set() })
+      chats.set(tag, { door, version: 1, idleSince: door.createdAt, log: new ChatLog(), listeners: new Set() })
       return 'created'
     },
 
     async load(tag) {
       const chat = chats.get(tag)
-      return chat && { door: chat.door, version: chat.version, lastEventId: chat.log.lastEventId }
+      if (chat === undefined) return undefined
+      const { door, version, log, idleSince } = chat
+      return { door, version, lastEventId: log.lastEventId, idleSince }
     },
 
-    async commit(tag, version, door, events) {
+    async commit(tag, version, door, events, now) {
       const chat = chats.get(tag)
       if (chat === undefined) return 'gone'
       if (chat.version !== version) return 'conflict'
@@ -62,7 +67,10 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
       chat.door = door
       chat.version++
       const logged = events.map((event) => chat.log.addJoin(event))
-      if (logged.length > 0) tell(chat, logged)
+      if (logged.length > 0) {
+        chat.idleSince = now
+        tell(chat, logged)
+      }
       return logged
     },
 
@@ -77,6 +85,7 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
       const logged = chat.log.addMessage(message, Math.min(maxChatBytes, before + room))
       if (logged === undefined) return before + room < maxChatBytes ? 'store-full' : 'chat-full'
       bytes += chat.log.messageBytes - before
+      chat.idleSince = message.createdAt
       if (key !== undefined) {
         chat.keys = (chat.keys ?? new Map()).set(key, logged.id)
         bytes += BYTES_PER_KEY
@@ -85,23 +94,42 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
       return logged
     },
 
-    async events(tag, after, maxBytes) {
+    async events(tag, after, page) {
       const chat = chats.get(tag)
-      return chat === undefined ? 'gone' : (chat.log.eventsAfter(after, maxBytes) ?? 'cursor-unknown')
+      return chat === undefined ? 'gone' : (chat.log.eventsAfter(after, page) ?? 'cursor-unknown')
     },
 
-    async messages(tag, after, limit = Number.POSITIVE_INFINITY) {
+    async messages(tag, after, page = {}) {
       const chat = chats.get(tag)
-      return chat === undefined ? 'gone' : (chat.log.messagesAfter(after, limit) ?? 'cursor-unknown')
+      return chat === undefined ? 'gone' : (chat.log.messagesAfter(after, page) ?? 'cursor-unknown')
     },
 
     async watch(tag, listener) {
       const listeners = chats.get(tag)?.listeners
       if (listeners === undefined) return 'gone'
       // A wrapper of its own, so that the same function may watch twice and each be told once.
-      const own: Listener = (events) => listener(events)
+      const own: Listener = (told) => listener(told)
       listeners.add(own)
       return () => void listeners.delete(own)
+    },
+
+    async remove(tag, lastEventId) {
+      const chat = chats.get(tag)
+      if (chat === undefined || (lastEventId ?? chat.log.lastEventId) !== chat.log.lastEventId) return false
+      chats.delete(tag)
+      bytes -= doorBytes(chat.door) + chat.log.messageBytes + (chat.keys?.size ?? 0) * BYTES_PER_KEY
+      tell(chat, 'gone')
+      return true
+    },
+
+    async idleChats(since, emptySince) {
+      const idle: ChatTag[] = []
+      let seen = 0
+      for (const [tag, chat] of chats) {
+        if (++seen % SEEN_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve))
+        if (chat.idleSince <= (chat.log.lastEventId === 0 ? emptySince : since)) idle.push(tag)
+      }
+      return idle
     },
 
     async ping() {}

@@ -18,14 +18,15 @@ export interface Store {
   load(tag: ChatTag): Promise<LoadedChat | undefined>
 
   /**
-   * Replaces the door and logs what happened at it, both or neither. `conflict`: the door is no longer of this
-   * version, so load it and decide again. Messages do not change the version.
+   * Replaces the door and logs what happened at it at the instant `now`, both or neither. `conflict`: the door is no
+   * longer of this version, so load it and decide again. Messages do not change the version.
    */
   commit(
     tag: ChatTag,
     version: number,
     door: Door,
-    events: readonly JoinEvent[]
+    events: readonly JoinEvent[],
+    now: number
   ): Promise<readonly LoggedJoinEvent[] | 'conflict' | 'gone'>
 
   /**
@@ -44,19 +45,30 @@ export interface Store {
   /**
    * The events after the event `after` (0: from the beginning) in order: as many as fit into about `maxBytes` on
    * the wire, but at least one if there is one. None means that `after` is the last. `cursor-unknown`: the log holds no
-   * such event.
+   * such event. Messages are kept for ever; of the join events a log may forget all but the latest thousand, and then
+   * says `cursor-unknown` to who needs `allJoins` after an event from before those, and leaves them out for others.
+   * A page goes no further than to the event `upTo`; `after` behind that is unknown.
    */
-  events(tag: ChatTag, after: number, maxBytes: number): Promise<readonly LoggedEvent[] | 'cursor-unknown' | 'gone'>
+  events(tag: ChatTag, after: number, page: EventsPage): Promise<readonly LoggedEvent[] | 'cursor-unknown' | 'gone'>
 
-  /** The messages after the event `after` (0: from the beginning), at most `limit` of them. */
-  messages(tag: ChatTag, after: number, limit?: number): Promise<MessagePage | 'cursor-unknown' | 'gone'>
+  /** The messages after the event `after` (0: from the beginning) up to the event `upTo`, at most `limit` of them. */
+  messages(tag: ChatTag, after: number, page?: MessagesPage): Promise<MessagePage | 'cursor-unknown' | 'gone'>
 
   /**
    * Tells `listener` of every event that is committed from the moment the promise resolves, each once, in id order,
-   * by whomever it was committed. `gone`: there is no such chat. The listener must not throw and must not call the
-   * store before it has returned.
+   * by whomever it was committed, and then that the chat is gone, if it is removed. `gone`: there is no such chat. The
+   * listener must not throw and must not call the store before it has returned.
    */
   watch(tag: ChatTag, listener: Listener): Promise<Unwatch | 'gone'>
+
+  /**
+   * Removes a chat and everything of it. With `lastEventId` only if that is still its last event. Says whether this call
+   * has removed it.
+   */
+  remove(tag: ChatTag, lastEventId?: number): Promise<boolean>
+
+  /** The chats that are idle since `since` or longer, and those without any event that are so since `emptySince`. */
+  idleChats(since: number, emptySince: number): Promise<readonly ChatTag[]>
 
   /** Resolves while the store can be reached, rejects otherwise. */
   ping(): Promise<void>
@@ -68,6 +80,19 @@ export interface LoadedChat {
   readonly version: number
   /** 0 while nothing has happened. */
   readonly lastEventId: number
+  /** When the last event was logged, or when the chat was created. */
+  readonly idleSince: number
+}
+
+export interface EventsPage {
+  readonly maxBytes: number
+  readonly allJoins: boolean
+  readonly upTo?: number | undefined
+}
+
+export interface MessagesPage {
+  readonly limit?: number | undefined
+  readonly upTo?: number | undefined
 }
 
 export interface NewMessage {
@@ -78,12 +103,12 @@ export interface NewMessage {
 export interface MessagePage {
   /** The JSON texts of the messages in UTF-8, with commas between them and no brackets around them. */
   readonly json: Uint8Array
-  /** The event id up to which the page is complete: of its last message, or of the log if there are no more. */
+  /** The event id up to which the page is complete: of its last message, or `upTo` or of the log if there are no more. */
   readonly upTo: number
   readonly hasMore: boolean
 }
 
-export type Listener = (events: readonly LoggedEvent[]) => void
+export type Listener = (told: readonly LoggedEvent[] | 'gone') => void
 
 /** From its call on the listener is told nothing more. May be called again. */
 export type Unwatch = () => void

@@ -5,10 +5,14 @@
  * told; it reads the log, paced by its reader, until it is level with the newest event the channel was told of, and
  * goes live in the same turn. From then on `#level`, the newest id it has sent or may skip, decides what of a batch
  * is new to it, so nothing is lost or doubled however the two meet.
+ *
+ * The removal. Who loses the right to read is told of nothing with a higher id than that of the event which says so. Each
+ * page of the log is read no further than to a moment at which the right was there; what is live after the last such
+ * moment holds every removal.
  */
-import { pendingRequests, roleOf } from '../chat/door.ts'
-import type { LoggedEvent } from '../chat/events.ts'
-import { digestOf, type UserId } from '../ids.ts'
+import { endingOf, isEnded, type JoinRequest, pendingRequests, roleOf } from '../chat/door.ts'
+import type { LoggedEvent, LoggedJoinEvent } from '../chat/events.ts'
+import { digestOf, type UserDigest, type UserId } from '../ids.ts'
 import type { LoadedChat } from '../store/store.ts'
 import type { Base } from '../urls.ts'
 import { joinRequestView } from '../views.ts'
@@ -29,7 +33,8 @@ export interface ChatReader {
 
 export class ChatStream extends EventStream {
   readonly #base: Base
-  #isOwner = false
+  /** Undefined for the owner, who cannot be removed. */
+  #member: UserDigest | undefined
   #isLive = false
   #level = 0
 
@@ -40,54 +45,79 @@ export class ChatStream extends EventStream {
 
   override deliver(batch: Batch): void {
     if (!this.#isLive || batch.last <= this.#level) return
-    const bytes =
-      this.#isOwner && batch.joins.length > 0
-        ? Buffer.from(this.#frames(batch.events.filter(({ id }) => id > this.#level)))
-        : batch.messagesAfter(this.#level)
+    const removal = batch.joins.find((event) => this.#isRemoval(event))
+    if (this.#member === undefined ? batch.joins.length > 0 : removal !== undefined) {
+      const fresh = batch.events.filter(({ id }) => id > this.#level && id <= (removal?.id ?? id))
+      this.writeLive(Buffer.from(this.#frames(fresh)))
+    } else this.writeLive(batch.messagesAfter(this.#level))
     this.#level = batch.last
-    if (bytes.length > 0) this.writeLive(bytes)
+    if (removal !== undefined) this.#close(reasonOf(removal.request))
+  }
+
+  override gone(): void {
+    this.#close('chat_closed')
   }
 
   async catchUp(source: ChatSource, { user, cursor }: ChatReader): Promise<void> {
-    const chat = await source.load()
-    const role = chat && roleOf(chat.door, digestOf(user))
-    if (chat === undefined || role === undefined) return this.end()
-    this.#isOwner = role === 'owner'
-
+    const digest = digestOf(user)
+    let chat = await this.#loadForReading(source, digest)
+    if (chat === undefined) return
     if (cursor !== undefined) {
       this.#level = /^\d{1,15}$/.test(cursor) ? Number(cursor) : -1
-      const outcome = await this.#replay(source, () => this.write(this.#ready()))
-      if (outcome !== 'cursor-unknown') return
-      const data = { reason: 'The event id is not in the log.', last_event_id: chat.lastEventId }
-      this.write(frame({ event: 'reset', data }))
+      if ((await this.#replay(source, digest, () => this.write(this.#ready()))) === 'done') return
+      this.write(this.#reset(chat.lastEventId))
     }
-    this.#level = chat.lastEventId
-    this.write((this.#isOwner ? this.#waiting(chat) : '') + this.#ready())
-    await this.#replay(source, () => {})
+    while (chat !== undefined) {
+      this.#level = chat.lastEventId
+      this.write((this.#member === undefined ? this.#waiting(chat) : '') + this.#ready())
+      if ((await this.#replay(source, digest, () => {})) === 'done') return
+      // More has happened meanwhile than the log keeps.
+      chat = await this.#loadForReading(source, digest)
+      if (chat !== undefined) this.write(this.#reset(chat.lastEventId))
+    }
   }
 
-  /** Sends what comes after `#level` and goes live; `onLevel` is called at that very moment. */
-  async #replay(source: ChatSource, onLevel: () => void): Promise<'cursor-unknown' | undefined> {
+  /** The chat, if its reader may read it now; otherwise this stream is over. */
+  async #loadForReading(source: ChatSource, user: UserDigest): Promise<LoadedChat | undefined> {
+    const chat = await source.load()
+    if (chat === undefined) {
+      this.gone()
+      return undefined
+    }
+    const request = chat.door.requests.get(user)
+    const role = roleOf(chat.door, user)
+    if (role === undefined) {
+      this.#close(reasonOf(request))
+      return undefined
+    }
+    // The door's own copy of the digest, so that many streams do not keep one each.
+    this.#member = role === 'owner' ? undefined : request?.guest
+    return chat
+  }
+
+  /** Sends what comes after `#level` and goes live, or ends; `onLevel` is called when it goes live. */
+  async #replay(source: ChatSource, user: UserDigest, onLevel: () => void): Promise<'done' | 'cursor-unknown'> {
     while (!this.isOver) {
-      const events = await source.events(this.#level, REPLAY_PAGE_BYTES)
+      const chat = await this.#loadForReading(source, user)
+      if (chat === undefined) break
+      const allJoins = this.#member === undefined
+      const page = { maxBytes: REPLAY_PAGE_BYTES, allJoins, upTo: chat.lastEventId }
+      const events = await source.events(this.#level, page)
       if (events === 'cursor-unknown') return events
       if (events === 'gone') {
-        this.end()
-        return undefined
+        this.gone()
+        break
       }
-      const last = events.at(-1)
-      if (last === undefined && source.newest <= this.#level) {
+      this.write(this.#frames(events))
+      this.#level = events.at(-1)?.id ?? chat.lastEventId
+      if (this.#level === chat.lastEventId && source.newest <= this.#level) {
         onLevel()
         this.#isLive = true
-        return undefined
-      }
-      if (last !== undefined) {
-        this.write(this.#frames(events))
-        this.#level = last.id
+        break
       }
       await this.roomForMore()
     }
-    return undefined
+    return 'done'
   }
 
   /** Join events are for the owner alone. */
@@ -95,11 +125,22 @@ export class ChatStream extends EventStream {
     let frames = ''
     for (const event of events) {
       if (event.type === 'message') frames += messageFrame(event.id, event.json)
-      else if (this.#isOwner) {
+      else if (this.#member === undefined) {
         frames += frame({ event: event.type, id: event.id, data: joinRequestView(this.#base, event.request) })
       }
     }
     return frames
+  }
+
+  #isRemoval({ id, request }: LoggedJoinEvent): boolean {
+    return request.guest === this.#member && id > this.#level && isEnded(request)
+  }
+
+  /** The last that its reader hears; a later call finds it over. */
+  #close(reason: 'removed' | 'left' | 'chat_closed'): void {
+    this.#isLive = false
+    this.write(frame({ event: 'closed', data: { reason } }))
+    this.end()
   }
 
   /** Repeats of what is still pending, without ids: a request made while the owner was away is never missed. */
@@ -109,7 +150,15 @@ export class ChatStream extends EventStream {
       .join('')
   }
 
+  #reset(lastEventId: number): string {
+    return frame({ event: 'reset', data: { reason: 'The event id is not in the log.', last_event_id: lastEventId } })
+  }
+
   #ready(): string {
     return frame({ event: 'ready', id: this.#level, data: { last_event_id: this.#level } })
   }
+}
+
+function reasonOf(request: JoinRequest | undefined): 'removed' | 'left' {
+  return request !== undefined && isEnded(request) && endingOf(request) === 'left' ? 'left' : 'removed'
 }

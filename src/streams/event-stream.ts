@@ -7,6 +7,8 @@ import { HEARTBEAT } from './sse-format.ts'
 export interface Follower {
   /** What was committed since the last call, in order. Must not throw. */
   deliver(batch: Batch): void
+  /** The chat is no more. */
+  gone(): void
   /** A heartbeat is due. */
   beat(): void
   /** Ends it once what has been written is out. */
@@ -22,6 +24,9 @@ export type Sink = Writable & {
   destroySoon(): void
 }
 
+/** What a reader has to take the last bytes of a stream that has ended. */
+const END_DEADLINE_MS = 10_000
+
 export abstract class EventStream implements Follower {
   protected readonly socket: Sink
   readonly #maxBufferBytes: number
@@ -34,6 +39,7 @@ export abstract class EventStream implements Follower {
   }
 
   abstract deliver(batch: Batch): void
+  abstract gone(): void
 
   get isOver(): boolean {
     return !this.socket.writable
@@ -46,6 +52,8 @@ export abstract class EventStream implements Follower {
 
   end(): void {
     this.socket.destroySoon()
+    // A reader that does not read would keep its socket.
+    setTimeout(() => this.socket.destroy(), END_DEADLINE_MS).unref()
   }
 
   destroy(): void {
@@ -59,12 +67,12 @@ export abstract class EventStream implements Follower {
 
   /** Writes what belongs to catching up: it does not count as falling behind. */
   protected write(text: string): void {
-    if (!this.isOver) this.socket.write(text)
+    if (!this.isOver && text !== '') this.socket.write(text)
   }
 
   /** Hands over live bytes, or cuts off a reader that has fallen too far behind. It comes back with its cursor. */
   protected writeLive(bytes: Buffer): void {
-    if (this.isOver) return
+    if (this.isOver || bytes.length === 0) return
     this.socket.write(bytes)
     this.#liveBytes += bytes.length
     if (Math.min(this.#liveBytes, this.socket.writableLength) > this.#maxBufferBytes) this.socket.destroy()

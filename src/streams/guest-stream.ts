@@ -29,6 +29,11 @@ export class GuestStream extends EventStream {
     for (const { request } of batch.joins) if (request.guest === this.#guest) this.#show(request)
   }
 
+  /** A reconnect will be told. */
+  override gone(): void {
+    this.end()
+  }
+
   /** Shows the present state. A change told meanwhile may have come first, and then is the newer one. */
   async begin(source: ChatSource): Promise<void> {
     const request = (await source.load())?.door.requests.get(this.#guest)

@@ -6,7 +6,7 @@
 import { randomInt } from 'node:crypto'
 import type { LoggedEvent } from '../chat/events.ts'
 import { type ChatTag, tagOf } from '../ids.ts'
-import type { Store, Unwatch } from '../store/store.ts'
+import type { EventsPage, Store, Unwatch } from '../store/store.ts'
 import { Batch } from './batch.ts'
 import type { ChatSource } from './chat-source.ts'
 import { type ChatReader, ChatStream } from './chat-stream.ts'
@@ -17,12 +17,14 @@ import { Waiter } from './waiter.ts'
 
 export interface HubOptions {
   readonly store: Store
+  /** Commits what is due in a chat, and says in how many milliseconds something will be again, if ever. */
+  readonly settle: (tag: ChatTag) => Promise<number | undefined>
   readonly heartbeatMs: number
   /** Live bytes that may wait for one reader before it is cut off. */
   readonly maxBufferBytes: number
   /** Open streams and waits; see `isFull`. */
   readonly maxStreams: number
-  /** A stream was ended because the store failed. */
+  /** The store failed: a stream was ended, or what is due in a chat has to wait. */
   readonly onFault: (error: unknown) => void
 }
 
@@ -105,7 +107,7 @@ export class Hub {
     const channel = this.#follow(tag, stream)
     socket.write(opening(randomInt(RETRY_MS.min, RETRY_MS.max + 1)))
     channel.watched
-      .then((watched) => (watched === 'gone' ? stream.end() : start(channel)))
+      .then((watched) => (watched === 'gone' ? stream.gone() : start(channel)))
       .catch((error: unknown) => {
         this.#options.onFault(error)
         stream.destroy()
@@ -127,50 +129,84 @@ export class Hub {
   #channelOf(tag: ChatTag): Channel {
     const open = this.#channels.get(tag)
     if (open !== undefined) return open
-    const channel = new Channel(tag, this.#options.store)
+    const channel = new Channel(tag, this.#options)
     this.#channels.set(tag, channel)
     return channel
   }
 
   #drop(channel: Channel): void {
     if (this.#channels.get(channel.tag) === channel) this.#channels.delete(channel.tag)
-    channel.unwatch()
+    channel.close()
   }
 }
+
+/** Beyond this `setTimeout` fires at once (Node.js, timers). */
+const MAX_TIMER_MS = 2 ** 31 - 1
+/** When what is due is tried again that the store could not take. */
+const RETRY_SETTLING_MS = 1000
 
 class Channel implements ChatSource {
   readonly tag: ChatTag
   readonly followers = new Set<Follower>()
   readonly watched: Promise<Unwatch | 'gone'>
   newest = 0
-  readonly #store: Store
+  readonly #options: HubOptions
   #told: LoggedEvent[] = []
+  #isGone = false
   #flushing = false
+  #isClosed = false
+  #deadline: NodeJS.Timeout | undefined
+  #settlings = 0
 
-  constructor(tag: ChatTag, store: Store) {
+  constructor(tag: ChatTag, options: HubOptions) {
     this.tag = tag
-    this.#store = store
-    this.watched = store.watch(tag, (events) => this.#tell(events))
-  }
-
-  load() {
-    return this.#store.load(this.tag)
-  }
-
-  events(after: number, maxBytes: number) {
-    return this.#store.events(this.tag, after, maxBytes)
-  }
-
-  unwatch(): void {
+    this.#options = options
+    this.watched = options.store.watch(tag, (told) => this.#tell(told))
     this.watched.then(
-      (watched) => watched !== 'gone' && watched(),
-      () => undefined // the fault was reported to the stream that waited for it
+      (watched) => watched !== 'gone' && this.#settle(),
+      () => undefined // the fault is reported by the stream that waits for it
     )
   }
 
-  #tell(events: readonly LoggedEvent[]): void {
-    this.newest = events.at(-1)?.id ?? this.newest
-    this.#told.push(...events)
+  load() {
+    return this.#options.store.load(this.tag)
+  }
+
+  events(after: number, page: EventsPage) {
+    return this.#options.store.events(this.tag, after, page)
+  }
+
+  close(): void {
+    this.#isClosed = true
+    clearTimeout(this.#deadline)
+    this.watched.then(
+      (watched) => watched !== 'gone' && watched(),
+      () => undefined
+    )
+  }
+
+  /** Settles what is due, and again when the next is: whoever waits is told at that moment. */
+  #settle(): void {
+    const settling = ++this.#settlings
+    const again = (ms: number | undefined): void => {
+      // One that was overtaken may not know of the latest deadline.
+      if (settling !== this.#settlings) return
+      clearTimeout(this.#deadline)
+      if (this.#isClosed || ms === undefined) return
+      this.#deadline = setTimeout(() => this.#settle(), Math.min(ms, MAX_TIMER_MS))
+    }
+    this.#options.settle(this.tag).then(again, (error: unknown) => {
+      this.#options.onFault(error)
+      again(RETRY_SETTLING_MS)
+    })
+  }
+
+  #tell(told: readonly LoggedEvent[] | 'gone'): void {
+    if (told === 'gone') this.#isGone = true
+    else {
+      this.newest = told.at(-1)?.id ?? this.newest
+      this.#told.push(...told)
+    }
     if (this.#flushing) return
     this.#flushing = true
     setImmediate(() => this.#flush())
@@ -179,13 +215,19 @@ class Channel implements ChatSource {
   /** One batch at a time: the next gathers while this one is handed out. */
   #flush(): void {
     const batch = new Batch(this.#told)
+    const isGone = this.#isGone
     this.#told = []
+    // Whoever has come to wait at a link waits until it expires at the latest.
+    if (batch.joins.length > 0) this.#settle()
     inTurns(
       this.followers,
-      (follower) => follower.deliver(batch),
+      (follower) => {
+        follower.deliver(batch)
+        if (isGone) follower.gone()
+      },
       () => {
-        if (this.#told.length > 0) setImmediate(() => this.#flush())
-        else this.#flushing = false
+        this.#flushing = this.#told.length > 0 || this.#isGone !== isGone
+        if (this.#flushing) setImmediate(() => this.#flush())
       }
     )
   }

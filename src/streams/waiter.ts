@@ -23,6 +23,10 @@ export class Waiter implements Follower {
     this.#wake()
   }
 
+  gone(): void {
+    this.deliver()
+  }
+
   beat(): void {}
 
   end(): void {

@@ -46,15 +46,18 @@ describe('an unknown path', () => {
 describe('a wrong method', () => {
   it.each([
     ['GET', '/v1/chats', 'OPTIONS, POST'],
-    ['PUT', '/v1/chats/x', 'OPTIONS, POST, GET, HEAD'],
-    ['PATCH', '/v1/chats/x/', 'OPTIONS, POST, GET, HEAD'],
+    ['PUT', '/v1/chats/x', 'OPTIONS, POST, GET, HEAD, DELETE'],
+    ['PATCH', '/v1/chats/x/', 'OPTIONS, POST, GET, HEAD, DELETE'],
     ['POST', '/v1/chats/x/events', 'OPTIONS, GET'],
     ['GET', '/v1/links', 'OPTIONS, POST'],
-    ['PROPFIND', '/v1/links/x?a=/b', 'OPTIONS, GET, HEAD'],
+    ['POST', '/v1/chats/x/links', 'OPTIONS, GET, HEAD'],
+    ['PROPFIND', '/v1/links/x?a=/b', 'OPTIONS, GET, HEAD, DELETE'],
+    ['GET', '/v1/links/x/request/', 'OPTIONS, DELETE'],
+    ['DELETE', '/v1/approval', 'OPTIONS, GET, HEAD, POST'],
     ['PUT', '/v1/approval/', 'OPTIONS, GET, HEAD, POST'],
     ['POST', '/health', 'OPTIONS, GET, HEAD'],
     ['DELETE', '/v1/%63hats', 'OPTIONS, POST'],
-    ['PUT', '/v1/chats/a%2Fb', 'OPTIONS, POST, GET, HEAD']
+    ['PUT', '/v1/chats/a%2Fb', 'OPTIONS, POST, GET, HEAD, DELETE']
   ])('%s %s is 405 and says which are right', async (method, path, allow) => {
     const server = await startServer()
     const answer = await rawRequest(server.port, [`${method} ${path} HTTP/1.1`, HOST])
@@ -523,7 +526,7 @@ describe('CORS', () => {
     const preflight = await call(`OPTIONS ${chat}`, {
       headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' }
     })
-    expect([preflight.status, preflight.headers.get('allow')]).toEqual([204, 'OPTIONS, POST, GET, HEAD'])
+    expect([preflight.status, preflight.headers.get('allow')]).toEqual([204, 'OPTIONS, POST, GET, HEAD, DELETE'])
     expect(preflight.headers.get('access-control-allow-headers')).toMatch(/Authorization/)
     const answer = await call(chat, { user: owner, headers: { origin } })
     expect(answer.headers.get('access-control-allow-origin')).toBe('*')

@@ -10,8 +10,8 @@ it('nothing that was said or that opens a door is logged, whatever happens, even
   const server = await startServer({
     wrap: (store) => ({
       ...store,
-      messages: async (tag, after, limit) => {
-        if (limit !== 666) return store.messages(tag, after, limit)
+      messages: async (tag, after, page) => {
+        if (page?.limit !== 666) return store.messages(tag, after, page)
         const { door } = (await store.load(tag)) ?? {}
         throw Object.assign(new TypeError(`cannot read ${door?.chat} of ${door?.owner}`), { input: door?.chat })
       }

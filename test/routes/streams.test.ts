@@ -464,7 +464,7 @@ it('a fault of the store ends the stream and is logged without its ids', async (
   const { chat, owner } = await createChat(server)
   const stream = await openStream(`${chat}/events`, { user: owner })
   expect(await stream.next()).toBeUndefined()
-  const line = server.log.find((one) => one.includes('a fault of the store'))
+  const line = server.log.find((one) => one.includes('the store failed a stream'))
   expect(line).toContain('lost [redacted]')
 })
 

@@ -1,6 +1,6 @@
 /** Answers that wait: one curl is a whole join, and one a long poll. */
 import { describe, expect, it } from 'vitest'
-import { MAX_ENDED_KEPT } from '../../src/chat/door.ts'
+import { MAX_ENDED_KEPT } from '../../src/chat/changes.ts'
 import { exchange } from '../../src/schemas/links.ts'
 import {
   approve,

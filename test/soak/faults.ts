@@ -5,31 +5,31 @@ import type { Random } from './random.ts'
 
 const PROBABILITY = 0.02
 
-/** Watchers that are not told what they should be told. */
+/** Watchers that are not told what they should be told. That a chat is gone is not held back. */
 const BREAKING = {
-  lose: (listener: Listener, random: Random, calm: AbortSignal) => (events) => {
+  lose: (listener: Listener, random: Random, calm: AbortSignal) => (told) => {
     // Not what comes last: the soak would wait for readers to come level until its time is up.
-    if (calm.aborted || !random.chance(PROBABILITY)) listener(events)
+    if (told === 'gone' || calm.aborted || !random.chance(PROBABILITY)) listener(told)
   },
-  double: (listener: Listener, random: Random) => (events) => {
-    listener(events)
-    if (random.chance(PROBABILITY)) listener(events)
+  double: (listener: Listener, random: Random) => (told) => {
+    listener(told)
+    if (told !== 'gone' && random.chance(PROBABILITY)) listener(told)
   },
   swap: (listener: Listener, random: Random) => {
     let held: readonly LoggedEvent[] | undefined
-    return (events) => {
-      if (held === undefined && random.chance(PROBABILITY)) {
-        held = events
+    return (told) => {
+      if (told !== 'gone' && held === undefined && random.chance(PROBABILITY)) {
+        held = told
         return
       }
-      listener(events)
+      listener(told)
       if (held !== undefined) listener(held)
       held = undefined
     }
   },
-  untold: (listener: Listener) => (events) => {
-    const told = events.filter(({ type }) => type !== 'join_approved' && type !== 'join_closed')
-    if (told.length > 0) listener(told)
+  untold: (listener: Listener) => (told) => {
+    const rest = told === 'gone' ? told : told.filter(({ type }) => type === 'message' || type === 'join_request')
+    if (rest.length > 0) listener(rest)
   }
 } satisfies Record<string, (listener: Listener, random: Random, calm: AbortSignal) => Listener>
 

@@ -1,23 +1,42 @@
 import { describe, expect, it } from 'vitest'
-import { tagOf } from '../../src/ids.ts'
+import type { Door } from '../../src/chat/door.ts'
+import { postKey, tagOf } from '../../src/ids.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
-import { aDoor, withKnock, withLink } from '../support/doors.ts'
+import type { Store } from '../../src/store/store.ts'
+import { aDoor, aUser, withKnock, withLink } from '../support/doors.ts'
 import { CONTRACT, ROOMY } from './contract.ts'
+
+/** Makes chats until there is no more room. */
+async function filled(store: Store): Promise<Door[]> {
+  const doors: Door[] = []
+  for (let { door } = aDoor(); (await store.create(door)) === 'created'; { door } = aDoor()) doors.push(door)
+  return doors
+}
+
+/** A chat with all that takes room: a link, a request, messages, a key. */
+async function aChatOfAll(store: Store): Promise<Door> {
+  const { door } = aDoor()
+  const tag = tagOf(door.chat)
+  await store.create(door)
+  const invited = withLink(door)
+  const { door: knocked, request } = withKnock(invited.door, invited.link)
+  await store.commit(tag, 1, knocked, [{ type: 'join_request', request }], 1)
+  await store.append(tag, 0, { text: 'x'.repeat(500), createdAt: 2 }, postKey(aUser(), 'once'))
+  await store.append(tag, 0, { text: 'again', createdAt: 3 })
+  return knocked
+}
 
 describe('the memory store', () => {
   for (const { promise, run } of CONTRACT) it(promise, () => run(memoryStore))
 
   it('makes no more chats than it has room for, and goes on with those it has', async () => {
     const store = memoryStore({ ...ROOMY, maxStoreBytes: 10_000 })
-    const doors = Array.from({ length: 20 }, () => aDoor().door)
-    const outcomes = []
-    for (const door of doors) outcomes.push(await store.create(door))
-    expect(new Set(outcomes)).toEqual(new Set(['created', 'store-full']))
-    const [door = aDoor().door] = doors
+    const [door = aDoor().door, ...others] = await filled(store)
+    expect(others.length).toBeGreaterThan(1)
     const invited = withLink(door)
     const knocked = withKnock(invited.door, invited.link)
     const events = [{ type: 'join_request' as const, request: knocked.request }]
-    expect(await store.commit(tagOf(door.chat), 1, knocked.door, events)).toMatchObject([{ id: 1 }])
+    expect(await store.commit(tagOf(door.chat), 1, knocked.door, events, 0)).toMatchObject([{ id: 1 }])
   })
 
   it('counts links and join requests, too', async () => {
@@ -27,7 +46,7 @@ describe('the memory store', () => {
     const invited = withLink(door)
     let crowded = invited.door
     for (let count = 0; count < 20; count++) crowded = withKnock(crowded, invited.link).door
-    await store.commit(tagOf(door.chat), 1, crowded, [])
+    await store.commit(tagOf(door.chat), 1, crowded, [], 0)
     expect(await store.create(aDoor().door)).toBe('store-full')
   })
 
@@ -45,5 +64,34 @@ describe('the memory store', () => {
     expect(outcomes.slice(taken)).toEqual(Array(12 - taken).fill('store-full'))
     expect(await store.load(tag)).toMatchObject({ lastEventId: taken })
     expect(await store.create(aDoor().door)).toBe('store-full')
+  })
+
+  it('has room again for what was removed: for a chat, and for messages', async () => {
+    const store = memoryStore({ ...ROOMY, maxStoreBytes: 20_000 })
+    const posted = await aChatOfAll(store)
+    const [door = aDoor().door] = await filled(store)
+    const post = () => store.append(tagOf(door.chat), 0, { text: 'x'.repeat(2000), createdAt: 0 })
+    expect(await post()).toBe('store-full')
+    await store.remove(tagOf(posted.chat))
+    expect(await post()).toMatchObject({ id: 1 })
+    await store.remove(tagOf(door.chat))
+    expect(await store.create(aDoor().door)).toBe('created')
+  })
+
+  it('has exactly as much room as before once all is removed, whatever it held and however it went', async () => {
+    const store = memoryStore({ ...ROOMY, maxStoreBytes: 50_000 })
+    const room = async () => {
+      const doors = await filled(store)
+      for (const { chat } of doors) await store.remove(tagOf(chat))
+      return doors.length
+    }
+    const before = await room()
+    for (let count = 0; count < 60; count++) {
+      const { chat } = await aChatOfAll(store)
+      expect(await store.remove(tagOf(chat), 2)).toBe(false)
+      expect(await store.remove(tagOf(chat), 3)).toBe(true)
+      expect(await store.remove(tagOf(chat))).toBe(false)
+    }
+    expect(await room()).toBe(before)
   })
 })

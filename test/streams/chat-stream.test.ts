@@ -17,7 +17,7 @@ function aSource(events: LoggedEvent[]): { source: ChatSource; user: ReturnType<
   const last = events.at(-1)?.id ?? 0
   const source = {
     newest: last,
-    load: async () => ({ door, version: 1, lastEventId: last }),
+    load: async () => ({ door, version: 1, lastEventId: last, idleSince: 0 }),
     events: async (after: number) => events.filter(({ id }) => id > after)
   }
   return { source, user }
@@ -70,7 +70,7 @@ describe('a stream that catches up', () => {
     const { source } = aSource([message(1)])
     const stream = new ChatStream(sink, 1000, 'http://localhost')
     await stream.catchUp(source, { user: newUserId(), base: 'http://localhost', cursor: '0' })
-    expect([sink.text, sink.writableEnded]).toEqual(['', true])
+    expect([sink.text, sink.writableEnded]).toEqual(['event: closed\ndata: {"reason":"removed"}\n\n', true])
   })
 })
 
@@ -81,9 +81,9 @@ describe('a reader that takes nothing', () => {
     let reads = 0
     const counting = {
       ...source,
-      events: async (after: number) => {
+      events: async (...page: Parameters<typeof source.events>) => {
         reads++
-        return (await source.events(after, 0)) as LoggedEvent[]
+        return source.events(...page)
       }
     }
     const stream = new ChatStream(sink, 1, 'http://localhost')

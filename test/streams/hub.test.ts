@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { newDoor } from '../../src/chat/door.ts'
+import { newDoor } from '../../src/chat/changes.ts'
 import { type ChatTag, digestOf, newChatId, newUserId, tagOf } from '../../src/ids.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -12,7 +12,14 @@ async function aHub({ heartbeatMs = 60_000, wrap = (store: Store) => store } = {
   const user = newUserId()
   const chat = newChatId()
   await store.create(newDoor(chat, digestOf(user), 0))
-  const hub = new Hub({ store, heartbeatMs, maxBufferBytes: 1_000_000, maxStreams: 10_000, onFault: () => {} })
+  const hub = new Hub({
+    store,
+    settle: async () => undefined,
+    heartbeatMs,
+    maxBufferBytes: 1_000_000,
+    maxStreams: 10_000,
+    onFault: () => {}
+  })
   onTestFinished(() => hub.close())
   const tag = tagOf(chat)
   const open = (sink = new TestSink()) => {

@@ -1,7 +1,8 @@
 /** The product as its users call it. */
 import { z } from 'zod'
 import { newChat } from '../../src/schemas/chats.ts'
-import { exchange, link } from '../../src/schemas/links.ts'
+import { joinRequests } from '../../src/schemas/join-requests.ts'
+import { exchange, link, links } from '../../src/schemas/links.ts'
 
 interface Call {
   readonly user?: string | undefined
@@ -30,8 +31,13 @@ export async function createChat(server: { url: string }): Promise<{ chat: strin
   return { chat, owner: author_id }
 }
 
-export async function createLink(chat: string, user?: string): Promise<string> {
-  const answer = await call(new URL('/v1/links', chat).href, { json: { chat }, user })
+interface LinkLimits {
+  readonly expires_in?: number
+  readonly max_guests?: number
+}
+
+export async function createLink(chat: string, user?: string, limits: LinkLimits = {}): Promise<string> {
+  const answer = await call(new URL('/v1/links', chat).href, { json: { chat, ...limits }, user })
   return link.parse(await answer.json()).link
 }
 
@@ -48,6 +54,30 @@ export async function knock(linkUrl: string, name?: string): Promise<Guest> {
 
 export function approve(linkUrl: string, owner: string, requestId?: string): Promise<Response> {
   return call(new URL('/v1/approval', linkUrl).href, { user: owner, json: { link: linkUrl, request_id: requestId } })
+}
+
+export function decline(linkUrl: string, owner: string, requestId?: string): Promise<Response> {
+  const json = { link: linkUrl, request_id: requestId, approval_status: false }
+  return call(new URL('/v1/approval', linkUrl).href, { user: owner, json })
+}
+
+/** The join requests of a chat as its owner sees them, oldest first. */
+export async function requestsOf(chat: string, owner: string) {
+  const answer = await call(`${chat}/join-requests`, { user: owner })
+  return joinRequests.parse(await answer.json()).join_requests
+}
+
+/** The links of a chat as its owner sees them, oldest first. */
+export async function linksOf(chat: string, owner: string) {
+  const answer = await call(`${chat}/links`, { user: owner })
+  return links.parse(await answer.json()).links
+}
+
+/** A chat with its owner, a link, and two guests who wait at it. */
+export async function createChatWithWaiting(server: { url: string }, limits: LinkLimits = {}) {
+  const { chat, owner } = await createChat(server)
+  const linkUrl = await createLink(chat, owner, limits)
+  return { chat, owner, link: linkUrl, ana: await knock(linkUrl, 'Ana'), ben: await knock(linkUrl, 'Ben') }
 }
 
 /** A chat with its owner, a link, and a guest who is in. */
@@ -74,13 +104,27 @@ export async function readTexts(chat: string, user: string): Promise<string[]> {
 
 /** What a refusal says, without its sentences. */
 export async function problemOf(answer: Response) {
-  const body = z.looseObject({ type: z.string(), title: z.string(), status: z.int(), detail: z.string().min(1) })
+  const body = z.looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().min(1),
+    state: z.string().optional(),
+    request_id: z.string().optional(),
+    client_id: z.string().optional()
+  })
   const problem = body.parse(await answer.json())
   return {
     ...problem,
     kind: problem.type.replace('urn:silly-chat:', ''),
     contentType: answer.headers.get('content-type')
   }
+}
+
+/** What a guest is told whose request has ended: `[status, kind, state, request_id, client_id]`. */
+export async function endingOf(answer: Response): Promise<unknown[]> {
+  const { kind, state, request_id, client_id } = await problemOf(answer)
+  return [answer.status, kind, state, request_id, client_id]
 }
 
 /** `[status, kind]` of a refusal. */

@@ -1,14 +1,6 @@
 /** Doors to start a test from. */
-import {
-  addLink,
-  approve,
-  type Change,
-  type Door,
-  type JoinRequest,
-  knock,
-  newDoor,
-  type Refusal
-} from '../../src/chat/door.ts'
+import { addLink, approve, type Change, decline, knock, type LinkLimits, newDoor } from '../../src/chat/changes.ts'
+import type { Door, JoinRequest, Refusal } from '../../src/chat/door.ts'
 import {
   digestOf,
   type LinkId,
@@ -22,9 +14,9 @@ import {
 
 export const aUser = (): UserDigest => digestOf(newUserId())
 
-export function aDoor(): { door: Door; owner: UserDigest } {
+export function aDoor(createdAt = 0): { door: Door; owner: UserDigest } {
   const owner = aUser()
-  return { door: newDoor(newChatId(), owner, 0), owner }
+  return { door: newDoor(newChatId(), owner, createdAt), owner }
 }
 
 export function changed<Result>(decision: Change<Result> | Refusal): Change<Result> {
@@ -32,8 +24,12 @@ export function changed<Result>(decision: Change<Result> | Refusal): Change<Resu
   return decision
 }
 
-export function withLink(door: Door, maker?: UserDigest): { door: Door; link: LinkId } {
-  const change = changed(addLink(door, newLinkId(tagOf(door.chat)), maker, 1))
+export function withLink(
+  door: Door,
+  maker?: UserDigest,
+  { expiresAt = null, maxGuests = null }: Partial<LinkLimits> = {}
+): { door: Door; link: LinkId } {
+  const change = changed(addLink(door, newLinkId(tagOf(door.chat)), maker, 1, { expiresAt, maxGuests }))
   return { door: change.door, link: change.result.id }
 }
 
@@ -44,6 +40,34 @@ export function withKnock(door: Door, link: LinkId, guest = aUser()): { door: Do
 
 export function withMember(door: Door, link: LinkId, guest = aUser()): { door: Door; request: JoinRequest } {
   const knocked = withKnock(door, link, guest)
-  const change = changed(approve(knocked.door, link, door.owner, knocked.request.id, 3))
+  const change = changed(approve(knocked.door, knocked.request, door.owner, 3))
   return { door: change.door, request: change.result }
+}
+
+export function withDeclined(door: Door, link: LinkId, guest = aUser()): { door: Door; request: JoinRequest } {
+  const knocked = withKnock(door, link, guest)
+  const change = changed(decline(knocked.door, knocked.request, door.owner, 3))
+  return { door: change.door, request: change.result }
+}
+
+/** A chat with one link of these limits. */
+export function anInvitedDoor(limits?: Partial<LinkLimits>) {
+  const { door, owner } = aDoor()
+  return { owner, ...withLink(door, owner, limits) }
+}
+
+/** A chat with two links, a guest waiting at the first, and a member who came through it. */
+export function aBusyDoor() {
+  const { door, owner, link } = anInvitedDoor()
+  const second = withLink(door, owner)
+  const waiting = withKnock(second.door, link)
+  const member = withMember(waiting.door, link)
+  return {
+    door: member.door,
+    owner,
+    link,
+    otherLink: second.link,
+    waiting: waiting.request,
+    member: member.request
+  }
 }

@@ -19,6 +19,8 @@ export function slowStore(store: Store, turns: () => number): Store {
     append: (...call) => slowly(() => store.append(...call)),
     events: (...call) => slowly(() => store.events(...call)),
     messages: (...call) => slowly(() => store.messages(...call)),
+    remove: (...call) => slowly(() => store.remove(...call)),
+    idleChats: (...call) => slowly(() => store.idleChats(...call)),
     watch: (...call) => slowly(() => store.watch(...call)),
     ping: () => slowly(() => store.ping())
   }

@@ -5,7 +5,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { newDoor } from '../../src/chat/door.ts'
+import { newDoor } from '../../src/chat/changes.ts'
 import { digestOf, newChatId, newUserId, readChatId, tagOf, type UserId } from '../../src/ids.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -44,7 +44,14 @@ async function aChatWith(readers: number) {
   const user: UserId = newUserId()
   const chat = newChatId()
   await store.create(newDoor(chat, digestOf(user), 0))
-  const hub = new Hub({ store, heartbeatMs: 60_000, maxBufferBytes: 1_000_000, maxStreams: 10_000, onFault: () => {} })
+  const hub = new Hub({
+    store,
+    settle: async () => undefined,
+    heartbeatMs: 60_000,
+    maxBufferBytes: 1_000_000,
+    maxStreams: 10_000,
+    onFault: () => {}
+  })
   onTestFinished(() => hub.close())
   const sinks = Array.from({ length: readers }, () => {
     const sink = new ChunkSink()

@@ -1,0 +1,116 @@
+/** What a door forgets, so that it cannot grow for ever, and what it never does. */
+import { describe, expect, it } from 'vitest'
+import {
+  decline,
+  leave,
+  MAX_ENDED_KEPT,
+  MAX_ENDED_WITH_LINK_KEPT,
+  MAX_WAITING_PER_LINK,
+  revokeLink
+} from '../../src/chat/changes.ts'
+import { type Door, enter, linkOf, pendingRequests } from '../../src/chat/door.ts'
+import type { LinkId, UserDigest } from '../../src/ids.ts'
+import { aBusyDoor, changed, withKnock, withLink } from '../support/doors.ts'
+
+describe('a request that was taken back or declined', () => {
+  const left = (door: Door, link: LinkId, now: number) => {
+    const { door: knocked, request } = withKnock(door, link)
+    return { door: changed(leave(knocked, link, request.guest, now)).door, guest: request.guest }
+  }
+
+  it(`is forgotten once ${MAX_ENDED_KEPT} have ended later; who waits or is in never is`, () => {
+    const busy = aBusyDoor()
+    let { door } = busy
+    const guests = Array.from({ length: MAX_ENDED_KEPT + 2 }, (_, index) => {
+      const next = left(door, busy.link, 10 + index)
+      door = next.door
+      return next.guest
+    })
+    expect(guests.map((guest) => door.requests.has(guest))).toEqual([false, false, ...Array(MAX_ENDED_KEPT).fill(true)])
+    expect(door.requests.size).toBe(MAX_ENDED_KEPT + 2)
+    expect(enter(door, busy.member.guest)).toBe('member')
+    expect(pendingRequests(door)).toEqual([busy.waiting])
+  })
+
+  it('is kept by when it ended, not by when it was made', () => {
+    const busy = aBusyDoor()
+    let { door } = busy
+    for (let count = 0; count < MAX_ENDED_KEPT; count++) door = left(door, busy.link, 10).door
+    door = changed(decline(door, busy.waiting, busy.owner, 11)).door
+    expect(door.requests.get(busy.waiting.guest)).toMatchObject({ state: 'declined' })
+    expect(door.requests.size).toBe(MAX_ENDED_KEPT + 1)
+  })
+})
+
+describe('a request that ended with its link', () => {
+  /** So many links revoked, one a millisecond, at each of which as many waited as may. */
+  const revoked = (door: Door, links: number) => {
+    const guests: UserDigest[] = []
+    let after = door
+    for (let count = 0; count < links; count++) {
+      const invited = withLink(after, door.owner)
+      after = invited.door
+      for (let waiting = 0; waiting < MAX_WAITING_PER_LINK; waiting++) {
+        const knocked = withKnock(after, invited.link)
+        guests.push(knocked.request.guest)
+        after = knocked.door
+      }
+      after = changed(revokeLink(after, invited.link, door.owner, 100 + count)).door
+    }
+    return { door: after, guests }
+  }
+
+  it(`is forgotten once ${MAX_ENDED_WITH_LINK_KEPT} have ended so later; those that ended otherwise are not for that`, () => {
+    const busy = aBusyDoor()
+    const left = withKnock(changed(decline(busy.door, busy.waiting, busy.owner, 9)).door, busy.link)
+    const before = changed(leave(left.door, busy.link, left.request.guest, 9)).door
+    const { door, guests } = revoked(before, MAX_ENDED_WITH_LINK_KEPT / MAX_WAITING_PER_LINK + 1)
+    const kept = guests.filter((guest) => door.requests.has(guest))
+    expect(kept).toEqual(guests.slice(-MAX_ENDED_WITH_LINK_KEPT))
+    expect(door.requests.get(busy.waiting.guest)).toMatchObject({ state: 'declined' })
+    expect(door.requests.get(left.request.guest)).toMatchObject({ reason: 'left' })
+    expect(enter(door, busy.member.guest)).toBe('member')
+  })
+
+  it('is not forgotten for those that were taken back or declined', () => {
+    const busy = aBusyDoor()
+    let door = changed(revokeLink(busy.door, busy.link, busy.owner, 9)).door
+    for (let count = 0; count <= MAX_ENDED_KEPT; count++) {
+      const knocked = withKnock(door, busy.otherLink)
+      door = changed(decline(knocked.door, knocked.request, busy.owner, 10)).door
+    }
+    expect(door.requests.get(busy.waiting.guest)).toMatchObject({ state: 'closed', reason: 'revoked' })
+    expect(door.requests.size).toBe(MAX_ENDED_KEPT + 2)
+  })
+})
+
+describe('a link that has ended', () => {
+  const revokedOften = (door: Door, times: number, first: number): Door =>
+    Array.from({ length: times }).reduce<Door>((before, _, index) => {
+      const invited = withLink(before, door.owner)
+      return changed(revokeLink(invited.door, invited.link, door.owner, first + index)).door
+    }, door)
+
+  it(`is forgotten once ${MAX_ENDED_KEPT} have ended later, unless somebody is in through it; an open one never is`, () => {
+    const { door, owner, link, otherLink } = aBusyDoor()
+    const empty = withLink(door, owner)
+    const ended = [empty.link, link].reduce((so, id) => changed(revokeLink(so, id, owner, 9)).door, empty.door)
+    const kept = revokedOften(ended, MAX_ENDED_KEPT - 1, 10)
+    expect(linkOf(kept, empty.link)).toBeDefined()
+    const after = revokedOften(kept, 1, 1000)
+    expect(linkOf(after, empty.link)).toBeUndefined()
+    expect(revokeLink(after, empty.link, owner, 2000)).toEqual({ refused: 'link-not-found' })
+    expect(linkOf(after, link)?.ended).toEqual({ why: 'revoked', at: 9 })
+    expect(linkOf(after, otherLink)?.ended).toBeNull()
+    expect(after.links).toHaveLength(MAX_ENDED_KEPT + 2)
+  })
+
+  it('may be forgotten once the last who came in through it is out', () => {
+    const { door, owner, link, member } = aBusyDoor()
+    const ended = revokedOften(changed(revokeLink(door, link, owner, 9)).door, MAX_ENDED_KEPT, 10)
+    expect(linkOf(ended, link)).toBeDefined()
+    const { door: after } = changed(leave(ended, link, member.guest, 1000))
+    expect(linkOf(after, link)).toBeUndefined()
+    expect(after.requests.get(member.guest)).toMatchObject({ state: 'closed', reason: 'left' })
+  })
+})

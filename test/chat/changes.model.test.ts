@@ -1,0 +1,214 @@
+/** Random people at a door, at random times: what holds after every change, whatever came before it. */
+import { isDeepStrictEqual } from 'node:util'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import {
+  addLink,
+  approve,
+  type Change,
+  decline,
+  expireLinks,
+  knock,
+  leave,
+  newDoor,
+  revokeLink
+} from '../../src/chat/changes.ts'
+import { type Door, type JoinRequest, type Refusal, requestIdIsTaken } from '../../src/chat/door.ts'
+import { newChatId, newLinkId, newRequestId, tagOf } from '../../src/ids.ts'
+import { aUser } from '../support/doors.ts'
+
+type Step = (door: Door, now: number) => Change<unknown> | Refusal | undefined
+
+/** Few of everything, so that steps meet. */
+const chat = newChatId()
+const [owner, ...guests] = [aUser(), ...Array.from({ length: 12 }, aUser)] as const
+const requestIds = Array.from({ length: 12 }, newRequestId)
+const links = Array.from({ length: 5 }, () => newLinkId(tagOf(chat)))
+const anyLink = fc.constantFrom(...links)
+const anyGuest = fc.constantFrom(...guests)
+const anybody = fc.constantFrom(owner, owner, owner, ...guests)
+
+const add = fc
+  .record({
+    id: anyLink,
+    maker: anybody,
+    expiresIn: fc.option(fc.integer({ min: 1, max: 6 })),
+    maxGuests: fc.option(fc.integer({ min: 1, max: 3 }))
+  })
+  .map(({ id, maker, expiresIn, maxGuests }): Step => {
+    return (door, now) => {
+      if (door.links.some((link) => link.id === id)) return undefined
+      return addLink(door, id, maker, now, { expiresAt: expiresIn === null ? null : now + expiresIn, maxGuests })
+    }
+  })
+
+const ask = fc
+  .record({ id: fc.constantFrom(...requestIds), link: anyLink, guest: anyGuest, name: fc.constant(null) })
+  .map((asked): Step => {
+    return (door, now) => {
+      if (requestIdIsTaken(door, asked.id) || door.requests.has(asked.guest)) return undefined
+      return knock(door, { ...asked, requestedAt: now })
+    }
+  })
+
+/** Mostly on a request that there is, at its own link. */
+const decide = fc
+  .record({
+    verdict: fc.constantFrom(approve, approve, decline),
+    guest: anyGuest,
+    link: anyLink,
+    how: fc.constantFrom('named', 'named', 'named', 'unnamed', 'elsewhere'),
+    by: anybody
+  })
+  .map(({ verdict, guest, link, how, by }): Step => {
+    return (door, now) => {
+      const request = door.requests.get(guest)
+      if (how === 'named') return request && verdict(door, request, by, now)
+      return verdict(door, { link, id: how === 'unnamed' ? undefined : request?.id }, by, now)
+    }
+  })
+
+const go = fc.record({ guest: anyGuest, link: fc.option(anyLink, { freq: 5 }) }).map(({ guest, link }): Step => {
+  return (door, now) => {
+    const meant = link ?? door.requests.get(guest)?.link
+    return meant && leave(door, meant, guest, now)
+  }
+})
+
+const revoke = fc.record({ link: anyLink, by: anybody }).map(({ link, by }): Step => {
+  return (door, now) => revokeLink(door, link, by, now)
+})
+
+const expire = fc.constant<Step>(expireLinks)
+
+const steps = fc.array(
+  fc.record({
+    passed: fc.nat(2),
+    step: fc.oneof(
+      { weight: 2, arbitrary: add },
+      { weight: 6, arbitrary: ask },
+      { weight: 6, arbitrary: decide },
+      { weight: 2, arbitrary: go },
+      { weight: 1, arbitrary: revoke },
+      { weight: 2, arbitrary: expire }
+    )
+  }),
+  { size: 'max', minLength: 10, maxLength: 60 }
+)
+
+const TYPE_OF = {
+  pending: 'join_request',
+  approved: 'join_approved',
+  declined: 'join_declined',
+  closed: 'join_closed'
+} as const
+
+/** What may become of a request. */
+const NEXT: Record<JoinRequest['state'] | 'none', readonly JoinRequest['state'][]> = {
+  none: ['pending'],
+  pending: ['approved', 'declined', 'closed'],
+  approved: ['declined', 'closed'],
+  declined: ['approved'],
+  closed: []
+}
+
+function checkDoor(door: Door): void {
+  const requests = [...door.requests.values()]
+  const count = (link: string, state: JoinRequest['state']) =>
+    requests.filter((request) => request.link === link && request.state === state).length
+  for (const { id, maxGuests, ended } of door.links) {
+    const inside = count(id, 'approved')
+    expect(inside).toBeLessThanOrEqual(maxGuests ?? inside)
+    if (ended === null) expect(inside).not.toBe(maxGuests)
+    else expect(count(id, 'pending')).toBe(0)
+  }
+  const instants = door.links.flatMap(({ ended, expiresAt }) => (ended || expiresAt === null ? [] : [expiresAt]))
+  expect(door.nextExpiry).toBe(instants.sort((one, other) => one - other)[0] ?? null)
+  expect(new Set(requests.map(({ id }) => id)).size).toBe(requests.length)
+}
+
+function checkChange(before: Door, { door, events }: Change<unknown>): void {
+  const states = new Map([...before.requests].map(([guest, { state }]) => [guest, state]))
+  const touched = [...door.requests.values()].filter((request) => request !== before.requests.get(request.guest))
+  expect(events.map(({ request: { guest } }) => guest).sort()).toEqual(touched.map(({ guest }) => guest).sort())
+  for (const { type, request } of events) {
+    expect(door.requests.get(request.guest)).toEqual(request)
+    expect(type).toBe(TYPE_OF[request.state])
+    expect(NEXT[states.get(request.guest) ?? 'none']).toContain(request.state)
+    const { id, link, guest, name, requestedAt } = before.requests.get(request.guest) ?? request
+    expect(request).toMatchObject({ id, link, guest, name, requestedAt })
+  }
+  const instants = events.map(({ request: { decidedAt } }) => decidedAt ?? 0)
+  expect(instants).toEqual([...instants].sort((one, other) => one - other))
+  const lost = touched.filter(({ guest, state }) => states.get(guest) === 'approved' && state !== 'approved')
+  expect(door.rights).toBe(before.rights + lost.length)
+  expect(lost.length).toBeLessThanOrEqual(1)
+  for (const [index, link] of before.links.entries()) {
+    expect(door.links[index]).toEqual({ ...link, ended: link.ended ?? door.links[index]?.ended })
+  }
+}
+
+/** Plays a sequence from a new door on; shows each change with the door before it. */
+function play(
+  sequence: readonly { readonly passed: number; readonly step: Step }[],
+  visit: (before: Door, change: Change<unknown>, now: number) => void = () => {}
+): { door: Door; now: number } {
+  let now = 0
+  let door = newDoor(chat, owner, now)
+  for (const { passed, step } of sequence) {
+    now += passed
+    const before = door
+    const copy = structuredClone(before)
+    const decision = step(before, now)
+    if (!isDeepStrictEqual(before, copy)) throw new Error('a door was changed in place')
+    if (decision === undefined || 'refused' in decision) continue
+    visit(before, decision, now)
+    door = decision.door
+  }
+  return { door, now }
+}
+
+it('a door holds what it promises after every change, and is never changed in place', () => {
+  const check = fc.property(steps, (sequence) => {
+    play(sequence, (before, change) => {
+      checkChange(before, change)
+      checkDoor(change.door)
+    })
+  })
+  fc.assert(check, { numRuns: 150 })
+})
+
+it('what has come due, and nothing else, has ended at its own instant after expiring', () => {
+  const check = fc.property(steps, fc.nat(4), (sequence, later) => {
+    const { door, now } = play(sequence)
+    const at = now + later
+    const expired = expireLinks(door, at)
+    const ended = door.links.map(({ ended, expiresAt }) => {
+      const isDue = ended === null && expiresAt !== null && expiresAt <= at
+      return isDue ? { why: 'expired', at: expiresAt } : ended
+    })
+    expect(expired.door.links.map((link) => link.ended)).toEqual(ended)
+    expect(expireLinks(expired.door, at).door).toBe(expired.door)
+  })
+  fc.assert(check)
+})
+
+/** What an event tells of, done once more: what it does, and the answer that it must give. */
+const AGAIN = {
+  join_request: undefined,
+  join_approved: (door: Door, request: JoinRequest, now: number) => [approve(door, request, owner, now), request],
+  join_declined: (door: Door, request: JoinRequest, now: number) => [decline(door, request, owner, now), request],
+  join_closed: (door: Door, { link, guest }: JoinRequest, now: number) => [leave(door, link, guest, now), undefined]
+} as const
+
+it('the same again changes nothing: a decision, which gets the first answer, and leaving', () => {
+  const check = fc.property(steps, (sequence) => {
+    play(sequence, (_, { door, events }, now) => {
+      for (const { type, request } of events) {
+        const [change, result] = AGAIN[type]?.(door, request, now + 1) ?? []
+        if (change !== undefined) expect(change).toEqual({ door, events: [], result })
+      }
+    })
+  })
+  fc.assert(check, { numRuns: 50 })
+})

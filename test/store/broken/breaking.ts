@@ -1,0 +1,5 @@
+import type { Store } from '../../../src/store/store.ts'
+import type { Limits } from '../contract.ts'
+
+/** What takes the place of a sound store's methods. */
+export type Breaking = (store: Store, limits: Limits) => Partial<Store>

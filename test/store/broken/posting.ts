@@ -1,0 +1,52 @@
+/** Messages that are not logged as they should be. */
+import type { PostKey } from '../../../src/ids.ts'
+import type { Store } from '../../../src/store/store.ts'
+import type { Breaking } from './breaking.ts'
+
+const tomorrow = 86_400_000
+
+export const BROKEN_POSTING: Record<string, Breaking> = {
+  'ignores the rights of a message': (store) => ({
+    append: async (tag, _rights, message, key) =>
+      store.append(tag, (await store.load(tag))?.door.rights ?? 0, message, key)
+  }),
+  'forgets the key of a post': (store) => ({
+    append: (tag, rights, message) => store.append(tag, rights, message)
+  }),
+  'keeps keys for all chats together': (store) => {
+    const known = new Map<PostKey, ReturnType<Store['append']>>()
+    return {
+      append: (tag, rights, message, key) => {
+        const outcome = (key && known.get(key)) ?? store.append(tag, rights, message)
+        if (key !== undefined) known.set(key, outcome)
+        return outcome
+      }
+    }
+  },
+  'looks for room before it looks for a key': (store, { maxChatBytes }) => ({
+    append: async (tag, rights, message, key) => {
+      const page = await store.messages(tag, 0)
+      const taken = typeof page === 'string' ? 0 : page.json.length
+      if (taken + message.text.length > maxChatBytes) return 'chat-full'
+      return store.append(tag, rights, message, key)
+    }
+  }),
+  'loses every tenth message': (store) => {
+    let count = 0
+    return {
+      append: async (tag, rights, message, key) =>
+        ++count % 10 === 0
+          ? { type: 'message', id: count, json: JSON.stringify({ id: count, ...message }) }
+          : store.append(tag, rights, message, key)
+    }
+  },
+  'changes a text': (store) => ({
+    append: (tag, rights, message, key) =>
+      store.append(tag, rights, { ...message, text: message.text.replaceAll('\u0000', '') }, key)
+  }),
+  'takes the time from its own clock': (store) => ({
+    append: (tag, rights, message, key) =>
+      store.append(tag, rights, { ...message, createdAt: message.createdAt + tomorrow }, key)
+  }),
+  'has no limit for a chat': () => ({})
+}

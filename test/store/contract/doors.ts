@@ -1,0 +1,156 @@
+/** Chats and their doors: made, loaded, committed. */
+import { expect } from 'vitest'
+import { expireLinks, newDoor } from '../../../src/chat/changes.ts'
+import { aDoor, aUser, withDeclined, withKnock, withLink, withMember } from '../../support/doors.ts'
+import {
+  ALL,
+  aChat,
+  aKnock,
+  append,
+  type Check,
+  commitKnock,
+  expectGone,
+  ids,
+  loaded,
+  NOON,
+  texts,
+  watched
+} from './support.ts'
+
+export const DOORS: readonly Check[] = [
+  {
+    promise: 'a new chat is loaded as it was made, with nothing in its log',
+    run: async (make) => {
+      const store = await make()
+      const { door } = aDoor()
+      const tag = await aChat(store, door)
+      expect(await loaded(store, tag)).toMatchObject({ door, lastEventId: 0 })
+      expect(await store.events(tag, 0, ALL)).toEqual([])
+      expect(await texts(store, tag)).toEqual([])
+    }
+  },
+  {
+    promise: 'a tag is given once: a second chat with it is refused and changes nothing',
+    run: async (make) => {
+      const store = await make()
+      const { door } = aDoor()
+      const tag = await aChat(store, door)
+      expect(await store.create(newDoor(door.chat, aUser(), 1))).toBe('taken')
+      expect((await loaded(store, tag)).door).toEqual(door)
+    }
+  },
+  {
+    promise: 'chats know nothing of each other',
+    run: async (make) => {
+      const store = await make()
+      const [one, other] = [await aChat(store), await aChat(store)]
+      const { told } = await watched(store, other)
+      await append(store, one, 'hello')
+      await commitKnock(store, one)
+      expect(await loaded(store, other)).toMatchObject({ lastEventId: 0, door: { links: [] } })
+      expect(await texts(store, other)).toEqual([])
+      expect(told).toEqual([])
+    }
+  },
+  {
+    promise: 'what does not exist is undefined or gone, for everything',
+    run: async (make) => {
+      const store = await make()
+      await expectGone(store, aDoor().door)
+    }
+  },
+  {
+    promise: 'a commit keeps the door and logs what happened at it, with the next ids',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      await append(store, tag, 'hello')
+      const { version, door, events } = await aKnock(store, tag)
+      const logged = events.map((event) => ({ ...event, id: 2 }))
+      expect(await store.commit(tag, version, door, events, NOON)).toEqual(logged)
+      expect(await loaded(store, tag)).toMatchObject({ door, lastEventId: 2 })
+      expect(await store.events(tag, 1, ALL)).toEqual(logged)
+    }
+  },
+  {
+    promise: 'a commit on a door that has changed is a conflict and does nothing',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      const stale = await aKnock(store, tag)
+      await commitKnock(store, tag)
+      const before = await loaded(store, tag)
+      const { heard } = await watched(store, tag)
+      expect(await store.commit(tag, stale.version, stale.door, stale.events, NOON)).toBe('conflict')
+      expect(await loaded(store, tag)).toEqual(before)
+      expect(await ids(store, tag, 0)).toEqual([1])
+      expect(heard).toEqual([])
+    }
+  },
+  {
+    promise: 'of commits on the same door at the same time exactly one wins',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      const knocks = await Promise.all(Array.from({ length: 8 }, () => aKnock(store, tag)))
+      const outcomes = await Promise.all(
+        knocks.map((one) => store.commit(tag, one.version, one.door, one.events, NOON))
+      )
+      expect(outcomes.filter((outcome) => outcome === 'conflict')).toHaveLength(7)
+      expect(await ids(store, tag, 0)).toEqual([1])
+    }
+  },
+  {
+    promise: 'a commit without events changes the door alone',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      const before = await loaded(store, tag)
+      const { door } = withLink(before.door)
+      expect(await store.commit(tag, before.version, door, [], NOON)).toEqual([])
+      const after = await loaded(store, tag)
+      expect(after).toMatchObject({ door, lastEventId: 0 })
+      expect(after.version).toBeGreaterThan(before.version)
+    }
+  },
+  {
+    promise: 'what was loaded stays as it was, whatever is committed later',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      const before = await loaded(store, tag)
+      const copy = structuredClone(before)
+      await commitKnock(store, tag)
+      await append(store, tag, 'hello')
+      expect(before).toEqual(copy)
+    }
+  },
+  {
+    promise: 'a door keeps everything: links, limits and endings, requests in their order, names and decisions',
+    run: async (make) => {
+      const store = await make()
+      const { door, owner } = aDoor()
+      const tag = await aChat(store, door)
+      const { version } = await loaded(store, tag)
+      const invited = withLink(withLink(door).door, owner)
+      const first = withKnock(invited.door, invited.link)
+      const second = withMember(first.door, invited.link)
+      const third = withDeclined(second.door, invited.link)
+      const short = withLink(third.door, owner, { expiresAt: NOON })
+      const late = withKnock(withLink(short.door, owner, { expiresAt: NOON + 1, maxGuests: 2 }).door, short.link)
+      const { door: whole } = expireLinks(late.door, NOON)
+      await store.commit(tag, version, whole, [], NOON)
+      const kept = (await loaded(store, tag)).door
+      expect(kept).toEqual(whole)
+      expect([...kept.requests.values()]).toEqual([...whole.requests.values()])
+      expect([...kept.requests.values()].slice(0, 3)).toEqual([first.request, second.request, third.request])
+    }
+  },
+  {
+    promise: 'it can be reached',
+    run: async (make) => {
+      const store = await make()
+      await store.ping()
+    }
+  }
+]

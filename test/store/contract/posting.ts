@@ -1,0 +1,118 @@
+/** Messages: logged once, on rights that hold, as far as there is room. */
+import { expect } from 'vitest'
+import { postKey } from '../../../src/ids.ts'
+import { aUser } from '../../support/doors.ts'
+import {
+  ALL,
+  aChat,
+  aKnock,
+  append,
+  type Check,
+  commitKnock,
+  loaded,
+  message,
+  NOON,
+  texts,
+  watched
+} from './support.ts'
+
+export const POSTING: readonly Check[] = [
+  {
+    promise: 'a message is logged as JSON with the next id, its text exactly as it was',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      const texts = ['plain', 'Grüße 👋\u0000\n"\\', '\u2028 "id": 1 </script>']
+      for (const [index, text] of texts.entries()) {
+        const logged = await store.append(tag, 0, message(text, NOON + index))
+        if (typeof logged === 'string') throw new Error(logged)
+        expect(logged.id).toBe(index + 1)
+        const created_at = `2026-11-22T12:00:00.00${index}Z`
+        expect(JSON.parse(logged.json)).toEqual({ id: index + 1, text, created_at })
+        expect(await store.events(tag, index, ALL)).toEqual([logged])
+      }
+    }
+  },
+  {
+    promise: 'messages do not change the version: posters conflict with nobody',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      const { version, door, events } = await aKnock(store, tag)
+      await append(store, tag, 'meanwhile')
+      expect(await store.commit(tag, version, door, events, NOON)).toMatchObject([{ id: 2 }])
+      expect(await store.append(tag, 0, message('still'))).toMatchObject({ id: 3 })
+    }
+  },
+  {
+    promise: 'a message on rights that have changed is a conflict and is not logged',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      const { door, version } = await loaded(store, tag)
+      await store.commit(tag, version, { ...door, rights: 1 }, [], NOON)
+      expect(await store.append(tag, 0, message('late'))).toBe('conflict')
+      expect(await loaded(store, tag)).toMatchObject({ lastEventId: 0 })
+      expect(await store.append(tag, 1, message('in time'))).toMatchObject({ id: 1 })
+    }
+  },
+  {
+    promise: 'a key posts once: again, or at the same moment, it logs and tells nothing and gives the first message',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      const { heard } = await watched(store, tag)
+      const key = postKey(aUser(), 'once')
+      const post = (text: string) => store.append(tag, 0, message(text), key)
+      const outcomes = await Promise.all(Array.from({ length: 8 }, () => post('hello')))
+      await append(store, tag, 'meanwhile')
+      outcomes.push(await post('hello'), await post('another text'))
+      expect(new Set(outcomes.map((outcome) => JSON.stringify(outcome))).size).toBe(1)
+      expect(outcomes[0]).toMatchObject({ type: 'message', id: 1 })
+      expect(await texts(store, tag)).toEqual(['hello', 'meanwhile'])
+      expect(heard).toEqual([1, 2])
+    }
+  },
+  {
+    promise: 'a key is of one chat, another key is another post, and rights come first',
+    run: async (make) => {
+      const store = await make()
+      const [one, other] = [await aChat(store), await aChat(store)]
+      const [key, another] = [postKey(aUser(), 'a'), postKey(aUser(), 'a')]
+      for (const tag of [one, other]) expect(await store.append(tag, 0, message('x'), key)).toMatchObject({ id: 1 })
+      expect(await store.append(one, 0, message('x'), another)).toMatchObject({ id: 2 })
+      expect(await store.append(one, 1, message('x'), key)).toBe('conflict')
+    }
+  },
+  {
+    promise: 'a key that was refused for want of room has posted nothing; one that has posted is answered without room',
+    run: async (make) => {
+      const store = await make({ maxChatBytes: 200 })
+      const tag = await aChat(store)
+      const [first, second] = [postKey(aUser(), 'a'), postKey(aUser(), 'b')]
+      const fits = await store.append(tag, 0, message('x'.repeat(60)), first)
+      expect(await store.append(tag, 0, message('x'.repeat(160)), second)).toBe('chat-full')
+      expect(await store.append(tag, 0, message('x'.repeat(160)), first)).toEqual(fits)
+      expect(await store.append(tag, 0, message('x'), second)).toMatchObject({ id: 2 })
+    }
+  },
+  {
+    promise: 'a chat takes messages up to its limit and not beyond; what is refused is not logged, and knocks go on',
+    run: async (make) => {
+      const store = await make({ maxChatBytes: 1000 })
+      const tag = await aChat(store)
+      const { heard } = await watched(store, tag)
+      const outcomes = []
+      for (let count = 0; count < 20; count++) outcomes.push(await store.append(tag, 0, message('x'.repeat(40))))
+      const taken = outcomes.filter((outcome) => typeof outcome === 'object').length
+      expect(taken).toBeGreaterThan(5)
+      expect(taken).toBeLessThan(13)
+      expect(outcomes.slice(taken)).toEqual(Array(20 - taken).fill('chat-full'))
+      expect(heard).toHaveLength(taken)
+      expect(await texts(store, tag)).toHaveLength(taken)
+      await commitKnock(store, tag)
+      expect((await loaded(store, tag)).lastEventId).toBe(taken + 1)
+      await append(store, await aChat(store), 'another chat has room')
+    }
+  }
+]

@@ -1,0 +1,218 @@
+/** What was logged is read, page by page, from any event on. */
+import { expect } from 'vitest'
+import type { LoggedEvent } from '../../../src/chat/events.ts'
+import type { ChatTag } from '../../../src/ids.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { ALL, aChat, append, type Check, commitKnock, ids, message, texts } from './support.ts'
+
+const from = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index)
+
+/** All that comes after an event, a page of some kilobytes at a time. */
+async function replayed(
+  store: Store,
+  tag: ChatTag,
+  after: number,
+  allJoins: boolean
+): Promise<LoggedEvent[] | 'cursor-unknown' | 'gone'> {
+  const all: LoggedEvent[] = []
+  for (let cursor = after; ; cursor = all.at(-1)?.id ?? after) {
+    const events = await store.events(tag, cursor, { maxBytes: 65_536, allJoins })
+    if (typeof events === 'string') return events
+    if (events.length === 0) return all
+    expect(events.at(-1)?.id).toBeGreaterThan(cursor)
+    all.push(...events)
+  }
+}
+
+function idsOf(events: readonly LoggedEvent[] | string): number[] {
+  if (typeof events === 'string') throw new Error(events)
+  return events.map(({ id }) => id)
+}
+
+/** As texts: comparing a thousand numbers one by one takes its time. */
+function expectIds(found: readonly number[], expected: readonly number[]): void {
+  expect(found.join()).toBe(expected.join())
+}
+
+/** More than a thousand join events, and messages between them: the latest thousand are 6 to 605 and 607 to 1006. */
+async function aLongLog(store: Store): Promise<{ tag: ChatTag; messages: readonly number[]; last: number }> {
+  const tag = await aChat(store)
+  await append(store, tag, 'a')
+  await commitKnock(store, tag, { count: 3 })
+  await append(store, tag, 'b')
+  await commitKnock(store, tag, { count: 600 })
+  await append(store, tag, 'c')
+  await commitKnock(store, tag, { count: 400 })
+  await append(store, tag, 'd')
+  return { tag, messages: [1, 5, 606, 1007], last: 1007 }
+}
+
+export const READING: readonly Check[] = [
+  {
+    promise: 'events come in order, from any event on, and none after the last',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      for (const text of ['a', 'b']) await append(store, tag, text)
+      await commitKnock(store, tag)
+      await append(store, tag, 'c')
+      expect(await ids(store, tag, 0)).toEqual([1, 2, 3, 4])
+      expect(await ids(store, tag, 2)).toEqual([3, 4])
+      expect(await ids(store, tag, 4)).toEqual([])
+    }
+  },
+  {
+    promise: 'a page of events is bounded by bytes, yet never empty before the end',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      for (let count = 0; count < 20; count++) await append(store, tag, 'x'.repeat(100))
+      const page = await ids(store, tag, 0, 500)
+      expect(page.length).toBeGreaterThan(1)
+      expect(page.length).toBeLessThan(6)
+      expect(await ids(store, tag, 5, 1)).toEqual([6])
+      const all: number[] = []
+      for (let more = page; more.length > 0; more = await ids(store, tag, all.at(-1) ?? 0, 500)) all.push(...more)
+      expect(all).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
+    }
+  },
+  {
+    promise: 'messages are paged: so many after an event, with the event up to which the page is complete',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      await commitKnock(store, tag)
+      await append(store, tag, 'a')
+      await commitKnock(store, tag)
+      await append(store, tag, 'b')
+      await append(store, tag, 'c')
+      await commitKnock(store, tag)
+      expect(await texts(store, tag)).toEqual(['a', 'b', 'c'])
+      expect(await store.messages(tag, 0)).toMatchObject({ upTo: 6, hasMore: false })
+      expect(await texts(store, tag, 0, { limit: 2 })).toEqual(['a', 'b'])
+      expect(await store.messages(tag, 0, { limit: 2 })).toMatchObject({ upTo: 4, hasMore: true })
+      expect(await texts(store, tag, 4, { limit: 2 })).toEqual(['c'])
+      expect(await store.messages(tag, 4, { limit: 1 })).toMatchObject({ upTo: 6, hasMore: false })
+      expect(await texts(store, tag, 6)).toEqual([])
+      expect(await store.messages(tag, 3, { limit: 3 })).toMatchObject({ upTo: 6, hasMore: false })
+    }
+  },
+  {
+    promise: 'a page stays as it was, whatever is posted later',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      await append(store, tag, 'first')
+      const page = await store.messages(tag, 0)
+      if (typeof page === 'string') throw new Error(page)
+      const before = Buffer.from(page.json).toString()
+      for (let count = 0; count < 50; count++) await store.append(tag, 0, message('later'))
+      expect(Buffer.from(page.json).toString()).toBe(before)
+    }
+  },
+  {
+    promise: 'a cursor that is no event of the log is said to be unknown',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      await append(store, tag, 'hello')
+      for (const cursor of [2, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+        expect(await store.events(tag, cursor, ALL)).toBe('cursor-unknown')
+        expect(await store.messages(tag, cursor)).toBe('cursor-unknown')
+      }
+    }
+  },
+  {
+    promise: 'a page of messages ends at `upTo`, also with a limit, and knows no cursor behind it',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      await append(store, tag, 'a')
+      await append(store, tag, 'b')
+      await commitKnock(store, tag)
+      await append(store, tag, 'c')
+      const pages = [
+        { after: 0, page: { upTo: 2 }, gives: ['a', 'b'], upTo: 2, hasMore: false },
+        { after: 0, page: { upTo: 3 }, gives: ['a', 'b'], upTo: 3, hasMore: false },
+        { after: 1, page: { upTo: 3 }, gives: ['b'], upTo: 3, hasMore: false },
+        { after: 0, page: { upTo: 3, limit: 1 }, gives: ['a'], upTo: 1, hasMore: true },
+        { after: 0, page: { upTo: 3, limit: 2 }, gives: ['a', 'b'], upTo: 3, hasMore: false },
+        { after: 0, page: { upTo: 3, limit: 3 }, gives: ['a', 'b'], upTo: 3, hasMore: false },
+        { after: 3, page: { upTo: 3 }, gives: [], upTo: 3, hasMore: false },
+        { after: 0, page: { upTo: 0 }, gives: [], upTo: 0, hasMore: false },
+        { after: 2, page: { upTo: 4, limit: 1 }, gives: ['c'], upTo: 4, hasMore: false }
+      ]
+      for (const { after, page, gives, upTo, hasMore } of pages) {
+        expect(await texts(store, tag, after, page)).toEqual(gives)
+        expect(await store.messages(tag, after, page)).toMatchObject({ upTo, hasMore })
+      }
+      expect(await store.messages(tag, 3, { upTo: 2 })).toBe('cursor-unknown')
+      expect(await store.messages(tag, 4, { upTo: 3, limit: 1 })).toBe('cursor-unknown')
+    }
+  },
+  {
+    promise: 'a page of events ends at `upTo` as well, and knows no cursor behind it',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      await append(store, tag, 'a')
+      await commitKnock(store, tag)
+      for (const text of ['b', 'c']) await append(store, tag, text)
+      const upTo = async (after: number, upTo: number, allJoins: boolean) => {
+        const events = await store.events(tag, after, { ...ALL, upTo, allJoins })
+        return typeof events === 'string' ? events : idsOf(events)
+      }
+      for (const allJoins of [true, false]) {
+        expect(await upTo(0, 3, allJoins)).toEqual([1, 2, 3])
+        expect(await upTo(1, 2, allJoins)).toEqual([2])
+        expect(await upTo(0, 1, allJoins)).toEqual([1])
+        expect(await upTo(3, 4, allJoins)).toEqual([4])
+        expect(await upTo(2, 2, allJoins)).toEqual([])
+        expect(await upTo(0, 0, allJoins)).toEqual([])
+        expect(await upTo(3, 2, allJoins)).toBe('cursor-unknown')
+      }
+    }
+  },
+  {
+    promise: 'the latest thousand join events are kept, with all messages between them',
+    run: async (make) => {
+      const store = await make()
+      const { tag, last } = await aLongLog(store)
+      for (const after of [5, 1000]) {
+        expectIds(idsOf(await replayed(store, tag, after, true)), from(after + 1, last))
+      }
+    }
+  },
+  {
+    promise: 'who needs all join events gets all of them, or is told that the cursor is too old',
+    run: async (make) => {
+      const store = await make()
+      const { tag, last } = await aLongLog(store)
+      for (const after of [0, 3]) {
+        const events = await replayed(store, tag, after, true)
+        if (events !== 'cursor-unknown') expectIds(idsOf(events), from(after + 1, last))
+      }
+    }
+  },
+  {
+    promise: 'messages are kept for ever: who does not need all join events gets each after any event, in order',
+    run: async (make) => {
+      const store = await make()
+      const { tag, messages, last } = await aLongLog(store)
+      for (const after of [0, 2, 700]) {
+        const events = await replayed(store, tag, after, false)
+        const found = idsOf(events)
+        expectIds(
+          found,
+          [...new Set(found)].sort((one, other) => one - other)
+        )
+        expectIds(
+          found.filter((id) => id > 5),
+          from(Math.max(after, 5) + 1, last)
+        )
+        expect(found.filter((id) => messages.includes(id))).toEqual(messages.filter((id) => id > after))
+      }
+      expect(await texts(store, tag)).toEqual(['a', 'b', 'c', 'd'])
+    }
+  }
+]
