@@ -19,7 +19,7 @@ import { approvalRoutes } from './routes/approval.ts'
 import { chatRoutes } from './routes/chats.ts'
 import { healthRoutes } from './routes/health.ts'
 import { linkRoutes } from './routes/links.ts'
-import { sendPage, webRoutes } from './routes/web.ts'
+import { addWeb, loadPage } from './routes/web.ts'
 import { createService } from './service.ts'
 import type { Settings } from './settings.ts'
 import type { Store } from './store/store.ts'
@@ -112,11 +112,12 @@ export async function buildApp({
   addUserId(app)
 
   await addOpenApi(app, { version, publicUrl: settings.PUBLIC_URL })
+  const sendPage = loadPage(settings.PUBLIC_URL)
   await app.register(healthRoutes, { service })
   await app.register(chatRoutes, { service, hub, sendPage })
   await app.register(linkRoutes, { service, hub, sendPage })
   await app.register(approvalRoutes, { service })
-  webRoutes(app)
+  await addWeb(app, sendPage)
 
   return app
 }

@@ -1,0 +1,22 @@
+/** What went wrong, for a person: what happened and what to do. */
+import { SillyChatError } from '../../client/index.ts'
+
+export function sentenceFor(error: unknown): string {
+  if (!(error instanceof SillyChatError)) return 'The server cannot be reached. Check your connection and try again.'
+  switch (error.kind) {
+    case 'too-many-links':
+      return 'This chat has as many open links as it may. Revoke one that is not needed any more.'
+    case 'too-many-waiting':
+      return 'Too many people are waiting at this link. Try again later.'
+    case 'nobody-asked':
+    case 'request-closed':
+      return 'This request has ended meanwhile. The guest may ask again.'
+    case 'store-full':
+      return 'The server has no room for more at the moment. Try again later.'
+    case 'chat-not-found':
+    case 'link-not-found':
+      return 'This chat is no longer there.'
+    default:
+      return error.status >= 500 ? 'The server has a problem. Try again in a moment.' : error.problem.detail
+  }
+}

@@ -1,0 +1,23 @@
+/** The way to another device: an address whose secret stays in its fragment, which no server ever sees. */
+import { carryAddress } from '../state/address.ts'
+import type { ChatSession } from '../state/chat-session.ts'
+import { CopyButton, Dialog } from './parts.tsx'
+import { QrCode } from './qr-code.tsx'
+
+export function CarryDialog({ session, name, close }: { session: ChatSession; name: string; close: () => void }) {
+  const { url, userId } = session.chat
+  const address = carryAddress(url, userId, name)
+  return (
+    <Dialog title="Carry on on another device" close={close}>
+      <p>
+        Scan this with the other device, or open the address there. <strong>Show it to nobody</strong>: whoever has it
+        is you in this chat.
+      </p>
+      <QrCode text={address} label="Your key to this chat as a QR code" />
+      <p class="address" dir="ltr">
+        {address}
+      </p>
+      <CopyButton text={address} label="Copy the address" />
+    </Dialog>
+  )
+}

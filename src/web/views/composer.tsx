@@ -1,0 +1,65 @@
+/** What one is about to say. It outlives a reload. */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { ChatSession } from '../state/chat-session.ts'
+import { withName } from '../state/names.ts'
+
+const MAX_LENGTH = 4000
+
+export function Composer({ session, path, own }: { session: ChatSession; path: string; own: string }) {
+  const storage = `silly-chat:draft:${path}`
+  const [text, setText] = useState(() => sessionStorage.getItem(storage) ?? '')
+  const field = useRef<HTMLTextAreaElement>(null)
+  const room = MAX_LENGTH - withName(own, text).length
+
+  function change(next: string): void {
+    setText(next)
+    sessionStorage.setItem(storage, next)
+  }
+
+  function send(event: Event): void {
+    event.preventDefault()
+    if (text.trim() === '' || room < 0) return
+    session.outbox.say(withName(own, text.toWellFormed()))
+    change('')
+    field.current?.focus()
+  }
+
+  function onKeyDown(event: KeyboardEvent): void {
+    // While a word is being composed (as in Japanese), Enter belongs to it.
+    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) send(event)
+  }
+
+  // As high as what is in it, up to the limit in the style.
+  useEffect(() => {
+    const element = field.current
+    if (element === null) return
+    element.style.height = 'auto'
+    element.style.height = `${element.scrollHeight}px`
+  }, [text])
+
+  return (
+    <form class="composer" onSubmit={send}>
+      <label class="unseen" for="composer">
+        Message
+      </label>
+      <textarea
+        id="composer"
+        ref={field}
+        rows={1}
+        value={text}
+        placeholder="Message"
+        dir="auto"
+        enterkeyhint="send"
+        onInput={(event) => change(event.currentTarget.value)}
+        onKeyDown={onKeyDown}
+        aria-describedby="composer-hint"
+      />
+      <button type="submit" class="primary" disabled={text.trim() === '' || room < 0}>
+        Send
+      </button>
+      <p id="composer-hint" class={room < 0 ? 'hint error' : room < 200 ? 'hint' : 'hint unseen'}>
+        {room < 200 ? `${room} characters left` : 'Enter sends, Shift and Enter begins a new line.'}
+      </p>
+    </form>
+  )
+}

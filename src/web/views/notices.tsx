@@ -1,0 +1,89 @@
+/** Views that say one thing: not in, over, or whether to carry on here. */
+import type { Carried } from '../state/address.ts'
+import type { Standing } from '../state/chat-session.ts'
+import { type ChatKey, forgetChat, keepChat } from '../state/keys.ts'
+import { Card } from './parts.tsx'
+
+function HomeLink() {
+  return (
+    <p>
+      <a href={homeAddress()}>To the start</a>
+    </p>
+  )
+}
+
+/** The start page, wherever the server is reached. */
+export function homeAddress(): string {
+  return location.pathname.replace(/v1\/.*$/, '')
+}
+
+export function NotInPage() {
+  return (
+    <Card title="This address lets nobody in" eyebrow="A chat, but not one of this browser">
+      <p class="lead">
+        It is the address of a chat for those who are in already. To come in, ask somebody in the chat for an
+        invitation, open that, and wait until the owner lets you in.
+      </p>
+      <p>
+        Are you in, on another device? There, choose “Carry on on another device” and open the address it shows here.
+      </p>
+      <HomeLink />
+    </Card>
+  )
+}
+
+const ENDINGS: Partial<Record<Standing, { title: string; text: string }>> = {
+  removed: {
+    title: 'You are no longer in this chat',
+    text: 'The owner has taken your access back. What was said is not shown any more.'
+  },
+  left: { title: 'You have left this chat', text: 'To come back, ask for a new invitation.' },
+  closed: {
+    title: 'This chat is closed',
+    text: 'Its owner has closed it, or nothing happened in it for too long. Everything that was said is gone.'
+  }
+}
+
+export function EndedPage({ path, reason }: { path: string; own: ChatKey; reason: Standing }) {
+  const ending = ENDINGS[reason]
+  return (
+    <Card title={ending?.title ?? 'This chat has ended'}>
+      <p class="lead">{ending?.text}</p>
+      <p>
+        <a href={homeAddress()} onClick={() => forgetChat(path)}>
+          Forget it and go to the start
+        </a>
+      </p>
+    </Card>
+  )
+}
+
+/** Another device has handed over who one is: taken only on a word, since the address may come from anybody. */
+export function AdoptPage({ path, carried, done }: { path: string; carried: Carried; done: () => void }) {
+  function adopt(): void {
+    keepChat(path, { ...carried, since: Date.now() })
+    done()
+  }
+  return (
+    <Card title="Carry on here?" eyebrow="From another device">
+      <p class="lead">
+        This address holds the key to a chat
+        {carried.name && (
+          <>
+            , as <bdi>{carried.name}</bdi>
+          </>
+        )}
+        . Take it into this browser only if you have just asked for it on a device of your own.
+      </p>
+      <p>Whoever has this key reads and writes as the same person. It is no longer in the address bar.</p>
+      <div class="actions">
+        <button type="button" class="primary" onClick={adopt}>
+          Carry on here
+        </button>
+        <a class="button" href={homeAddress()}>
+          No
+        </a>
+      </div>
+    </Card>
+  )
+}

@@ -1,0 +1,125 @@
+/** What several views are made of. */
+import type { ComponentChildren } from 'preact'
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { problemOf } from '../state/names.ts'
+
+/** A view that is not a chat: one thing to read or to do. */
+export function Card({ title, eyebrow, children }: { title: string; eyebrow?: string; children: ComponentChildren }) {
+  const heading = useRef<HTMLHeadingElement>(null)
+  useEffect(() => {
+    document.title = title === 'Silly Chat' ? title : `${title} – Silly Chat`
+    heading.current?.focus()
+  }, [title])
+  return (
+    <main class="card">
+      {eyebrow !== undefined && <p class="eyebrow">{eyebrow}</p>}
+      <h1 ref={heading} tabIndex={-1}>
+        {title}
+      </h1>
+      {children}
+    </main>
+  )
+}
+
+export interface Name {
+  readonly typed: string
+  /** Without spaces around it. */
+  readonly value: string
+  readonly problem: string
+  set(value: string): void
+}
+
+const STORAGE = 'silly-chat:name'
+
+/** What somebody is called, as they said the last time. */
+export function useName(): Name {
+  const [typed, setTyped] = useState(() => localStorage.getItem(STORAGE) ?? '')
+  const value = typed.trim()
+  return {
+    typed,
+    value,
+    problem: problemOf(value),
+    set: (next) => {
+      setTyped(next)
+      localStorage.setItem(STORAGE, next.trim())
+    }
+  }
+}
+
+export function NameField({ name, hint }: { name: Name; hint: string }) {
+  const id = useId()
+  return (
+    <div class="field">
+      <label for={id}>Your name</label>
+      <input
+        id={id}
+        value={name.typed}
+        onInput={(event) => name.set(event.currentTarget.value)}
+        autocomplete="nickname"
+        maxLength={60}
+        dir="auto"
+        aria-describedby={`${id}-hint`}
+        aria-invalid={name.problem !== ''}
+      />
+      <p id={`${id}-hint`} class={name.problem === '' ? 'hint' : 'hint error'}>
+        {name.problem || hint}
+      </p>
+    </div>
+  )
+}
+
+/** Copies a text and says so. */
+export function CopyButton({ text, label }: { text: string; label: string }) {
+  const [said, setSaid] = useState('')
+  async function copy(): Promise<void> {
+    const copied = await copyText(text)
+    setSaid(copied ? 'Copied' : 'Select the text and copy it yourself')
+    setTimeout(() => setSaid(''), 2500)
+  }
+  return (
+    <button type="button" onClick={copy}>
+      <span aria-live="polite">{said || label}</span>
+    </button>
+  )
+}
+
+async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+interface DialogProps {
+  readonly title: string
+  readonly close: () => void
+  readonly children: ComponentChildren
+}
+
+/** The browser's own modal dialog: it keeps the focus and closes with Escape. */
+export function Dialog({ title, close, children }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const id = useId()
+  useEffect(() => dialog.current?.showModal(), [])
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: a click beside it closes it; the keyboard has Escape
+    <dialog
+      ref={dialog}
+      aria-labelledby={id}
+      onClose={close}
+      onClick={(event) => event.target === dialog.current && dialog.current?.close()}
+    >
+      <div class="sheet">
+        <header class="bar">
+          <h2 id={id}>{title}</h2>
+          <button type="button" class="icon" aria-label="Close" onClick={() => dialog.current?.close()}>
+            <span aria-hidden="true">×</span>
+          </button>
+        </header>
+        {children}
+      </div>
+    </dialog>
+  )
+}

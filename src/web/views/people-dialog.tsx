@@ -1,0 +1,213 @@
+/** Who is in and which links lead here, for the owner to take back; and for everybody: another device, or goodbye. */
+import { useSignal } from '@preact/signals'
+import { useEffect } from 'preact/hooks'
+import { Guest, type JoinRequest, type Links } from '../../client/index.ts'
+import type { ChatSession } from '../state/chat-session.ts'
+import { sentenceFor } from '../state/errors.ts'
+import { type ChatKey, forgetChat } from '../state/keys.ts'
+import { homeAddress } from './notices.tsx'
+import { Dialog } from './parts.tsx'
+
+interface PeopleDialogProps {
+  readonly session: ChatSession
+  readonly path: string
+  readonly own: ChatKey
+  readonly close: () => void
+  readonly carry: () => void
+}
+
+export function PeopleDialog({ session, path, own, close, carry }: PeopleDialogProps) {
+  const isOwner = session.isOwner.value
+  const error = useSignal('')
+
+  async function doing(work: () => Promise<unknown>): Promise<void> {
+    error.value = ''
+    try {
+      await work()
+    } catch (cause) {
+      error.value = sentenceFor(cause)
+    }
+  }
+
+  return (
+    <Dialog title={isOwner ? 'People and links' : 'This chat'} close={close}>
+      <p role="alert" class="error">
+        {error.value}
+      </p>
+      {isOwner && <Members session={session} doing={doing} />}
+      {isOwner && <LinkList session={session} doing={doing} />}
+      <section>
+        <h3>This browser</h3>
+        <p>
+          Your key to this chat is kept in this browser and nowhere else. If you clear its data or lose it, you lose the
+          chat.
+        </p>
+        <button type="button" onClick={carry}>
+          Carry on on another device
+        </button>
+      </section>
+      {isOwner ? <CloseChat session={session} doing={doing} /> : <LeaveChat own={own} path={path} doing={doing} />}
+    </Dialog>
+  )
+}
+
+type Doing = (work: () => Promise<unknown>) => Promise<void>
+
+function Members({ session, doing }: { session: ChatSession; doing: Doing }) {
+  const inside = [...session.requests.value.values()].filter(({ state }) => state === 'approved')
+  const out = [...session.requests.value.values()].filter(({ state }) => state === 'declined')
+  return (
+    <section>
+      <h3>Who is in</h3>
+      <ul class="plain list">
+        <li class="person">
+          <span>You, the owner</span>
+        </li>
+        {inside.map((request) => (
+          <Person key={request.request_id} request={request}>
+            <button
+              type="button"
+              class="danger"
+              onClick={() => doing(() => session.chat.decline(request.link, request.request_id))}
+            >
+              Remove
+            </button>
+          </Person>
+        ))}
+        {out.map((request) => (
+          <Person key={request.request_id} request={request} note="declined">
+            <button type="button" onClick={() => doing(() => session.chat.approve(request.link, request.request_id))}>
+              Let in
+            </button>
+          </Person>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+function Person({
+  request,
+  note,
+  children
+}: {
+  request: JoinRequest
+  note?: string
+  children: preact.ComponentChildren
+}) {
+  return (
+    <li class="person">
+      <span>
+        <bdi>{request.name ?? 'No name'}</bdi> <span class="code">{request.request_id}</span>
+        {note !== undefined && <span class="note"> {note}</span>}
+      </span>
+      {children}
+    </li>
+  )
+}
+
+function LinkList({ session, doing }: { session: ChatSession; doing: Doing }) {
+  const links = useSignal<Links['links']>([])
+  const read = async (): Promise<void> => {
+    links.value = (await session.chat.links()).links.toReversed()
+  }
+  useEffect(() => void doing(read), [session.requests.value])
+  const revoke = (link: string): Promise<void> =>
+    doing(async () => {
+      await session.chat.revoke(link)
+      await read()
+    })
+  return (
+    <section>
+      <h3>Links</h3>
+      {links.value.length === 0 && <p>No link has been made yet.</p>}
+      <ul class="plain list">
+        {links.value.map(({ link, state, approved, pending, expires_at, max_guests, created_at }) => (
+          <li class="person" key={link}>
+            <span>
+              From {new Date(created_at).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })}
+              <span class="note">
+                {' '}
+                {state === 'open' ? '' : `${state}, `}
+                {approved}
+                {max_guests === null ? '' : ` of ${max_guests}`} in, {pending} waiting
+                {expires_at !== null &&
+                  state === 'open' &&
+                  `, until ${new Date(expires_at).toLocaleString([], { dateStyle: 'short', timeStyle: 'short' })}`}
+              </span>
+            </span>
+            {state === 'open' && (
+              <button type="button" class="danger" onClick={() => revoke(link)}>
+                Revoke
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+function CloseChat({ session, doing }: { session: ChatSession; doing: Doing }) {
+  const sure = useSignal(false)
+  const count = session.messages.value.length
+  return (
+    <section>
+      <h3>The end</h3>
+      {sure.value ? (
+        <>
+          <p>
+            This removes {count === 1 ? 'the one message' : `all ${count} messages`}, everybody's access and all links,
+            for ever and for everybody. It cannot be undone.
+          </p>
+          <div class="actions">
+            <button type="button" onClick={() => (sure.value = false)}>
+              Keep it
+            </button>
+            <button type="button" class="danger" onClick={() => doing(() => session.chat.close())}>
+              Close for ever
+            </button>
+          </div>
+        </>
+      ) : (
+        <button type="button" class="danger" onClick={() => (sure.value = true)}>
+          Close this chat …
+        </button>
+      )}
+    </section>
+  )
+}
+
+function LeaveChat({ own, path, doing }: { own: ChatKey; path: string; doing: Doing }) {
+  const sure = useSignal(false)
+  const { link } = own
+  if (link === undefined) return null
+  const leave = (): Promise<void> =>
+    doing(async () => {
+      await new Guest(link, own.userId, '').leave()
+      forgetChat(path)
+      location.assign(homeAddress())
+    })
+  return (
+    <section>
+      <h3>Goodbye</h3>
+      {sure.value ? (
+        <>
+          <p>You will not see this chat any more, and need a new invitation to come back.</p>
+          <div class="actions">
+            <button type="button" onClick={() => (sure.value = false)}>
+              Stay
+            </button>
+            <button type="button" class="danger" onClick={leave}>
+              Leave
+            </button>
+          </div>
+        </>
+      ) : (
+        <button type="button" class="danger" onClick={() => (sure.value = true)}>
+          Leave this chat …
+        </button>
+      )}
+    </section>
+  )
+}

@@ -1,0 +1,67 @@
+/** Where a chat begins. */
+import { useState } from 'preact/hooks'
+import { createChat } from '../../client/index.ts'
+import { go, serverBase } from '../state/address.ts'
+import { sentenceFor } from '../state/errors.ts'
+import { allChats, keepChat } from '../state/keys.ts'
+import { Card, NameField, useName } from './parts.tsx'
+
+export function StartPage() {
+  const name = useName()
+  const [busy, setBusy] = useState(false)
+  const [error, setError] = useState('')
+  const chats = allChats().reverse()
+
+  async function start(event: Event): Promise<void> {
+    event.preventDefault()
+    setBusy(true)
+    setError('')
+    try {
+      const chat = await createChat(serverBase())
+      const path = new URL(chat.url).pathname
+      keepChat(path, { userId: chat.userId, name: name.value, since: Date.now() })
+      go(path)
+    } catch (cause) {
+      setError(sentenceFor(cause))
+      setBusy(false)
+    }
+  }
+
+  return (
+    <Card title="Silly Chat" eyebrow="No accounts, no phone number">
+      <p class="lead">A chat whose door you keep: invite with a link, see who knocks, and decide who comes in.</p>
+      <form onSubmit={start}>
+        <NameField name={name} hint="So that others know who writes. You may leave it empty." />
+        <button type="submit" class="primary wide" disabled={busy || name.problem !== ''}>
+          {busy ? 'Opening the door …' : 'Start a chat'}
+        </button>
+        <p role="alert" class="error">
+          {error}
+        </p>
+      </form>
+      {chats.length > 0 && (
+        <section aria-labelledby="your-chats">
+          <h2 id="your-chats">Your chats in this browser</h2>
+          <ul class="plain">
+            {chats.map(([path, { name: own, since, link }]) => (
+              <li key={path}>
+                <a class="row" href={path}>
+                  <span>
+                    {link === undefined ? 'A chat of yours' : 'A chat you were let into'}
+                    {own && `, as ${own}`}
+                  </span>
+                  <time dateTime={new Date(since).toISOString()}>
+                    {new Date(since).toLocaleDateString([], { day: 'numeric', month: 'short' })}
+                  </time>
+                </a>
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+      <p class="small">
+        Prefer a terminal? Everything works with <a href="docs">curl and the API</a>, too.
+      </p>
+    </Card>
+  )
+}
