@@ -344,8 +344,23 @@ describe('a browser', () => {
       pages.add(await answer.text())
     }
     expect(pages.size).toBe(1)
-    expect([...pages].join()).not.toMatch(/<script|https?:|src=|href=/)
     expect(await countRequests(chat, owner)).toBe(0)
+    // Nothing of anybody else, and nothing inline.
+    const page = [...pages].join()
+    expect(page).not.toMatch(/https?:|<style|<script(?![^>]* src=)/)
+    const assets = [...page.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, path = '']) => path)
+    expect(assets.length).toBeGreaterThan(2)
+    for (const path of assets) {
+      const asset = await call(`${server.url}${path}`)
+      expect([asset.status, asset.headers.get('cache-control')]).toEqual([200, 'public, max-age=31536000, immutable'])
+    }
+    expect((await call(`${server.url}/assets/none.js`)).status).toBe(404)
+  })
+
+  it('gets a page that finds its assets where PUBLIC_URL says', async () => {
+    const server = await startServer({ env: { PUBLIC_URL: 'https://example.org/chat' } })
+    const page = await (await call(server.url, { headers: { accept: CHROME } })).text()
+    expect(page).toMatch(/src="\/chat\/assets\/[^"]*\.js"/)
   })
 
   it.each([
