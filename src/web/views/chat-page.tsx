@@ -28,7 +28,7 @@ function Chat({ session, path, own }: { session: ChatSession; path: string; own:
   useKnockSigns(session)
   const standing = session.standing.value
   if (standing === 'not-in') return <NotInPage />
-  if (standing !== 'in' && standing !== 'loading') return <EndedPage path={path} own={own} reason={standing} />
+  if (standing !== 'in' && standing !== 'loading') return <EndedPage path={path} reason={standing} />
   const close = (): void => {
     open.value = undefined
   }

@@ -1,7 +1,7 @@
 /** Views that say one thing: not in, over, or whether to carry on here. */
 import type { Carried } from '../state/address.ts'
 import type { Standing } from '../state/chat-session.ts'
-import { type ChatKey, forgetChat, keepChat } from '../state/keys.ts'
+import { forgetChat, keepChat } from '../state/keys.ts'
 import { Card } from './parts.tsx'
 
 function HomeLink() {
@@ -44,7 +44,7 @@ const ENDINGS: Partial<Record<Standing, { title: string; text: string }>> = {
   }
 }
 
-export function EndedPage({ path, reason }: { path: string; own: ChatKey; reason: Standing }) {
+export function EndedPage({ path, reason }: { path: string; reason: Standing }) {
   const ending = ENDINGS[reason]
   return (
     <Card title={ending?.title ?? 'This chat has ended'}>
