@@ -92,7 +92,8 @@ function parseProblem(text: string, fallback: ProblemBody): ProblemBody {
 
 /** Whether asking again may help: it did not arrive, or the server had no room or no time for it. */
 export function isPassing(error: unknown): boolean {
-  return error instanceof SillyChatError ? error.status === 408 || error.status >= 500 : error instanceof TypeError
+  if (!(error instanceof SillyChatError)) return error instanceof TypeError
+  return error.status === 408 || error.status === 429 || error.status >= 500
 }
 
 /** @throws the signal's reason once it is aborted */

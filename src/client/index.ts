@@ -20,7 +20,7 @@ import type { approvalEventData, chatEvents } from '../schemas/streams.ts'
 import { type FollowOptions, follow } from './events.ts'
 import { ask, type ClientOptions, isPassing, pause, SillyChatError, send } from './http.ts'
 
-export { type ClientOptions, type FollowOptions, SillyChatError }
+export { type ClientOptions, type FollowOptions, isPassing, SillyChatError }
 
 export type Message = z.output<typeof message>
 export type Messages = z.output<typeof messages>

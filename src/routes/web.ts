@@ -31,6 +31,7 @@ export async function addWeb(app: FastifyInstance, sendPage: SendPage): Promise<
     decorateReply: false,
     index: false,
     immutable: true,
+    preCompressed: true,
     maxAge: '365d'
   })
 }

@@ -3,10 +3,11 @@ import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { type Carried, currentPlace, takeCarried } from './state/address.ts'
 import { chatBehind, chatKey } from './state/keys.ts'
+import { canKeep } from './state/storage.ts'
 import './style.css'
 import { ChatPage } from './views/chat-page.tsx'
 import { GuestPage } from './views/guest-page.tsx'
-import { AdoptPage, NotInPage } from './views/notices.tsx'
+import { AdoptPage, NothingKeptPage, NotInPage } from './views/notices.tsx'
 import { StartPage } from './views/start-page.tsx'
 
 function Page() {
@@ -34,8 +35,11 @@ function Page() {
   return <ChatPage key={place.path} url={place.url} path={place.path} own={key} />
 }
 
+// A page that the browser had put aside has lost its connections.
+addEventListener('pageshow', ({ persisted }) => persisted && location.reload())
+
 const app = document.getElementById('app')
 if (app !== null) {
   app.replaceChildren()
-  render(<Page />, app)
+  render(canKeep() ? <Page /> : <NothingKeptPage />, app)
 }

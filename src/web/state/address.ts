@@ -1,4 +1,6 @@
 /** Where this page is: which chat or link its address names, and the secrets that must not stay in it. */
+import { problemOf } from './names.ts'
+
 export type Place =
   | { readonly is: 'start' }
   | { readonly is: 'chat'; readonly url: string; readonly path: string }
@@ -27,29 +29,50 @@ export function go(url: string, { replace = false } = {}): void {
   dispatchEvent(new PopStateEvent('popstate'))
 }
 
-const CARRY = '#carry='
-
-/** The address with which another device may carry on as this person. The fragment never reaches a server. */
-export function carryAddress(chatUrl: string, userId: string, name: string): string {
-  return `${chatUrl}${CARRY}${encodeURIComponent(JSON.stringify([userId, name]))}`
+/** A URL of the server's as this page can reach it: the server may take itself for another host or scheme. */
+export function localUrl(url: string): string {
+  return location.origin + new URL(url).pathname
 }
+
+/** The start page, wherever the server is reached. */
+export function homeAddress(): string {
+  return `${serverBase()}/`
+}
+
+const CARRY = '#carry='
 
 export interface Carried {
   readonly userId: string
   readonly name: string
+  /** The path of the link a guest came through. */
+  readonly link: string | undefined
+}
+
+/** The address with which another device may carry on as this person. The fragment never reaches a server. */
+export function carryAddress(chatUrl: string, { userId, name, link }: Carried): string {
+  const parts = [userId, name, ...(link === undefined ? [] : [link.replace(/^.*\//, '')])]
+  return `${chatUrl}${CARRY}${encodeURIComponent(JSON.stringify(parts))}`
 }
 
 /** What another device has handed over, taken out of the address at once. */
 export function takeCarried(): Carried | undefined {
-  if (!location.hash.startsWith(CARRY)) return undefined
-  const text = location.hash.slice(CARRY.length)
-  history.replaceState(null, '', location.pathname)
+  const { hash, pathname } = location
+  // No secret belongs into the address of this page, and one in a query would have been sent to the server, too.
+  if (hash !== '' || location.search !== '') history.replaceState(null, '', pathname)
+  if (!hash.startsWith(CARRY)) return undefined
   try {
-    const read: unknown = JSON.parse(decodeURIComponent(text))
+    const read: unknown = JSON.parse(decodeURIComponent(hash.slice(CARRY.length)))
     if (!Array.isArray(read)) return undefined
-    const [userId, name] = read
+    const [userId, name, linkId] = read
     if (typeof userId !== 'string' || !/^[0-9a-f-]{36}$/i.test(userId)) return undefined
-    return { userId, name: typeof name === 'string' ? name : '' }
+    return {
+      userId,
+      name: typeof name === 'string' && problemOf(name) === '' ? name : '',
+      link:
+        typeof linkId === 'string' && /^[\w-]{22,64}$/.test(linkId)
+          ? pathname.replace(/\/v1\/.*$/, `/v1/links/${linkId}`)
+          : undefined
+    }
   } catch {
     return undefined
   }

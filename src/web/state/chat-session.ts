@@ -1,14 +1,26 @@
 /**
- * One chat as this tab sees it. What was said and who has asked is read once; what happens after that comes from the live
- * stream, which one tab has open for all (`tabs.ts`). Events are numbered, so whatever comes twice is seen once.
+ * One chat as this tab sees it. The latest messages and who has asked are read once, older messages when they are looked
+ * for; what happens after that comes from the live stream, which one tab has open for all (`tabs.ts`). Events are
+ * numbered, so whatever comes twice is seen once.
  */
 import { batch, computed, signal } from '@preact/signals'
-import { Chat, type ChatEvent, type JoinRequest, type Message, SillyChatError } from '../../client/index.ts'
+import {
+  Chat,
+  type ChatEvent,
+  isPassing,
+  type JoinRequest,
+  type JoinRequests,
+  type Message,
+  type Messages,
+  SillyChatError
+} from '../../client/index.ts'
 import { Outbox } from './outbox.ts'
-import { exclusively, telephone } from './tabs.ts'
+import { SentIds } from './sent-ids.ts'
+import { exclusively, inStreamPlace, telephone } from './tabs.ts'
 
 /** How the chat stands to this person. */
-export type Standing = 'loading' | 'in' | 'not-in' | 'removed' | 'left' | 'closed'
+export type Standing = 'loading' | 'in' | Ending
+export type Ending = 'removed' | 'left' | 'closed'
 
 /** Whether what is shown is up to date. */
 export type Line = 'connecting' | 'live' | 'lost'
@@ -16,54 +28,114 @@ export type Line = 'connecting' | 'live' | 'lost'
 type News =
   | { readonly event: ChatEvent }
   | { readonly line: Line }
-  | { readonly standing: Standing }
+  | { readonly ending: Ending }
+  | { readonly sent: Message }
+  /** From a tab that one looks at: how is the line? */
   | { readonly ask: true }
+
+/** How many event ids back is read at a time; about as many messages. */
+const PAGE = 200
+const RETRY_MS = 2000
 
 export class ChatSession {
   readonly chat: Chat
   readonly outbox: Outbox
+  readonly sentIds: SentIds
   readonly standing = signal<Standing>('loading')
   readonly line = signal<Line>('connecting')
   readonly isOwner = signal(false)
+  /** Without a gap, up to the newest. */
   readonly messages = signal<readonly Message[]>([])
+  /** Whether there may be messages before these. */
+  readonly hasOlder = signal(false)
   /** By request id, oldest first. */
   readonly requests = signal<ReadonlyMap<string, JoinRequest>>(new Map())
   readonly waiting = computed(() => [...this.requests.value.values()].filter(({ state }) => state === 'pending'))
+  /** Told of what others say and of who knocks, as it happens. */
+  onMessage: () => void = () => {}
+  onKnock: (request: JoinRequest) => void = () => {}
   /** The newest event id that this tab has seen. */
   #level = 0
-  /** Told while the chat was still being read. */
-  #early: ChatEvent[] | undefined = []
+  /** Messages up to this event id have not been read. */
+  #unreadUpTo = 0
+  /** Told while the chat is being read. */
+  #early: ChatEvent[] | undefined
+  #isReadingOlder = false
+  #resetIsRead: Promise<void> = Promise.resolve()
   readonly #stop = new AbortController()
+  /** The connection under way, to be given up for another. */
+  #attempt = new AbortController()
   readonly #tell: (news: News) => void
 
   constructor(url: string, path: string, userId: string) {
-    const { signal: stopped } = this.#stop
-    this.chat = new Chat(url, userId, { signal: stopped })
-    this.#tell = telephone<News>(`silly-chat:${path}:${userId}`, stopped, (news) => this.#hear(news))
-    this.outbox = new Outbox(this.chat, path, stopped, (message) => this.#add([message]))
-    this.#begin(path, userId).catch((error: unknown) => this.#fail(error))
+    const { signal: stop } = this.#stop
+    this.chat = new Chat(url, userId, { signal: stop })
+    this.sentIds = new SentIds(path)
+    this.#tell = telephone<News>(`silly-chat:${path}:${userId}`, stop, (news) => this.#hear(news))
+    this.outbox = new Outbox(this.chat, path, stop, (message) => this.#share({ sent: message }))
+    stop.addEventListener('abort', () => this.#attempt.abort(), { once: true })
+    addEventListener('offline', () => this.#attempt.abort(), { signal: stop })
+    addEventListener('online', () => this.#hurry(), { signal: stop })
+    document.addEventListener('visibilitychange', () => this.#hurry(), { signal: stop })
+    void this.#begin(`silly-chat:stream:${path}:${userId}`)
   }
 
   end(): void {
     this.#stop.abort()
   }
 
-  async #begin(path: string, userId: string): Promise<void> {
-    await this.#read()
-    this.#tell({ ask: true })
-    exclusively(`silly-chat:stream:${path}:${userId}`, this.#stop.signal, () => this.#follow())
+  /** Reads some more of what was said before. */
+  async older(): Promise<void> {
+    if (this.#isReadingOlder || !this.hasOlder.value) return
+    this.#isReadingOlder = true
+    try {
+      let found: readonly Message[] = []
+      while (found.length === 0 && this.#unreadUpTo > 0) {
+        const upTo = this.#unreadUpTo
+        const after = Math.max(0, upTo - PAGE)
+        const { messages } = await this.#readAfter(after, upTo - after)
+        if (upTo !== this.#unreadUpTo) return
+        this.#unreadUpTo = after
+        found = messages.filter(({ id }) => id <= upTo)
+      }
+      batch(() => {
+        this.messages.value = [...found, ...this.messages.value]
+        this.hasOlder.value = this.#unreadUpTo > 0
+      })
+    } catch (error) {
+      // Whoever scrolls on asks again.
+      if (!isPassing(error)) this.#fail(error)
+    } finally {
+      this.#isReadingOlder = false
+    }
   }
 
-  /** Reads everything, again and again while the network is away. */
+  async #begin(lock: string): Promise<void> {
+    await this.#read()
+    this.#tell({ ask: true })
+    await exclusively(lock, this.#stop.signal, async () => {
+      await inStreamPlace(
+        this.#stop.signal,
+        () => this.#poll(),
+        () => this.#follow()
+      ).catch((error: unknown) => this.#fail(error))
+    })
+  }
+
+  /** Reads what there is, again and again while the network is away. */
   async #read(): Promise<void> {
-    for (;;) {
+    while (!this.#stop.signal.aborted) {
+      this.#early ??= []
       try {
-        const [{ messages, last_event_id }, asked] = await Promise.all([this.chat.read(), this.#readRequests()])
+        const [asked, newest] = await Promise.all([this.#readRequests(), this.#newestId()])
+        const { messages, last_event_id } = await this.#readAfter(Math.max(0, newest - PAGE))
         batch(() => {
+          this.#unreadUpTo = Math.max(0, newest - PAGE)
+          this.#level = Math.min(asked?.last_event_id ?? last_event_id, last_event_id)
           this.messages.value = messages
+          this.hasOlder.value = this.#unreadUpTo > 0
           this.isOwner.value = asked !== undefined
-          this.requests.value = new Map(asked?.map((one) => [one.request_id, one]))
-          this.#level = last_event_id
+          this.requests.value = new Map(asked?.join_requests.map((one) => [one.request_id, one]))
           this.standing.value = 'in'
           const early = this.#early ?? []
           this.#early = undefined
@@ -71,41 +143,81 @@ export class ChatSession {
         })
         return
       } catch (error) {
-        if (error instanceof SillyChatError && error.status < 500) throw error
-        this.#stop.signal.throwIfAborted()
+        if (!isPassing(error)) return this.#fail(error)
         this.line.value = 'lost'
-        await new Promise((resolve) => setTimeout(resolve, 2000))
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       }
     }
   }
 
   /** Undefined for who is not the owner. */
-  async #readRequests(): Promise<readonly JoinRequest[] | undefined> {
+  async #readRequests(): Promise<JoinRequests | undefined> {
     try {
-      return (await this.chat.joinRequests()).join_requests
+      return await this.chat.joinRequests()
     } catch (error) {
       if (error instanceof SillyChatError && error.status === 403) return undefined
       throw error
     }
   }
 
+  /** The event id up to which there is something, without reading it. */
+  async #newestId(): Promise<number> {
+    for await (const event of this.chat.events()) {
+      if (event.event === 'ready') return event.data.last_event_id
+    }
+    return 0
+  }
+
+  /** Ids may have been skipped, so that a number in between is none that the log knows: then all is read. */
+  async #readAfter(after: number, limit?: number): Promise<Messages> {
+    try {
+      return await this.chat.read(limit === undefined ? { after } : { after, limit })
+    } catch (error) {
+      if (error instanceof SillyChatError && error.kind === 'cursor-unknown') return await this.chat.read()
+      throw error
+    }
+  }
+
+  /** What is new, for a tab without a stream, told as a stream would. */
+  async #poll(): Promise<undefined> {
+    try {
+      const { messages, last_event_id } = await this.chat.read({ after: this.#level })
+      for (const data of messages) this.#share({ event: { event: 'message', id: data.id, data } })
+      const asked = this.isOwner.value ? await this.#readRequests() : undefined
+      for (const data of asked?.join_requests ?? []) this.#share({ event: { event: eventOf(data), data } })
+      this.#share({ event: { event: 'ready', id: last_event_id, data: { last_event_id } } })
+    } catch (error) {
+      if (!isPassing(error)) throw error
+      this.#share({ line: 'lost' })
+    }
+  }
+
   /** This tab has the stream, for all. */
   async #follow(): Promise<void> {
-    try {
-      for (;;) {
+    while (!this.#stop.signal.aborted) {
+      this.#attempt = new AbortController()
+      try {
         for await (const event of this.chat.events({
           after: this.#level,
+          signal: this.#attempt.signal,
           onState: (state) => this.#share({ line: state === 'open' ? 'live' : 'lost' })
         })) {
           this.#share({ event })
           if (event.event === 'reset') break
-          if (event.event === 'closed') return
         }
-        await this.#read()
+        await this.#resetIsRead
+      } catch (error) {
+        if (!this.#attempt.signal.aborted) throw error
+        if (!this.#stop.signal.aborted) this.#share({ line: 'lost' })
       }
-    } catch (error) {
-      this.#fail(error)
     }
+  }
+
+  /** Tries at once where a longer pause would have been kept: there is a network again, or somebody looks. */
+  #hurry(): void {
+    if (this.line.value !== 'lost' || document.visibilityState === 'hidden') return
+    this.#attempt.abort()
+    this.#tell({ ask: true })
   }
 
   #share(news: News): void {
@@ -114,60 +226,77 @@ export class ChatSession {
   }
 
   #hear(news: News): void {
+    if (isEnding(this.standing.value)) return
     if ('ask' in news) {
-      if (this.line.value !== 'connecting') this.#tell({ line: this.line.value })
+      if (this.line.value === 'lost') this.#attempt.abort()
+      else if (this.line.value === 'live') this.#tell({ line: 'live' })
     } else if ('line' in news) this.line.value = news.line
-    else if ('standing' in news) this.standing.value = news.standing
-    else if (this.#early !== undefined) this.#early.push(news.event)
+    else if ('ending' in news) this.#end(news.ending)
+    else if ('sent' in news) {
+      this.sentIds.add(news.sent.id)
+      this.#add(news.sent)
+    } else if (this.#early !== undefined) this.#early.push(news.event)
     else batch(() => this.#apply(news.event))
   }
 
   #apply(event: ChatEvent): void {
     switch (event.event) {
       case 'message':
-        this.#add([event.data])
+        if (this.#add(event.data) && !this.sentIds.ids.value.has(event.id)) this.onMessage()
         break
       case 'join_request':
       case 'join_approved':
       case 'join_declined':
       case 'join_closed':
-        // Repeats of what is still pending have no id and tell nothing old.
-        if (event.id !== undefined && event.id <= this.#level) return
-        this.requests.value = new Map(this.requests.value).set(event.data.request_id, event.data)
+        if (event.id === undefined || event.id > this.#level) this.#note(event.data)
         break
       case 'closed':
-        this.standing.value = event.data.reason === 'chat_closed' ? 'closed' : event.data.reason
+        this.#end(event.data.reason === 'chat_closed' ? 'closed' : event.data.reason)
         break
       case 'ready':
         this.line.value = 'live'
         break
       case 'reset':
-        break
+        this.#resetIsRead = this.#read()
+        return
     }
     if ('id' in event && event.id !== undefined) this.#level = Math.max(this.#level, event.id)
   }
 
-  /** Adds messages that are not there yet, in the order of their ids. */
-  #add(news: readonly Message[]): void {
-    const { value } = this.messages
-    const last = value.at(-1)?.id ?? 0
-    const known = new Set(value.slice(-50).map(({ id }) => id))
-    const fresh = news.filter(({ id }) => id > last || (!known.has(id) && id > (value.at(-50)?.id ?? 0)))
-    if (fresh.length === 0) return
-    const all = [...value, ...fresh]
-    this.messages.value = fresh.every(({ id }) => id > last) ? all : all.sort((one, other) => one.id - other.id)
+  #note(request: JoinRequest): void {
+    const before = this.requests.value.get(request.request_id)
+    this.requests.value = new Map(this.requests.value).set(request.request_id, request)
+    if (before === undefined && request.state === 'pending') this.onKnock(request)
   }
 
+  /** Adds a message in the order of the ids; false if it is there already. */
+  #add(message: Message): boolean {
+    if (message.id <= this.#unreadUpTo) return false
+    const before = this.messages.value
+    let at = before.length
+    while (at > 0 && (before[at - 1]?.id ?? 0) > message.id) at--
+    if (before[at - 1]?.id === message.id) return false
+    this.messages.value = before.toSpliced(at, 0, message)
+    return true
+  }
+
+  #end(ending: Ending): void {
+    this.standing.value = ending
+    this.#stop.abort()
+  }
+
+  /** What was refused for good is over. */
   #fail(error: unknown): void {
     if (this.#stop.signal.aborted) return
-    const standing = standingAfter(error)
-    if (standing === undefined) throw error
-    this.#share({ standing })
+    if (!(error instanceof SillyChatError)) throw error
+    this.#share({ ending: error.status === 404 ? 'closed' : 'removed' })
   }
 }
 
-function standingAfter(error: unknown): Standing | undefined {
-  if (!(error instanceof SillyChatError)) return undefined
-  if (error.status === 404) return 'closed'
-  return error.status === 401 || error.status === 403 ? 'not-in' : undefined
+export function isEnding(standing: Standing): standing is Ending {
+  return standing !== 'loading' && standing !== 'in'
+}
+
+function eventOf({ state }: JoinRequest): 'join_request' | 'join_approved' | 'join_declined' | 'join_closed' {
+  return state === 'pending' ? 'join_request' : `join_${state}`
 }

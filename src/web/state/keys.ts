@@ -2,14 +2,20 @@
  * What this browser knows: the user ids of its chats and of its waiting requests. They are kept here and nowhere else,
  * by the path of the chat or link, so that losing them is losing the chat.
  */
+import { dropAllOf, readJson, writeJson } from './storage.ts'
+
 export interface ChatKey {
   readonly userId: string
   /** What this person is called in the chat; empty for nobody in particular. */
   readonly name: string
   /** When this browser came to know it, in milliseconds since the Unix epoch. */
   readonly since: number
-  /** The URL of the link this guest came through, for leaving. */
-  readonly link?: string
+  /** The path of the link this guest came through, for leaving; the owner has none. */
+  readonly link?: string | undefined
+  /** The key opens nothing any more, as far as is known: an owner may let somebody in again. */
+  readonly hasEnded?: boolean
+  /** Who else was last heard there, to tell one chat from another. */
+  readonly others?: readonly string[]
 }
 
 export interface RequestKey {
@@ -36,11 +42,13 @@ export function requestKey(path: string): RequestKey | undefined {
 /** The path of a chat that a link leads to, if this browser is in it: ids of one chat begin alike. */
 export function chatBehind(linkPath: string): string | undefined {
   const tag = idOf(linkPath).slice(0, TAG_LENGTH)
-  return Object.keys(load().chats).find((path) => idOf(path).startsWith(tag))
+  return livingChats().find(([path]) => idOf(path).startsWith(tag))?.[0]
 }
 
 export function keepChat(path: string, key: ChatKey): void {
   change((kept) => ({ ...kept, chats: { ...kept.chats, [path]: key } }))
+  // Browsers clear what they take for a cache; some ask the person, most decide by themselves.
+  navigator.storage?.persist?.().catch(() => undefined)
 }
 
 export function keepRequest(path: string, key: RequestKey): void {
@@ -49,15 +57,21 @@ export function keepRequest(path: string, key: RequestKey): void {
 
 export function forgetChat(path: string): void {
   change(({ chats: { [path]: _, ...chats }, ...kept }) => ({ ...kept, chats }))
+  dropAllOf(path)
 }
 
 export function forgetRequest(path: string): void {
   change(({ requests: { [path]: _, ...requests }, ...kept }) => ({ ...kept, requests }))
 }
 
-/** All chats of this browser, the latest last. */
-export function allChats(): [path: string, key: ChatKey][] {
-  return Object.entries(load().chats)
+export function changeChat(path: string, changed: Partial<ChatKey>): void {
+  const key = chatKey(path)
+  if (key !== undefined) change((kept) => ({ ...kept, chats: { ...kept.chats, [path]: { ...key, ...changed } } }))
+}
+
+/** The chats that this browser is in, as far as it knows, the latest last. */
+export function livingChats(): [path: string, key: ChatKey][] {
+  return Object.entries(load().chats).filter(([, { hasEnded }]) => hasEnded !== true)
 }
 
 const TAG_LENGTH = 12
@@ -65,11 +79,10 @@ const TAG_LENGTH = 12
 const idOf = (path: string): string => path.split('/').at(-1) ?? ''
 
 function load(): Kept {
-  const text = localStorage.getItem(STORAGE)
-  const kept: Partial<Kept> = text === null ? {} : JSON.parse(text)
+  const kept: Partial<Kept> = readJson(STORAGE) ?? {}
   return { chats: kept.chats ?? {}, requests: kept.requests ?? {} }
 }
 
 function change(decide: (kept: Kept) => Kept): void {
-  localStorage.setItem(STORAGE, JSON.stringify(decide(load())))
+  writeJson(STORAGE, decide(load()))
 }

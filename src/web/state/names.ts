@@ -20,3 +20,8 @@ export function splitName(text: string): { name: string; rest: string } {
   const [, name = '', rest = ''] = /^([^:\n]{1,40}): (.+)$/s.exec(text) ?? []
   return name !== '' && name === name.trim() && !UNFIT.test(name) ? { name, rest } : { name: '', rest: text }
 }
+
+/** What to call a chat: by who else is in it. */
+export function labelFor(others: readonly string[]): string {
+  return others.length === 0 ? '' : `With ${others.join(', ')}`
+}

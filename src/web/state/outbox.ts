@@ -1,10 +1,11 @@
 /**
  * What was said but is not known to have arrived. It outlives a reload, and every attempt has the same key, so that
- * nothing is lost or said twice. One tab sends, in order; the others show.
+ * nothing is lost or said twice. All tabs of a chat show it; one at a time sends, in order.
  */
 import { signal } from '@preact/signals'
-import { type Chat, type Message, SillyChatError } from '../../client/index.ts'
+import { type Chat, isPassing, type Message, SillyChatError } from '../../client/index.ts'
 import { randomKey } from './random.ts'
+import { nameFor, readJson, writeJson } from './storage.ts'
 import { exclusively } from './tabs.ts'
 
 export interface Draft {
@@ -14,21 +15,21 @@ export interface Draft {
   readonly refused?: string
 }
 
-/** When sending is tried again after the network was away. */
+/** When sending is tried again after the network was away, unless the server says. */
 const RETRY_MS = 3000
 
 export class Outbox {
   readonly drafts = signal<readonly Draft[]>([])
   readonly #chat: Chat
   readonly #storage: string
+  readonly #stop: AbortSignal
   readonly #onSent: (message: Message) => void
-  readonly #signal: AbortSignal
   #wake: () => void = () => {}
 
   constructor(chat: Chat, path: string, stop: AbortSignal, onSent: (message: Message) => void) {
     this.#chat = chat
-    this.#storage = `silly-chat:outbox:${path}`
-    this.#signal = stop
+    this.#storage = nameFor('outbox', path)
+    this.#stop = stop
     this.#onSent = onSent
     this.#load()
     const reload = ({ key }: StorageEvent): void => {
@@ -36,7 +37,8 @@ export class Outbox {
     }
     addEventListener('storage', reload, { signal: stop })
     addEventListener('online', () => this.#wake(), { signal: stop })
-    exclusively(this.#storage, stop, () => this.#send())
+    stop.addEventListener('abort', () => this.#wake(), { once: true })
+    void this.#send()
   }
 
   say(text: string): void {
@@ -54,30 +56,47 @@ export class Outbox {
 
   /** Sends what there is, and again whenever there is more, until the chat is left. */
   async #send(): Promise<void> {
-    while (!this.#signal.aborted) {
-      const draft = this.drafts.value.find(({ refused }) => refused === undefined)
-      if (draft === undefined) await this.#news()
-      else await this.#attempt(draft)
+    while (!this.#stop.aborted) {
+      let pauseMs: number | undefined
+      // Not longer than it takes: the pauses of a tab in the background are long, those of one that is seen are not.
+      await exclusively(this.#storage, this.#stop, async () => {
+        pauseMs = await this.#sendAll()
+      })
+      await this.#news(pauseMs)
     }
   }
 
-  async #attempt({ key, text }: Draft): Promise<void> {
-    try {
-      this.#onSent(await this.#chat.post(text, key))
-      this.discard(key)
-    } catch (error) {
-      if (error instanceof SillyChatError && error.status < 500 && error.status !== 429) {
-        const refused = error.problem.detail
-        this.#change((drafts) => drafts.map((one) => (one.key === key ? { ...one, refused } : one)))
-      } else await this.#news(RETRY_MS)
+  /** When to try again, in milliseconds; undefined once all is sent. */
+  async #sendAll(): Promise<number | undefined> {
+    for (;;) {
+      this.#load()
+      const draft = this.#next()
+      if (draft === undefined) return undefined
+      try {
+        this.#onSent(await this.#chat.post(draft.text, draft.key))
+        this.discard(draft.key)
+      } catch (error) {
+        if (this.#stop.aborted || isPassing(error)) return retryMs(error)
+        this.#refuse(draft.key, error)
+      }
     }
   }
 
-  #news(ms?: number): Promise<void> {
+  #next(): Draft | undefined {
+    return this.drafts.value.find(({ refused }) => refused === undefined)
+  }
+
+  #refuse(key: string, error: unknown): void {
+    const refused = error instanceof SillyChatError ? error.problem.detail : 'The server did not take it.'
+    this.#change((drafts) => drafts.map((one) => (one.key === key ? { ...one, refused } : one)))
+  }
+
+  /** Until there is something to send, and so many milliseconds at most. */
+  #news(ms: number | undefined): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve
-      this.#signal.addEventListener('abort', () => resolve(), { once: true })
       if (ms !== undefined) setTimeout(resolve, ms)
+      else if (this.#next() !== undefined || this.#stop.aborted) resolve()
     })
   }
 
@@ -85,13 +104,20 @@ export class Outbox {
     this.#load()
     this.drafts.value = decide(this.drafts.value)
     if (this.drafts.value.length === 0) localStorage.removeItem(this.#storage)
-    else localStorage.setItem(this.#storage, JSON.stringify(this.drafts.value))
+    else writeJson(this.#storage, this.drafts.value)
     this.#wake()
   }
 
   #load(): void {
-    const text = localStorage.getItem(this.#storage)
-    this.drafts.value = text === null ? [] : JSON.parse(text)
+    const kept = readJson(this.#storage)
+    const drafts: readonly Draft[] = Array.isArray(kept) ? kept : []
+    const before = this.drafts.value
+    if (JSON.stringify(before) === JSON.stringify(drafts)) return
+    this.drafts.value = drafts
     this.#wake()
   }
+}
+
+function retryMs(error: unknown): number {
+  return (error instanceof SillyChatError ? error.retryAfterMs : undefined) ?? RETRY_MS
 }

@@ -1,12 +1,12 @@
 /** The way to another device: an address whose secret stays in its fragment, which no server ever sees. */
 import { carryAddress } from '../state/address.ts'
 import type { ChatSession } from '../state/chat-session.ts'
+import type { ChatKey } from '../state/keys.ts'
 import { CopyButton, Dialog } from './parts.tsx'
 import { QrCode } from './qr-code.tsx'
 
-export function CarryDialog({ session, name, close }: { session: ChatSession; name: string; close: () => void }) {
-  const { url, userId } = session.chat
-  const address = carryAddress(url, userId, name)
+export function CarryDialog({ session, own, close }: { session: ChatSession; own: ChatKey; close: () => void }) {
+  const address = carryAddress(session.chat.url, { userId: own.userId, name: own.name, link: own.link })
   return (
     <Dialog title="Carry on on another device" close={close}>
       <p>

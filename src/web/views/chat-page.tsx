@@ -1,15 +1,18 @@
 /** A chat: who is at the door, what is said, and what one says. */
-import { useSignal } from '@preact/signals'
+import { useComputed, useSignal } from '@preact/signals'
 import { useEffect, useState } from 'preact/hooks'
-import { ChatSession } from '../state/chat-session.ts'
-import type { ChatKey } from '../state/keys.ts'
+import { homeAddress } from '../state/address.ts'
+import { ChatSession, isEnding } from '../state/chat-session.ts'
+import { type ChatKey, changeChat } from '../state/keys.ts'
+import { labelFor, splitName } from '../state/names.ts'
 import { CarryDialog } from './carry-dialog.tsx'
 import { Composer } from './composer.tsx'
-import { DoorPanel, useKnockSigns } from './door-panel.tsx'
+import { DoorPanel } from './door-panel.tsx'
 import { InviteDialog } from './invite-dialog.tsx'
 import { Messages } from './messages.tsx'
-import { EndedPage, homeAddress, NotInPage } from './notices.tsx'
+import { EndedPage } from './notices.tsx'
 import { PeopleDialog } from './people-dialog.tsx'
+import { useSigns } from './signs.ts'
 
 type Open = 'invite' | 'people' | 'carry' | undefined
 
@@ -25,21 +28,27 @@ export function ChatPage({ url, path, own }: { url: string; path: string; own: C
 
 function Chat({ session, path, own }: { session: ChatSession; path: string; own: ChatKey }) {
   const open = useSignal<Open>(undefined)
-  useKnockSigns(session)
+  const label = useLabel(session, path, own)
+  useSigns(session, label)
   const standing = session.standing.value
-  if (standing === 'not-in') return <NotInPage />
-  if (standing !== 'in' && standing !== 'loading') return <EndedPage path={path} reason={standing} />
+  useEffect(() => {
+    if (standing !== 'loading') changeChat(path, { hasEnded: isEnding(standing) })
+  }, [standing])
+  if (isEnding(standing)) return <EndedPage path={path} reason={standing} />
   const close = (): void => {
     open.value = undefined
   }
   return (
     <main class="chat">
-      <h1 class="unseen">Chat</h1>
       <header class="top">
-        <a class="brand" href={homeAddress()} aria-label="Silly Chat, all chats">
-          <span aria-hidden="true">‹</span> Silly Chat
+        <a class="button icon" href={homeAddress()}>
+          <span aria-hidden="true">‹</span>
+          <span class="unseen">All chats</span>
         </a>
-        <LineSign session={session} />
+        <div class="heading">
+          <h1 dir="auto">{label || 'Silly Chat'}</h1>
+          <LineSign session={session} />
+        </div>
         <nav aria-label="This chat">
           <button type="button" onClick={() => (open.value = 'people')}>
             {session.isOwner.value ? 'People' : 'More'}
@@ -56,9 +65,26 @@ function Chat({ session, path, own }: { session: ChatSession; path: string; own:
       {open.value === 'people' && (
         <PeopleDialog session={session} path={path} own={own} close={close} carry={() => (open.value = 'carry')} />
       )}
-      {open.value === 'carry' && <CarryDialog session={session} name={own.name} close={close} />}
+      {open.value === 'carry' && <CarryDialog session={session} own={own} close={close} />}
     </main>
   )
+}
+
+/** How many are named where a chat is called by who is in it. */
+const NAMED = 3
+
+/** What to call the chat: by who else was heard here last. */
+function useLabel(session: ChatSession, path: string, own: ChatKey): string {
+  const heard = useComputed(() => {
+    const names = session.messages.value.slice(-200).map(({ text }) => splitName(text).name)
+    const others = names.reverse().filter((name) => name !== '' && name !== own.name)
+    return [...new Set(others)].slice(0, NAMED).sort().join('\n')
+  }).value
+  const others = heard === '' ? (own.others ?? []) : heard.split('\n')
+  useEffect(() => {
+    if (heard !== '') changeChat(path, { others: heard.split('\n') })
+  }, [heard])
+  return labelFor(others)
 }
 
 const LINES = { connecting: 'Connecting …', live: 'Live', lost: 'No connection. Trying again …' }

@@ -2,18 +2,20 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ChatSession } from '../state/chat-session.ts'
 import { withName } from '../state/names.ts'
+import { nameFor } from '../state/storage.ts'
 
 const MAX_LENGTH = 4000
 
 export function Composer({ session, path, own }: { session: ChatSession; path: string; own: string }) {
-  const storage = `silly-chat:draft:${path}`
-  const [text, setText] = useState(() => sessionStorage.getItem(storage) ?? '')
+  const storage = nameFor('draft', path)
+  const [text, setText] = useState(() => localStorage.getItem(storage) ?? '')
   const field = useRef<HTMLTextAreaElement>(null)
   const room = MAX_LENGTH - withName(own, text).length
 
   function change(next: string): void {
     setText(next)
-    sessionStorage.setItem(storage, next)
+    if (next === '') localStorage.removeItem(storage)
+    else localStorage.setItem(storage, next)
   }
 
   function send(event: Event): void {
@@ -28,6 +30,11 @@ export function Composer({ session, path, own }: { session: ChatSession; path: s
     // While a word is being composed (as in Japanese), Enter belongs to it.
     if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) send(event)
   }
+
+  // On a telephone it would raise the keyboard.
+  useEffect(() => {
+    if (matchMedia('(pointer: fine)').matches) field.current?.focus()
+  }, [])
 
   // As high as what is in it, up to the limit in the style.
   useEffect(() => {

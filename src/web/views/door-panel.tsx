@@ -1,15 +1,16 @@
-/** Who waits at the door, above everything else, and how the owner notices it in another tab. */
+/** Who waits at the door, above everything else. */
 import { useSignal } from '@preact/signals'
-import { useEffect, useRef } from 'preact/hooks'
 import type { JoinRequest } from '../../client/index.ts'
 import type { ChatSession } from '../state/chat-session.ts'
 import { sentenceFor } from '../state/errors.ts'
+import { focusOn } from './parts.tsx'
 
 export function DoorPanel({ session }: { session: ChatSession }) {
   const waiting = session.waiting.value
   return (
-    <section class="door" aria-label="At the door" hidden={waiting.length === 0}>
-      <p class="door-title" role="status">
+    // Never hidden: what appears in it is to be read out.
+    <section class={waiting.length === 0 ? 'door nobody' : 'door'} aria-label="At the door" aria-live="polite">
+      <p class="door-title">
         {waiting.length === 1 ? 'Somebody knocks' : waiting.length > 1 ? `${waiting.length} people knock` : ''}
       </p>
       <ul class="plain">
@@ -17,7 +18,7 @@ export function DoorPanel({ session }: { session: ChatSession }) {
           <Knock key={request.request_id} session={session} request={request} />
         ))}
       </ul>
-      <NotifyOffer />
+      {waiting.length > 0 && <NotifyOffer />}
     </section>
   )
 }
@@ -37,6 +38,9 @@ function Knock({ session, request }: { session: ChatSession; request: JoinReques
       error.value = sentenceFor(cause)
     }
     busy.value = false
+    // Who has decided goes on with the next, or with the chat.
+    if (document.activeElement === null || document.activeElement === document.body)
+      focusOn('.door .primary', '#composer')
   }
 
   return (
@@ -81,24 +85,4 @@ function NotifyOffer() {
       Tell me about knocks in other windows, too
     </button>
   )
-}
-
-/** The tab's title counts who waits; a notification says it where that is allowed. */
-export function useKnockSigns(session: ChatSession): void {
-  const waiting = session.waiting.value
-  const known = useRef(new Set<string>())
-  useEffect(() => {
-    document.title = waiting.length === 0 ? 'Silly Chat' : `(${waiting.length}) at the door – Silly Chat`
-    const fresh = waiting.filter(({ request_id }) => !known.current.has(request_id))
-    known.current = new Set(waiting.map(({ request_id }) => request_id))
-    if (fresh.length === 0 || document.visibilityState === 'visible') return
-    if (typeof Notification === 'undefined' || Notification.permission !== 'granted') return
-    for (const { name, request_id } of fresh) {
-      const notification = new Notification('Somebody knocks', {
-        body: `${name ?? 'No name'} · ${request_id}`,
-        tag: request_id
-      })
-      notification.onclick = () => window.focus()
-    }
-  }, [waiting])
 }

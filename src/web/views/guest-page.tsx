@@ -1,10 +1,11 @@
 /** Somebody opens an invitation: asks, waits at the door, and is in, or learns why not. */
 import { useEffect, useState } from 'preact/hooks'
-import { Guest, knock, SillyChatError } from '../../client/index.ts'
+import { Guest, isPassing, knock, SillyChatError } from '../../client/index.ts'
 import { go } from '../state/address.ts'
 import { sentenceFor } from '../state/errors.ts'
 import { forgetRequest, keepChat, keepRequest, type RequestKey, requestKey } from '../state/keys.ts'
-import { homeAddress } from './notices.tsx'
+import { decision } from '../state/waiting.ts'
+import { GuestEnded } from './guest-ended.tsx'
 import { Card, NameField, useName } from './parts.tsx'
 
 interface GuestPageProps {
@@ -17,7 +18,7 @@ interface GuestPageProps {
 export function GuestPage({ url, path, inside }: GuestPageProps) {
   const [request, setRequest] = useState(() => requestKey(path))
   const [ended, setEnded] = useState<string>()
-  if (ended !== undefined) return <Ended kind={ended} again={() => setEnded(undefined)} />
+  if (ended !== undefined) return <GuestEnded kind={ended} again={() => setEnded(undefined)} />
   if (request !== undefined) {
     return (
       <Waiting
@@ -99,29 +100,33 @@ interface WaitingProps {
 }
 
 function Waiting({ url, path, request, end }: WaitingProps) {
-  const [offline, setOffline] = useState(false)
+  const [isLost, setLost] = useState(false)
+  const [error, setError] = useState('')
   const guest = new Guest(url, request.clientId, request.requestId)
 
   useEffect(() => {
     const stop = new AbortController()
-    guest.admitted({ signal: stop.signal, onState: (state) => setOffline(state === 'lost') }).then(
+    decision(guest, stop.signal, (state) => setLost(state === 'lost')).then(
       (chat) => {
-        const chatPath = new URL(chat.url).pathname
-        keepChat(chatPath, { userId: request.clientId, name: request.name, since: Date.now(), link: url })
+        if (chat === undefined) return
+        keepChat(chat, { userId: request.clientId, name: request.name, since: Date.now(), link: path })
         forgetRequest(path)
-        go(chatPath, { replace: true })
+        go(chat, { replace: true })
       },
-      (cause: unknown) => {
-        if (stop.signal.aborted) return
-        end(cause instanceof SillyChatError ? cause.kind : 'lost')
-      }
+      (cause: unknown) => end(cause instanceof SillyChatError ? cause.kind : '')
     )
     return () => stop.abort()
   }, [url, request.clientId])
 
   async function takeBack(): Promise<void> {
-    await guest.leave().catch(() => undefined)
-    end('left')
+    setError('')
+    try {
+      await guest.leave()
+      end('left')
+    } catch (cause) {
+      if (isPassing(cause)) setError(sentenceFor(cause))
+      else end(cause instanceof SillyChatError ? cause.kind : '')
+    }
   }
 
   return (
@@ -132,7 +137,7 @@ function Waiting({ url, path, request, end }: WaitingProps) {
         <span />
       </div>
       <p class="lead" role="status">
-        {offline
+        {isLost
           ? 'The connection is lost. Trying again …'
           : 'The owner has been told that you knock. This page moves on by itself.'}
       </p>
@@ -155,6 +160,9 @@ function Waiting({ url, path, request, end }: WaitingProps) {
       <button type="button" class="quiet" onClick={takeBack}>
         Do not ask any more
       </button>
+      <p role="alert" class="error">
+        {error}
+      </p>
     </Card>
   )
 }
@@ -168,53 +176,6 @@ function Inside({ chat }: { chat: string }) {
           Open the chat
         </a>
       </p>
-    </Card>
-  )
-}
-
-interface Ending {
-  readonly title: string
-  readonly text: string
-  readonly again?: true
-}
-
-const NEW_LINK = 'Ask the person who invited you for a new one.'
-
-const ENDINGS: Record<string, Ending> = {
-  declined: { title: 'The owner has said no', text: 'Your request was declined.' },
-  left: {
-    title: 'You are not asking any more',
-    text: 'Your request is taken back. You may ask again at any time.',
-    again: true
-  },
-  'link-expired': { title: 'This invitation has run out', text: NEW_LINK },
-  'link-revoked': { title: 'This invitation was taken back', text: NEW_LINK },
-  'link-full': { title: 'This invitation is used up', text: `As many people as it admits have come in. ${NEW_LINK}` },
-  'link-ended': { title: 'This invitation has ended', text: NEW_LINK },
-  'link-not-found': {
-    title: 'This invitation leads nowhere',
-    text: `The chat was closed, or the address is not complete. ${NEW_LINK}`
-  },
-  'not-this-guest': { title: 'This browser has no place at this door', text: 'You may ask again.', again: true }
-}
-
-const UNKNOWN: Ending = { title: 'That did not work', text: 'Something went wrong. You may ask again.', again: true }
-
-function Ended({ kind, again }: { kind: string; again: () => void }) {
-  const { title, text, again: may } = ENDINGS[kind] ?? UNKNOWN
-  return (
-    <Card title={title}>
-      <p class="lead">{text}</p>
-      <div class="actions">
-        {may === true && (
-          <button type="button" class="primary" onClick={again}>
-            Ask again
-          </button>
-        )}
-        <a class="button" href={homeAddress()}>
-          To the start
-        </a>
-      </div>
     </Card>
   )
 }

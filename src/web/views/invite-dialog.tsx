@@ -1,5 +1,6 @@
 /** An invitation to send: as text, through the system's own sheet, or to be scanned. */
 import { useSignal } from '@preact/signals'
+import { localUrl } from '../state/address.ts'
 import type { ChatSession } from '../state/chat-session.ts'
 import { sentenceFor } from '../state/errors.ts'
 import { CopyButton, Dialog } from './parts.tsx'
@@ -27,7 +28,7 @@ export function InviteDialog({ session, close }: { session: ChatSession; close: 
         ...(seconds.value > 0 && { expiresIn: seconds.value }),
         ...(guests.value > 0 && { maxGuests: guests.value })
       })
-      link.value = location.origin + new URL(made.link).pathname
+      link.value = localUrl(made.link)
     } catch (cause) {
       error.value = sentenceFor(cause)
     }

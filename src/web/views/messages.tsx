@@ -1,5 +1,5 @@
 /** What is said. Of a long chat only the end is drawn; more comes as one scrolls up. */
-import { useComputed, useSignal } from '@preact/signals'
+import { useSignal } from '@preact/signals'
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import type { Message } from '../../client/index.ts'
 import type { ChatSession } from '../state/chat-session.ts'
@@ -7,33 +7,70 @@ import { splitName } from '../state/names.ts'
 import type { Draft } from '../state/outbox.ts'
 import { RichText } from './rich-text.tsx'
 
-const FIRST_DRAWN = 100
+/** How many messages more are drawn for who scrolls up, and how many for who reads along. */
 const MORE_DRAWN = 200
+const MAX_DRAWN_AT_END = 400
+/** How long after messages that were there before what comes is new. */
+const LIVE_AFTER_MS = 500
 /** So near to its end a reader counts as reading along. */
 const NEAR_PX = 80
 
 export function Messages({ session, own }: { session: ChatSession; own: string }) {
   const box = useRef<HTMLDivElement>(null)
-  const drawn = useSignal(FIRST_DRAWN)
+  /** The id of the first message that is drawn; 0 for all. */
+  const from = useSignal(0)
   const readUpTo = useSignal(0)
   const isAtEnd = useRef(true)
+  /** What is new is read out, what was there before is not. */
+  const live = useSignal<'polite' | 'off'>('off')
+  /** What is seen at the top and where, so that it stays there when something is put before it. */
+  const anchor = useRef<{ element: Element; top: number } | undefined>(undefined)
   const all = session.messages.value
   const drafts = session.outbox.drafts.value
-  const shown = all.slice(-drawn.value)
+  const start =
+    from.value === 0
+      ? 0
+      : Math.max(
+          0,
+          all.findIndex(({ id }) => id >= from.value)
+        )
+  const shown = all.slice(start)
   const last = all.at(-1)?.id ?? 0
-  const unread = useComputed(() => session.messages.value.filter(({ id }) => id > readUpTo.value).length)
+  const unread = countAfter(all, readUpTo.value)
 
   const toEnd = (): void => {
     const element = box.current
     if (element !== null) element.scrollTop = element.scrollHeight
+    isAtEnd.current = true
+    readUpTo.value = last
+    if (shown.length > MAX_DRAWN_AT_END) from.value = all.at(-MORE_DRAWN)?.id ?? 0
   }
 
-  // Who reads along goes on reading along; who has scrolled up is left where they are.
+  const more = (): void => {
+    live.value = 'off'
+    if (start > 0) from.value = all[start - MORE_DRAWN]?.id ?? 0
+    else if (session.hasOlder.value) {
+      from.value = 0
+      void session.older()
+    }
+  }
+
+  // Who reads along goes on reading along, and so does who says something.
   useLayoutEffect(() => {
-    if (!isAtEnd.current) return
-    toEnd()
-    readUpTo.value = last
-  }, [last, drafts.length, all.length === 0])
+    if (isAtEnd.current) toEnd()
+  }, [last])
+  const said = drafts.at(-1)?.key
+  useLayoutEffect(() => {
+    if (said !== undefined) toEnd()
+  }, [said])
+
+  // Who has scrolled up is left where they are.
+  useLayoutEffect(() => {
+    const element = box.current
+    if (element === null || isAtEnd.current || anchor.current === undefined) return
+    element.scrollTop += anchor.current.element.getBoundingClientRect().top - anchor.current.top
+    remember()
+  }, [shown[0]?.id])
 
   useEffect(() => {
     const element = box.current
@@ -43,25 +80,49 @@ export function Messages({ session, own }: { session: ChatSession; own: string }
     return () => watch.disconnect()
   }, [])
 
+  const isRead = session.standing.value === 'in'
+  useEffect(() => {
+    if (!isRead) return
+    const timer = setTimeout(() => (live.value = 'polite'), LIVE_AFTER_MS)
+    return () => clearTimeout(timer)
+  }, [isRead, shown[0]?.id])
+
+  // What there is may not fill the view.
+  useEffect(() => {
+    const element = box.current
+    if (element !== null && element.scrollHeight <= element.clientHeight) more()
+  }, [shown.length, session.hasOlder.value])
+
+  function remember(): void {
+    const element = box.current
+    if (element === null) return
+    const { top } = element.getBoundingClientRect()
+    const seen = [...element.querySelectorAll('.said')].find((one) => one.getBoundingClientRect().bottom > top)
+    anchor.current = seen && { element: seen, top: seen.getBoundingClientRect().top }
+  }
+
   function onScroll(): void {
     const element = box.current
     if (element === null) return
     isAtEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX
     if (isAtEnd.current) readUpTo.value = last
-    if (element.scrollTop < element.clientHeight && drawn.value < all.length) {
-      const fromEnd = element.scrollHeight - element.scrollTop
-      drawn.value += MORE_DRAWN
-      requestAnimationFrame(() => {
-        element.scrollTop = element.scrollHeight - fromEnd
-      })
-    }
+    remember()
+    if (element.scrollTop < element.clientHeight * 2) more()
   }
 
-  const isEmpty = all.length === 0 && drafts.length === 0 && session.standing.value === 'in'
+  const isEmpty = all.length === 0 && drafts.length === 0 && isRead
   return (
     <div class="talk">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard */}
-      <div class="scroll" ref={box} onScroll={onScroll} tabIndex={0} role="log" aria-label="Messages">
+      <div
+        class="scroll"
+        ref={box}
+        onScroll={onScroll}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
+        tabIndex={0}
+        role="log"
+        aria-live={live.value}
+        aria-label="Messages"
+      >
         {isEmpty && (
           <p class="empty">
             {session.isOwner.value
@@ -71,7 +132,12 @@ export function Messages({ session, own }: { session: ChatSession; own: string }
         )}
         <ol class="plain messages">
           {shown.map((message, index) => (
-            <Said key={message.id} message={message} before={shown[index - 1]} own={own} />
+            <Said
+              key={message.id}
+              message={message}
+              before={shown[index - 1]}
+              isOwn={session.sentIds.ids.value.has(message.id) || (own !== '' && splitName(message.text).name === own)}
+            />
           ))}
         </ol>
         {drafts.length > 0 && (
@@ -82,39 +148,52 @@ export function Messages({ session, own }: { session: ChatSession; own: string }
           </ol>
         )}
       </div>
-      {unread.value > 0 && (
-        <button
-          type="button"
-          class="newer"
-          onClick={() => {
-            isAtEnd.current = true
-            readUpTo.value = last
-            toEnd()
-          }}
-        >
-          {unread.value === 1 ? '1 new message' : `${unread.value} new messages`} <span aria-hidden="true">↓</span>
+      {unread > 0 && (
+        <button type="button" class="newer" onClick={toEnd}>
+          {unread === 1 ? '1 new message' : `${unread} new messages`} <span aria-hidden="true">↓</span>
         </button>
       )}
     </div>
   )
 }
 
+function countAfter(messages: readonly Message[], id: number): number {
+  let count = 0
+  while (count < messages.length && (messages.at(-1 - count)?.id ?? 0) > id) count++
+  return count
+}
+
 const TOGETHER_MS = 5 * 60_000
 
-function Said({ message, before, own }: { message: Message; before: Message | undefined; own: string }) {
+interface SaidProps {
+  readonly message: Message
+  readonly before: Message | undefined
+  readonly isOwn: boolean
+}
+
+function Said({ message, before, isOwn }: SaidProps) {
   const { name, rest } = splitName(message.text)
   const at = new Date(message.created_at)
-  const previous = before && splitName(before.text)
-  const isSame = before !== undefined && previous?.name === name && +at - +new Date(before.created_at) < TOGETHER_MS
   const isNewDay = before === undefined || new Date(before.created_at).toDateString() !== at.toDateString()
+  const isMore = !isNewDay && splitName(before.text).name === name && +at - +new Date(before.created_at) < TOGETHER_MS
   return (
     <>
       {isNewDay && <li class="day">{at.toLocaleDateString([], { weekday: 'long', day: 'numeric', month: 'long' })}</li>}
-      <li class={`said ${name !== '' && name === own ? 'own' : ''} ${isSame && !isNewDay ? 'same' : ''}`}>
-        {name !== '' && <bdi class={isSame && !isNewDay ? 'author unseen' : 'author'}>{name}</bdi>}
+      <li class={`said ${isOwn ? 'own' : ''} ${isMore ? 'more' : ''}`}>
+        {name !== '' && <bdi class={isMore ? 'author unseen' : 'author'}>{name}</bdi>}
         <div class="bubble">
           <RichText text={rest} />
-          <time dateTime={message.created_at}>{at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}</time>
+          <span class="state">
+            <time dateTime={message.created_at}>
+              {at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}
+            </time>
+            {isOwn && (
+              <span role="img" aria-label="Sent">
+                {' '}
+                ✓
+              </span>
+            )}
+          </span>
         </div>
       </li>
     </>

@@ -1,21 +1,8 @@
 /** Views that say one thing: not in, over, or whether to carry on here. */
-import type { Carried } from '../state/address.ts'
-import type { Standing } from '../state/chat-session.ts'
-import { forgetChat, keepChat } from '../state/keys.ts'
+import { type Carried, homeAddress } from '../state/address.ts'
+import type { Ending } from '../state/chat-session.ts'
+import { chatKey, forgetChat, keepChat } from '../state/keys.ts'
 import { Card } from './parts.tsx'
-
-function HomeLink() {
-  return (
-    <p>
-      <a href={homeAddress()}>To the start</a>
-    </p>
-  )
-}
-
-/** The start page, wherever the server is reached. */
-export function homeAddress(): string {
-  return location.pathname.replace(/v1\/.*$/, '')
-}
 
 export function NotInPage() {
   return (
@@ -27,12 +14,28 @@ export function NotInPage() {
       <p>
         Are you in, on another device? There, choose “Carry on on another device” and open the address it shows here.
       </p>
-      <HomeLink />
+      <p>
+        <a class="button" href={homeAddress()}>
+          To the start
+        </a>
+      </p>
     </Card>
   )
 }
 
-const ENDINGS: Partial<Record<Standing, { title: string; text: string }>> = {
+/** Nothing can be kept here, so that a chat would be lost with its tab. */
+export function NothingKeptPage() {
+  return (
+    <Card title="This browser keeps nothing">
+      <p class="lead">
+        A chat needs a place for its key, and this browser does not give this page one. Allow it to keep site data
+        (cookies), or open the page in another browser.
+      </p>
+    </Card>
+  )
+}
+
+const ENDINGS: Record<Ending, { title: string; text: string }> = {
   removed: {
     title: 'You are no longer in this chat',
     text: 'The owner has taken your access back. What was said is not shown any more.'
@@ -44,13 +47,13 @@ const ENDINGS: Partial<Record<Standing, { title: string; text: string }>> = {
   }
 }
 
-export function EndedPage({ path, reason }: { path: string; reason: Standing }) {
-  const ending = ENDINGS[reason]
+export function EndedPage({ path, reason }: { path: string; reason: Ending }) {
+  const { title, text } = ENDINGS[reason]
   return (
-    <Card title={ending?.title ?? 'This chat has ended'}>
-      <p class="lead">{ending?.text}</p>
+    <Card title={title}>
+      <p class="lead">{text}</p>
       <p>
-        <a href={homeAddress()} onClick={() => forgetChat(path)}>
+        <a class="button" href={homeAddress()} onClick={() => forgetChat(path)}>
           Forget it and go to the start
         </a>
       </p>
@@ -60,6 +63,7 @@ export function EndedPage({ path, reason }: { path: string; reason: Standing }) 
 
 /** Another device has handed over who one is: taken only on a word, since the address may come from anybody. */
 export function AdoptPage({ path, carried, done }: { path: string; carried: Carried; done: () => void }) {
+  const here = chatKey(path)
   function adopt(): void {
     keepChat(path, { ...carried, since: Date.now() })
     done()
@@ -75,14 +79,20 @@ export function AdoptPage({ path, carried, done }: { path: string; carried: Carr
         )}
         . Take it into this browser only if you have just asked for it on a device of your own.
       </p>
+      {here !== undefined && here.userId !== carried.userId && (
+        <p class="error">
+          You are in this chat here already, as {here.name === '' ? 'somebody else' : <bdi>{here.name}</bdi>}. That key
+          would be replaced and be lost.
+        </p>
+      )}
       <p>Whoever has this key reads and writes as the same person. It is no longer in the address bar.</p>
       <div class="actions">
         <button type="button" class="primary" onClick={adopt}>
           Carry on here
         </button>
-        <a class="button" href={homeAddress()}>
+        <button type="button" onClick={done}>
           No
-        </a>
+        </button>
       </div>
     </Card>
   )

@@ -21,6 +21,12 @@ export function Card({ title, eyebrow, children }: { title: string; eyebrow?: st
   )
 }
 
+/** Moves the focus to the first of these that is there. */
+export function focusOn(...selectors: string[]): void {
+  const found = selectors.map((selector) => document.querySelector<HTMLElement>(selector)).find(Boolean)
+  found?.focus()
+}
+
 export interface Name {
   readonly typed: string
   /** Without spaces around it. */

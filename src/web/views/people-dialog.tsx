@@ -2,10 +2,10 @@
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { Guest, type JoinRequest, type Links } from '../../client/index.ts'
+import { homeAddress, localUrl } from '../state/address.ts'
 import type { ChatSession } from '../state/chat-session.ts'
 import { sentenceFor } from '../state/errors.ts'
 import { type ChatKey, forgetChat } from '../state/keys.ts'
-import { homeAddress } from './notices.tsx'
 import { Dialog } from './parts.tsx'
 
 interface PeopleDialogProps {
@@ -114,7 +114,7 @@ function LinkList({ session, doing }: { session: ChatSession; doing: Doing }) {
   useEffect(() => void doing(read), [session.requests.value])
   const revoke = (link: string): Promise<void> =>
     doing(async () => {
-      await session.chat.revoke(link)
+      await session.chat.revoke(localUrl(link))
       await read()
     })
   return (
@@ -150,15 +150,14 @@ function LinkList({ session, doing }: { session: ChatSession; doing: Doing }) {
 
 function CloseChat({ session, doing }: { session: ChatSession; doing: Doing }) {
   const sure = useSignal(false)
-  const count = session.messages.value.length
   return (
     <section>
       <h3>The end</h3>
       {sure.value ? (
         <>
           <p>
-            This removes {count === 1 ? 'the one message' : `all ${count} messages`}, everybody's access and all links,
-            for ever and for everybody. It cannot be undone.
+            Every message will be gone, everybody's access and all links, for ever and for everybody. It cannot be
+            undone.
           </p>
           <div class="actions">
             <button type="button" onClick={() => (sure.value = false)}>
@@ -184,7 +183,7 @@ function LeaveChat({ own, path, doing }: { own: ChatKey; path: string; doing: Do
   if (link === undefined) return null
   const leave = (): Promise<void> =>
     doing(async () => {
-      await new Guest(link, own.userId, '').leave()
+      await new Guest(location.origin + link, own.userId, '').leave()
       forgetChat(path)
       location.assign(homeAddress())
     })

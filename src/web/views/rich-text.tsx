@@ -1,5 +1,5 @@
 /** The text of a message: plain, but for addresses that can be clicked. Nothing else in it is interpreted. */
-const ADDRESS = /https?:\/\/[^\s<>"'`]+/g
+const ADDRESS = /https?:\/\/[^\s<>"'`\p{Cc}\p{Cf}]+/gu
 /** What ends a sentence rather than an address. */
 const TRAILING = /[.,;:!?)\]}…»”’]+$/u
 

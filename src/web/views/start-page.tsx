@@ -3,14 +3,15 @@ import { useState } from 'preact/hooks'
 import { createChat } from '../../client/index.ts'
 import { go, serverBase } from '../state/address.ts'
 import { sentenceFor } from '../state/errors.ts'
-import { allChats, keepChat } from '../state/keys.ts'
+import { keepChat, livingChats } from '../state/keys.ts'
+import { labelFor } from '../state/names.ts'
 import { Card, NameField, useName } from './parts.tsx'
 
 export function StartPage() {
   const name = useName()
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState('')
-  const chats = allChats().reverse()
+  const chats = livingChats().reverse()
 
   async function start(event: Event): Promise<void> {
     event.preventDefault()
@@ -43,12 +44,19 @@ export function StartPage() {
         <section aria-labelledby="your-chats">
           <h2 id="your-chats">Your chats in this browser</h2>
           <ul class="plain">
-            {chats.map(([path, { name: own, since, link }]) => (
+            {chats.map(([path, { name: own, since, link, others = [] }]) => (
               <li key={path}>
                 <a class="row" href={path}>
                   <span>
-                    {link === undefined ? 'A chat of yours' : 'A chat you were let into'}
-                    {own && `, as ${own}`}
+                    <bdi>
+                      {labelFor(others) || (link === undefined ? 'A chat of yours' : 'A chat you were let into')}
+                    </bdi>
+                    {own && (
+                      <span class="note">
+                        {' '}
+                        as <bdi>{own}</bdi>
+                      </span>
+                    )}
                   </span>
                   <time dateTime={new Date(since).toISOString()}>
                     {new Date(since).toLocaleDateString([], { day: 'numeric', month: 'short' })}

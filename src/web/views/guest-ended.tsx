@@ -1,0 +1,50 @@
+/** How a request can end without coming in: each ending says what it is and what can be done. */
+import { homeAddress } from '../state/address.ts'
+import { Card } from './parts.tsx'
+
+interface Ending {
+  readonly title: string
+  readonly text: string
+  readonly again?: true
+}
+
+const NEW_LINK = 'Ask the person who invited you for a new one.'
+
+const ENDINGS: Record<string, Ending> = {
+  declined: { title: 'The owner has said no', text: 'Your request was declined.' },
+  left: {
+    title: 'You are not asking any more',
+    text: 'Your request is taken back. You may ask again at any time.',
+    again: true
+  },
+  'link-expired': { title: 'This invitation has run out', text: NEW_LINK },
+  'link-revoked': { title: 'This invitation was taken back', text: NEW_LINK },
+  'link-full': { title: 'This invitation is used up', text: `As many people as it admits have come in. ${NEW_LINK}` },
+  'link-ended': { title: 'This invitation has ended', text: NEW_LINK },
+  'link-not-found': {
+    title: 'This invitation leads nowhere',
+    text: `The chat was closed, or the address is not complete. ${NEW_LINK}`
+  },
+  'not-this-guest': { title: 'This browser has no place at this door', text: 'You may ask again.', again: true }
+}
+
+const UNKNOWN: Ending = { title: 'That did not work', text: 'Something went wrong. You may ask again.', again: true }
+
+export function GuestEnded({ kind, again }: { kind: string; again: () => void }) {
+  const { title, text, again: may } = ENDINGS[kind] ?? UNKNOWN
+  return (
+    <Card title={title}>
+      <p class="lead">{text}</p>
+      <div class="actions">
+        {may === true && (
+          <button type="button" class="primary" onClick={again}>
+            Ask again
+          </button>
+        )}
+        <a class="button" href={homeAddress()}>
+          To the start
+        </a>
+      </div>
+    </Card>
+  )
+}

@@ -1,0 +1,44 @@
+/** How somebody notices what happens here from another tab or another program. */
+import { useEffect, useState } from 'preact/hooks'
+import type { JoinRequest } from '../../client/index.ts'
+import type { ChatSession } from '../state/chat-session.ts'
+
+/** The tab's title counts who waits and what was not seen; a notification tells of knocks where that is allowed. */
+export function useSigns(session: ChatSession, label: string): void {
+  const [unseen, setUnseen] = useState(0)
+  useEffect(() => {
+    session.onMessage = () => {
+      if (document.visibilityState === 'hidden') setUnseen((count) => count + 1)
+    }
+    session.onKnock = (request) => {
+      if (document.visibilityState === 'hidden') notify(request)
+    }
+    const look = (): void => {
+      if (document.visibilityState === 'visible') setUnseen(0)
+    }
+    document.addEventListener('visibilitychange', look)
+    return () => document.removeEventListener('visibilitychange', look)
+  }, [session])
+
+  const waiting = session.waiting.value.length
+  useEffect(() => {
+    const counted = waiting > 0 ? `(${waiting}) at the door – ` : unseen > 0 ? `(${unseen}) ` : ''
+    document.title = counted + (label === '' ? 'Silly Chat' : `${label} – Silly Chat`)
+  }, [waiting, unseen, label])
+}
+
+function notify({ name, request_id }: JoinRequest): void {
+  if (typeof Notification === 'undefined' || Notification.permission !== 'granted') return
+  try {
+    const notification = new Notification('Somebody knocks', {
+      body: `${name ?? 'No name'} · ${request_id}`,
+      tag: request_id
+    })
+    notification.onclick = () => {
+      window.focus()
+      notification.close()
+    }
+  } catch {
+    // Some browsers on telephones have the name, but make none from a page.
+  }
+}
