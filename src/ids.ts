@@ -37,6 +37,11 @@ export function tagOf(id: ChatId | LinkId): ChatTag {
   return id.slice(0, TAG_LENGTH) as ChatTag
 }
 
+/** A tag that a store has kept. */
+export function chatTag(kept: string): ChatTag {
+  return kept as ChatTag
+}
+
 /** `undefined` for what can be no chat of ours, whatever its shape or length. */
 export function readChatId(opaque: string): ChatId | undefined {
   return OPAQUE.test(opaque) ? (opaque as ChatId) : undefined

@@ -3,19 +3,33 @@ import { lookup } from 'node:dns/promises'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.ts'
 import { loadSettings, type Settings } from './settings.ts'
-import { memoryStore } from './store/memory-store.ts'
+import { openStore } from './store/open.ts'
 import { readVersion } from './version.ts'
 
 /** Closing has a deadline of its own (`plugins/shutdown.ts`); if even that fails, the process ends with code 1. */
 const FORCED_EXIT_MS = 10_000
 
 const settings = settingsOrExit()
-const store = memoryStore({ maxChatBytes: settings.MAX_CHAT_BYTES, maxStoreBytes: settings.MAX_STORE_BYTES })
+const [, , ...args] = process.argv
+if (args.length > 0) {
+  const { runCommand } = await import('./commands.ts')
+  process.stdout.write(await runCommand(args, settings.STORE_URL).catch(exitWith))
+  process.exit()
+}
+const store = await openStore(settings.STORE_URL, {
+  maxChatBytes: settings.MAX_CHAT_BYTES,
+  maxStoreBytes: settings.MAX_STORE_BYTES,
+  onBroken: (err) => {
+    app.log.fatal({ err }, 'the disk has failed: stopping, since only a new process can go on from what is on it')
+    process.exit(1)
+  }
+}).catch(exitWith)
 const app = await buildApp({ settings, store, now: Date.now, version: readVersion() })
 
 closeWithGrace({ delay: FORCED_EXIT_MS, logger: app.log }, async ({ err }) => {
   if (err) app.log.fatal({ err }, 'stopping after a fault')
   await app.close()
+  await store.close()
 })
 
 try {
@@ -33,9 +47,13 @@ function settingsOrExit(): Settings {
   try {
     return loadSettings(process.env)
   } catch (error) {
-    process.stderr.write(`${describe(error)}\n`)
-    process.exit(1)
+    return exitWith(error)
   }
+}
+
+function exitWith(error: unknown): never {
+  process.stderr.write(`${describe(error).trimEnd()}\n`)
+  process.exit(1)
 }
 
 function describe(error: unknown): string {

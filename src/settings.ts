@@ -47,6 +47,11 @@ function readOrigins(text: string): '*' | string[] | undefined {
   return text === '*' ? text : readList(text, isOrigin)
 }
 
+function isStoreUrl(text: string): boolean {
+  if (text.startsWith('file://')) return /^file:\/\/\/./.test(text) && URL.canParse(text)
+  return text === 'memory:' || /^file:./.test(text)
+}
+
 export const environment = z.object({
   HOST: z
     .string()
@@ -66,7 +71,11 @@ export const environment = z.object({
     .refine((read) => read !== undefined, 'must be off, on, or IP addresses and networks with commas between them')
     .default(false)
     .describe('`on`, or the addresses of the proxies whose `X-Forwarded-*` counts'),
-  STORE_URL: z.literal('memory:', 'must be memory:').default('memory:').describe('where chats are kept: `memory:`'),
+  STORE_URL: z
+    .string()
+    .refine(isStoreUrl, 'must be memory: or file: with a folder behind it')
+    .default('memory:')
+    .describe('where chats are kept: `memory:` or `file:<folder>`'),
   CORS_ORIGIN: z
     .string()
     .transform(readOrigins)
@@ -86,7 +95,7 @@ export const environment = z.object({
   MAX_CHAT_BYTES: limit().default(8_388_608).describe('messages of one chat; then 409. Join events do not count'),
   MAX_STORE_BYTES: limit()
     .default(1_073_741_824)
-    .describe('all chats together; then 503 with `Retry-After` for new chats and messages'),
+    .describe('memory store only: all chats together; then 503 with `Retry-After` for new chats and messages'),
   CHAT_TTL_SECONDS: wholeNumber(0, MAX_TTL_SECONDS)
     .default(2_592_000)
     .describe(

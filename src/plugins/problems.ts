@@ -2,6 +2,7 @@
 import type { FastifyError, FastifyInstance } from 'fastify'
 import { Problem, type ProblemKind } from '../problems.ts'
 import { PROBLEM_JSON } from '../schemas/problems.ts'
+import { StoreUnavailable } from '../store/store.ts'
 
 /** Fastify's own refusals. Its texts can quote the URL, so none of them gets out. */
 const OF_FASTIFY: Readonly<Record<string, ProblemKind>> = {
@@ -15,6 +16,7 @@ export function addProblems(app: FastifyInstance): void {
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const problem = toProblem(error, request.method)
     if (problem.status === 500) request.log.error({ err: error }, 'a fault of the server')
+    if (error instanceof StoreUnavailable) request.log.error({ err: error }, 'the store could not do its work')
     // Fastify closes the connection when it refuses a body. A client that is still sending would then lose the answer
     // to a reset; node:http discards the rest of the body instead, and `requestTimeout` bounds how long.
     if (reply.raw.shouldKeepAlive && reply.hasHeader('connection')) reply.header('connection', 'keep-alive')
@@ -27,6 +29,7 @@ export function addProblems(app: FastifyInstance): void {
 
 function toProblem(error: FastifyError, method: string): Problem {
   if (error instanceof Problem) return error
+  if (error instanceof StoreUnavailable) return new Problem(error.why === 'full' ? 'store-full' : 'store-unreachable')
   if (error.validation !== undefined) {
     const errors = error.validation.map(({ instancePath, message }) => ({
       path: instancePath.split('/').filter(Boolean).join('.'),

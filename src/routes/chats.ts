@@ -51,7 +51,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
             example: NEW_CHAT_EXAMPLE,
             headers: { Location: 'The URL of the chat.' }
           }),
-          ...problemResponses(...BODY_PROBLEMS, 'store-full')
+          ...problemResponses(...BODY_PROBLEMS)
         }
       }
     },
@@ -85,8 +85,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
             'chat-not-found',
             'not-a-member',
             'chat-full',
-            'idempotency-key-reused',
-            'store-full'
+            'idempotency-key-reused'
           )
         }
       }

@@ -38,7 +38,7 @@ export const healthRoutes: FastifyPluginCallbackZod<HealthRoutesOptions> = (app,
         summary: 'Can the store be reached?',
         description: '200 while the store can be reached.',
         security: [],
-        response: { 200: answer('It can.', health, OK), ...problemResponses('store-unreachable') }
+        response: { 200: answer('It can.', health, OK), ...problemResponses() }
       }
     },
     async (request) => {

@@ -34,7 +34,14 @@ const HEADERS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
 }
 
 /** What every route may answer, whatever it does. */
-const ALWAYS = ['bad-host', 'uri-too-long', 'shutting-down', 'internal-error'] as const satisfies ProblemKind[]
+const ALWAYS = [
+  'bad-host',
+  'uri-too-long',
+  'store-full',
+  'store-unreachable',
+  'shutting-down',
+  'internal-error'
+] as const satisfies ProblemKind[]
 /** What every route with a body may answer. */
 export const BODY_PROBLEMS = [
   'body-too-large',

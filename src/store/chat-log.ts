@@ -3,6 +3,7 @@
  * for ever; of the join events the latest thousand, and those before leave no trace but a gap in the ids.
  */
 import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../chat/events.ts'
+import { messageJson } from './message-json.ts'
 import type { EventsPage, MessagePage, MessagesPage, NewMessage } from './store.ts'
 
 const COMMA = 0x2c
@@ -51,9 +52,9 @@ export class ChatLog {
   }
 
   /** Logs a message, if all messages then take no more than `maxBytes`. */
-  addMessage({ text, createdAt }: NewMessage, maxBytes: number): LoggedMessage | undefined {
+  addMessage(message: NewMessage, maxBytes: number): LoggedMessage | undefined {
     const id = this.#lastEventId + 1
-    const json = JSON.stringify({ id, text, created_at: new Date(createdAt).toISOString() })
+    const json = messageJson(id, message)
     const start = this.messageBytes
     const end = start + Buffer.byteLength(json) + 1
     if (end > maxBytes) return undefined

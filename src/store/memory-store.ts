@@ -132,7 +132,9 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
       return idle
     },
 
-    async ping() {}
+    async ping() {},
+
+    async close() {}
   }
 }
 

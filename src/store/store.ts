@@ -2,7 +2,8 @@
  * What the product asks of a store: it keeps doors and logs, commits both at once, and tells who watches. It knows
  * no rules and no HTTP. `test/store/contract.ts` is this page as a test; every store must pass it.
  *
- * All methods are asynchronous. Expected outcomes are values; a store throws only on faults. Nothing handed in or out
+ * All methods are asynchronous. Expected outcomes are values; a store throws only on faults, `StoreUnavailable` on those that
+ * may pass. Nothing handed in or out
  * is ever changed afterwards by either side. Instants are milliseconds since the Unix epoch and come from the caller.
  * Event ids are whole numbers from 1; every event of a chat takes the next one, and no number is given twice.
  */
@@ -72,6 +73,23 @@ export interface Store {
 
   /** Resolves while the store can be reached, rejects otherwise. */
   ping(): Promise<void>
+
+  /** Finishes what is under way. Nothing may be asked afterwards. */
+  close(): Promise<void>
+}
+
+/**
+ * What a store throws that cannot do its work at the moment: it is full, or cannot be reached. Nothing was done, as far
+ * as the store can know, and it is worth trying again.
+ */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+  readonly why: 'full' | 'unreachable'
+
+  constructor(why: StoreUnavailable['why'], options?: ErrorOptions) {
+    super(`the store is ${why}`, options)
+    this.why = why
+  }
 }
 
 export interface LoadedChat {

@@ -22,6 +22,7 @@ export function slowStore(store: Store, turns: () => number): Store {
     remove: (...call) => slowly(() => store.remove(...call)),
     idleChats: (...call) => slowly(() => store.idleChats(...call)),
     watch: (...call) => slowly(() => store.watch(...call)),
-    ping: () => slowly(() => store.ping())
+    ping: () => slowly(() => store.ping()),
+    close: () => store.close()
   }
 }

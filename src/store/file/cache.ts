@@ -1,0 +1,79 @@
+/** The chats in memory: those in use, and as many of the latest used as there is room for. */
+import type { Door } from '../../chat/door.ts'
+import type { LoggedMessage } from '../../chat/events.ts'
+import type { ChatTag, PostKey } from '../../ids.ts'
+import type { Disk } from './disk.ts'
+import type { ChatRecord } from './records.ts'
+import * as records from './records.ts'
+
+/** What the doors in memory may take as JSON, in bytes, and what a chat takes besides. */
+const MAX_BYTES = 16_777_216
+const BYTES_PER_CHAT = 512
+
+export interface State {
+  readonly door: Door
+  readonly record: ChatRecord
+}
+
+export interface Chat {
+  /** What is on the disk; undefined before a chat is there, and once it is gone. */
+  durable: State | undefined
+  /** With what is being written. */
+  latest: State | undefined
+  /** How many writes are under way. While there are some the chat stays in memory. */
+  writes: number
+  /** Settles with the latest write, whatever came of it. */
+  settled: Promise<unknown>
+  /** Posts under way that have a key. */
+  readonly posts: Map<PostKey, Promise<LoggedMessage>>
+  size: number
+}
+
+export class ChatCache {
+  readonly #disk: Disk
+  /** The least recently used first. */
+  readonly #chats = new Map<ChatTag, Chat>()
+  #bytes = 0
+
+  constructor(disk: Disk) {
+    this.#disk = disk
+  }
+
+  find(tag: ChatTag): Chat | undefined {
+    const chat = this.#chats.get(tag)
+    if (chat === undefined) return this.#read(tag)
+    this.#chats.delete(tag)
+    this.#chats.set(tag, chat)
+    return chat
+  }
+
+  keep(tag: ChatTag, durable: State | undefined, doorBytes: number): Chat {
+    const posts = new Map<PostKey, Promise<LoggedMessage>>()
+    const chat: Chat = { durable, latest: durable, writes: 0, settled: Promise.resolve(), posts, size: 0 }
+    this.#chats.set(tag, chat)
+    this.resize(chat, doorBytes)
+    return chat
+  }
+
+  resize(chat: Chat, doorBytes: number): void {
+    const size = doorBytes + BYTES_PER_CHAT
+    this.#bytes += size - chat.size
+    chat.size = size
+    if (this.#bytes <= MAX_BYTES) return
+    for (const [tag, other] of this.#chats) {
+      if (other.writes === 0 && other !== chat) this.drop(tag, other)
+      if (this.#bytes <= MAX_BYTES) return
+    }
+  }
+
+  drop(tag: ChatTag, chat: Chat): void {
+    if (this.#chats.delete(tag)) this.#bytes -= chat.size
+  }
+
+  #read(tag: ChatTag): Chat | undefined {
+    const record = this.#disk.get(records.chatKey(tag))
+    const door = this.#disk.get(records.doorKey(tag))
+    if (record === undefined || door === undefined) return undefined
+    return this.keep(tag, { door: records.decodeDoor(door), record: records.decodeRecord(record) }, door.length)
+  }
+}

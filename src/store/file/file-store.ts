@@ -1,0 +1,259 @@
+/**
+ * The durable store of one process: chats in an ordered file (`disk.ts`), of which those in use are also in memory. What
+ * it promises stands in `store.ts`; besides, that nothing is acknowledged, read or told that is not on the disk.
+ *
+ * A chat in memory has two states. What is decided is decided on the latest, so that a thousand posts can be under way
+ * at once; what is seen from outside is the durable one, which follows write by write. Whoever finds that the latest
+ * forbids something waits until it is durable, or has failed, and looks again.
+ */
+import type { Door } from '../../chat/door.ts'
+import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
+import { type ChatTag, type PostKey, tagOf } from '../../ids.ts'
+import { messageJson } from '../message-json.ts'
+import type { Listener, NewMessage, Store, StoreUnavailable } from '../store.ts'
+import { type Chat, ChatCache, type State } from './cache.ts'
+import type { Change, Disk } from './disk.ts'
+import { Garbage } from './garbage.ts'
+import { GroupCommit } from './group-commit.ts'
+import { FileLog } from './log.ts'
+import type { ChatRecord } from './records.ts'
+import * as records from './records.ts'
+
+export interface FileStoreOptions {
+  /** Bytes that the messages of one chat may take. */
+  readonly maxChatBytes: number
+  /** Told once that nothing more can be written or read: only a new process can go on from what is on the disk. */
+  readonly onBroken: (fault: StoreUnavailable) => void
+}
+
+const NO_VALUE = Buffer.alloc(0)
+const JOINS_KEPT = 1000
+/** Done at once, or refused for now. */
+type Decision<Done, Refused> = { readonly done: Promise<Done> | Done } | { readonly refused: Refused }
+
+const GONE = { refused: 'gone' } as const
+
+export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptions): Store {
+  const commits = new GroupCommit(disk, onBroken)
+  const cache = new ChatCache(disk)
+  const log = new FileLog(disk)
+  const garbage = new Garbage(disk, commits)
+  const listeners = new Map<ChatTag, Set<Listener>>()
+  garbage.collect()
+
+  /** Writes the next state of a chat, and tells who watches once it is there. */
+  function write(
+    tag: ChatTag,
+    chat: Chat,
+    next: State | undefined,
+    changes: readonly Change[],
+    told: readonly LoggedEvent[] | 'gone'
+  ): Promise<void> {
+    const before = chat.latest
+    chat.latest = next
+    chat.writes++
+    const written = new Promise<void>((resolve, reject) => {
+      const ended = (): void => {
+        chat.writes--
+        if (chat.durable === undefined && chat.writes === 0) cache.drop(tag, chat)
+      }
+      commits.add(
+        [...changes, ...recordChanges(tag, before, next)],
+        () => {
+          chat.durable = next
+          ended()
+          tell(tag, told)
+          resolve()
+        },
+        (error) => {
+          chat.latest = chat.durable
+          ended()
+          reject(error)
+        }
+      )
+    })
+    chat.settled = written.catch(() => undefined)
+    return written
+  }
+
+  function tell(tag: ChatTag, told: readonly LoggedEvent[] | 'gone'): void {
+    if (told.length === 0) return
+    for (const listener of listeners.get(tag) ?? []) listener(told)
+    if (told === 'gone') listeners.delete(tag)
+  }
+
+  /**
+   * Decides on the latest state of a chat, at once, so that nobody comes between. What is refused because of something
+   * that is not durable yet is decided again once that is.
+   */
+  async function decide<Done, Refused>(
+    tag: ChatTag,
+    decision: (chat: Chat, state: State) => Decision<Done, Refused>
+  ): Promise<Done | Refused | 'gone'> {
+    for (;;) {
+      const chat = cache.find(tag)
+      if (chat === undefined) return 'gone'
+      const decided = chat.latest === undefined ? GONE : decision(chat, chat.latest)
+      if ('done' in decided) return await decided.done
+      if (chat.writes === 0) return decided.refused
+      await chat.settled
+    }
+  }
+
+  function addMessage(
+    tag: ChatTag,
+    chat: Chat,
+    { door, record }: State,
+    message: NewMessage,
+    key: PostKey | undefined
+  ): Decision<LoggedMessage, 'chat-full'> {
+    const id = record.lastEventId + 1
+    const json = messageJson(id, message)
+    const value = Buffer.from(json)
+    const messageBytes = record.messageBytes + value.length + 1
+    if (messageBytes > maxChatBytes) return { refused: 'chat-full' }
+    const logged: LoggedMessage = { type: 'message', id, json }
+    const next = { door, record: { ...record, lastEventId: id, idleSince: message.createdAt, messageBytes } }
+    const changes: Change[] = [{ key: records.messageKey(tag, id), value }]
+    if (key !== undefined) changes.push({ key: records.postKeyKey(tag, key), value: records.encodeNumber(id) })
+    const done = write(tag, chat, next, changes, [logged]).then(() => logged)
+    if (key !== undefined) {
+      chat.posts.set(key, done)
+      const forget = (): void => void chat.posts.delete(key)
+      done.then(forget, forget)
+    }
+    return { done }
+  }
+
+  async function commitTo(
+    tag: ChatTag,
+    chat: Chat,
+    record: ChatRecord,
+    door: Door,
+    events: readonly JoinEvent[],
+    now: number
+  ): Promise<readonly LoggedJoinEvent[]> {
+    const logged = events.map((event, index) => ({ ...event, id: record.lastEventId + 1 + index }))
+    const grown = { ...record, version: record.version + 1, lastEventId: record.lastEventId + logged.length }
+    grown.joins += logged.length
+    if (logged.length > 0) grown.idleSince = now
+    const joins = logged.map((event) => ({ key: records.joinKey(tag, event.id), value: records.encodeJoin(event) }))
+    const excess = Math.max(0, grown.joins - JOINS_KEPT)
+    const forgotten = [...log.oldestJoins(tag, record, excess), ...logged.map(({ id }) => id)].slice(0, excess)
+    grown.joins -= forgotten.length
+    grown.newestForgotten = forgotten.at(-1) ?? record.newestForgotten
+    const value = records.encodeDoor(door)
+    cache.resize(chat, value.length)
+    const changes: Change[] = [
+      { key: records.doorKey(tag), value },
+      ...joins,
+      ...forgotten.map((id) => ({ key: records.joinKey(tag, id), value: undefined }))
+    ]
+    await write(tag, chat, { door, record: grown }, changes, logged)
+    return logged
+  }
+
+  return {
+    async create(door) {
+      const tag = tagOf(door.chat)
+      if (cache.find(tag) !== undefined) return 'taken'
+      const record = {
+        version: 1,
+        lastEventId: 0,
+        idleSince: door.createdAt,
+        messageBytes: 0,
+        joins: 0,
+        newestForgotten: 0
+      }
+      const value = records.encodeDoor(door)
+      const chat = cache.keep(tag, undefined, value.length)
+      await write(tag, chat, { door, record }, [{ key: records.doorKey(tag), value }], [])
+      return 'created'
+    },
+
+    async load(tag) {
+      const state = cache.find(tag)?.durable
+      if (state === undefined) return undefined
+      const { version, lastEventId, idleSince } = state.record
+      return { door: state.door, version, lastEventId, idleSince }
+    },
+
+    async commit(tag, version, door, events, now) {
+      return decide(tag, (chat, { record }) => {
+        if (record.version !== version) return { refused: 'conflict' }
+        return { done: commitTo(tag, chat, record, door, events, now) }
+      })
+    },
+
+    async append(tag, rights, message, key) {
+      return decide<LoggedMessage, 'conflict' | 'chat-full'>(tag, (chat, state) => {
+        if (state.door.rights !== rights) return { refused: 'conflict' }
+        const first = key && (chat.posts.get(key) ?? log.posted(tag, key))
+        return first === undefined ? addMessage(tag, chat, state, message, key) : { done: first }
+      })
+    },
+
+    async events(tag, after, page) {
+      const record = cache.find(tag)?.durable?.record
+      return record === undefined ? 'gone' : (log.eventsAfter(tag, record, after, page) ?? 'cursor-unknown')
+    },
+
+    async messages(tag, after, page = {}) {
+      const isThere = (): boolean => cache.find(tag)?.durable !== undefined
+      const record = cache.find(tag)?.durable?.record
+      if (record === undefined) return 'gone'
+      return (await log.messagesAfter(tag, record, after, page, isThere)) ?? 'cursor-unknown'
+    },
+
+    async watch(tag, listener) {
+      if (cache.find(tag)?.durable === undefined) return 'gone'
+      const watching = listeners.get(tag) ?? new Set()
+      listeners.set(tag, watching)
+      // A wrapper of its own, so that the same function may watch twice and each be told once.
+      const own: Listener = (told) => listener(told)
+      watching.add(own)
+      return () => {
+        watching.delete(own)
+        if (watching.size === 0 && listeners.get(tag) === watching) listeners.delete(tag)
+      }
+    },
+
+    async remove(tag, lastEventId) {
+      const outcome = await decide<void, 'changed'>(tag, (chat, { record }) => {
+        if ((lastEventId ?? record.lastEventId) !== record.lastEventId) return { refused: 'changed' }
+        const changes: Change[] = [
+          { key: records.doorKey(tag), value: undefined },
+          { key: records.removedKey(tag), value: NO_VALUE }
+        ]
+        return { done: write(tag, chat, undefined, changes, 'gone') }
+      })
+      if (outcome !== undefined) return false
+      garbage.collect()
+      return true
+    },
+
+    async idleChats(since, emptySince) {
+      garbage.collect()
+      return log.idleChats(since, emptySince)
+    },
+
+    async ping() {
+      if (commits.fault !== undefined) throw commits.fault
+    },
+
+    async close() {
+      await garbage.close()
+      await commits.idle()
+      await disk.close()
+    }
+  }
+}
+
+/** What is written with every change of a chat. */
+function recordChanges(tag: ChatTag, before: State | undefined, next: State | undefined): Change[] {
+  const [old, now] = [before, next].map((state) => state && records.idleKey(tag, state.record))
+  const changes: Change[] = [{ key: records.chatKey(tag), value: next && records.encodeRecord(next.record) }]
+  if (old !== undefined && (now === undefined || !old.equals(now))) changes.push({ key: old, value: undefined })
+  if (now !== undefined && (old === undefined || !old.equals(now))) changes.push({ key: now, value: NO_VALUE })
+  return changes
+}

@@ -1,0 +1,145 @@
+/** How the file store reads what is logged: pages of events and messages, in slices that leave other work its turn. */
+import type { LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
+import type { ChatTag, PostKey } from '../../ids.ts'
+import type { EventsPage, MessagePage, MessagesPage } from '../store.ts'
+import type { Disk, Entry } from './disk.ts'
+import type { ChatRecord } from './records.ts'
+import * as records from './records.ts'
+
+/** About what a join event takes on the wire. */
+const JOIN_BYTES = 512
+/** How many entries are read before other work has its turn. */
+const READ_A_TURN = 1000
+const COMMA = Buffer.from(',')
+
+export class FileLog {
+  readonly #disk: Disk
+
+  constructor(disk: Disk) {
+    this.#disk = disk
+  }
+
+  /** `undefined` if `after` is not an event of this log, or what is asked for was forgotten. */
+  eventsAfter(
+    tag: ChatTag,
+    record: ChatRecord,
+    after: number,
+    { maxBytes, allJoins, upTo }: EventsPage
+  ): LoggedEvent[] | undefined {
+    if (!knows(record, after, upTo) || (allJoins && after < record.newestForgotten)) return undefined
+    const events: LoggedEvent[] = []
+    let size = 0
+    for (const event of this.#eventsBetween(tag, after, lastOf(record, upTo))) {
+      size += event.type === 'message' ? Buffer.byteLength(event.json) : JOIN_BYTES
+      if (events.length > 0 && size > maxBytes) break
+      events.push(event)
+    }
+    return events
+  }
+
+  /** As above. The chat may be gone before all is read: `isThere` says. */
+  async messagesAfter(
+    tag: ChatTag,
+    record: ChatRecord,
+    after: number,
+    { limit = Number.POSITIVE_INFINITY, upTo }: MessagesPage,
+    isThere: () => boolean
+  ): Promise<MessagePage | 'gone' | undefined> {
+    if (!knows(record, after, upTo)) return undefined
+    const end = records.messageKey(tag, lastOf(record, upTo) + 1)
+    const found: Entry[] = []
+    for (;;) {
+      const next = (found.length === 0 ? after : idOf(found.at(-1))) + 1
+      // One more than asked for says whether there are more.
+      const wanted = Math.min(READ_A_TURN, limit + 1 - found.length)
+      const read = [...this.#disk.range(records.messageKey(tag, next), end, wanted)]
+      found.push(...read)
+      if (found.length > limit) {
+        found.pop()
+        return { json: joined(found), upTo: idOf(found.at(-1)), hasMore: true }
+      }
+      if (read.length < wanted) return { json: joined(found), upTo: upTo ?? record.lastEventId, hasMore: false }
+      await new Promise((resolve) => setImmediate(resolve))
+      if (!isThere()) return 'gone'
+    }
+  }
+
+  /** The message that was posted with this key. */
+  posted(tag: ChatTag, key: PostKey): LoggedMessage | undefined {
+    const found = this.#disk.get(records.postKeyKey(tag, key))
+    if (found === undefined) return undefined
+    const id = records.decodeNumber(found)
+    const value = this.#disk.get(records.messageKey(tag, id))
+    return value && { type: 'message', id, json: value.toString() }
+  }
+
+  /** The ids of the oldest join events that are kept. */
+  oldestJoins(tag: ChatTag, { newestForgotten, lastEventId }: ChatRecord, count: number): number[] {
+    if (count <= 0) return []
+    const [start, end] = [records.joinKey(tag, newestForgotten + 1), records.joinKey(tag, lastEventId + 1)]
+    return Array.from(this.#disk.range(start, end, count), ({ key }) => records.idIn(key))
+  }
+
+  /** The chats that are idle since `since` or longer, and those without any event that are so since `emptySince`. */
+  async idleChats(since: number, emptySince: number): Promise<ChatTag[]> {
+    const idle: ChatTag[] = []
+    for (const isEmpty of [true, false]) {
+      const latest = isEmpty ? emptySince : since
+      const end = records.idleEnd(isEmpty, latest)
+      let [start] = records.all(isEmpty ? 'x' : 'y')
+      for (;;) {
+        const keys = Array.from(this.#disk.range(start, end, READ_A_TURN), ({ key }) => key)
+        idle.push(...keys.map(records.idleTagIn).filter((tag) => this.#idleSince(tag) <= latest))
+        const last = keys.at(-1)
+        if (last === undefined) break
+        start = Buffer.concat([last, Buffer.alloc(1)])
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    return idle
+  }
+
+  #idleSince(tag: ChatTag): number {
+    const value = this.#disk.get(records.chatKey(tag))
+    return value === undefined ? Number.POSITIVE_INFINITY : records.decodeRecord(value).idleSince
+  }
+
+  *#eventsBetween(tag: ChatTag, after: number, upTo: number): Generator<LoggedEvent, void, undefined> {
+    const joins = this.#joinsBetween(tag, after, upTo)
+    try {
+      let join = joins.next()
+      const messages = this.#disk.range(records.messageKey(tag, after + 1), records.messageKey(tag, upTo + 1))
+      for (const { key, value } of messages) {
+        const id = records.idIn(key)
+        for (; !join.done && join.value.id < id; join = joins.next()) yield join.value
+        yield { type: 'message', id, json: value.toString() }
+      }
+      for (; !join.done; join = joins.next()) yield join.value
+    } finally {
+      joins.return()
+    }
+  }
+
+  *#joinsBetween(tag: ChatTag, after: number, upTo: number): Generator<LoggedJoinEvent, void, undefined> {
+    for (const { key, value } of this.#disk.range(records.joinKey(tag, after + 1), records.joinKey(tag, upTo + 1))) {
+      yield records.decodeJoin(records.idIn(key), value)
+    }
+  }
+}
+
+function knows({ lastEventId }: ChatRecord, after: number, upTo = lastEventId): boolean {
+  return Number.isInteger(after) && after >= 0 && after <= lastEventId && after <= upTo
+}
+
+/** The newest event that belongs to a page. */
+function lastOf({ lastEventId }: ChatRecord, upTo = lastEventId): number {
+  return Math.min(upTo, lastEventId)
+}
+
+function idOf(entry: Entry | undefined): number {
+  return entry === undefined ? 0 : records.idIn(entry.key)
+}
+
+function joined(entries: readonly Entry[]): Buffer {
+  return Buffer.concat(entries.flatMap(({ value }, index) => (index === 0 ? [value] : [COMMA, value])))
+}

@@ -1,0 +1,41 @@
+/** A file store from its folder: opened, backed up, and restored. */
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import type { Store } from '../store.ts'
+import { type FileStoreOptions, fileStore } from './file-store.ts'
+import { checkFolder, FolderRefused, markCopy, takeFolder } from './folder.ts'
+import { copyLmdb, lmdbDisk } from './lmdb-disk.ts'
+
+/**
+ * Opens the store in a folder, or makes one there; no other process may have it open.
+ * @throws FolderRefused
+ */
+export async function openFileStore(path: string, options: FileStoreOptions): Promise<Store> {
+  const folder = await takeFolder(path)
+  try {
+    const store = fileStore(lmdbDisk(path), options)
+    folder.markAsOurs()
+    return {
+      ...store,
+      close: async () => {
+        await store.close()
+        folder.release()
+      }
+    }
+  } catch (cause) {
+    folder.release()
+    throw new FolderRefused(`${path} cannot be opened: ${cause instanceof Error ? cause.message : String(cause)}.`)
+  }
+}
+
+/**
+ * Copies a store as it is now into a new or empty folder, whether or not a server is running on it. The copy is a
+ * store like any other.
+ * @throws FolderRefused
+ */
+export async function copyStore(from: string, to: string): Promise<void> {
+  checkFolder(from)
+  if (!existsSync(to)) mkdirSync(to)
+  if (readdirSync(to).length > 0) throw new FolderRefused(`${to} is not empty. Choose a new folder.`)
+  await copyLmdb(from, to)
+  markCopy(from, to)
+}

@@ -1,0 +1,30 @@
+/** File stores in folders that go with the test. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { openFileStore } from '../../src/store/file/open.ts'
+import type { Store } from '../../src/store/store.ts'
+
+/** A folder that does not exist yet. */
+export function aFolder(): string {
+  const parent = mkdtempSync(join(tmpdir(), 'silly-chat-'))
+  onTestFinished(() => rmSync(parent, { recursive: true, force: true }))
+  return join(parent, 'chats')
+}
+
+export async function opened(folder: string, { maxChatBytes = 1_000_000 } = {}): Promise<Store> {
+  const store = await openFileStore(folder, {
+    maxChatBytes,
+    onBroken: (fault) => {
+      throw fault
+    }
+  })
+  let isOpen = true
+  const close = async (): Promise<void> => {
+    if (isOpen) await store.close()
+    isOpen = false
+  }
+  onTestFinished(close)
+  return { ...store, close }
+}
