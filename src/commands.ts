@@ -2,7 +2,7 @@
 import { copyStore } from './store/file/open.ts'
 import { folderOf, isFileUrl } from './store/open.ts'
 
-export const USAGE = `Usage:
+const USAGE = `Usage:
   silly-chat                    serves chats
   silly-chat backup <folder>    copies the chats of STORE_URL into a new folder, also while they are served
   silly-chat restore <folder>   makes the store of STORE_URL, which must not exist yet, from such a copy

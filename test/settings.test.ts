@@ -30,6 +30,8 @@ describe('settings', () => {
     ['TRUST_PROXY', 'off', false],
     ['TRUST_PROXY', '10.0.0.0/8, ::1', ['10.0.0.0/8', '::1']],
     ['CORS_ORIGIN', 'https://a.example,http://b.example:8080', ['https://a.example', 'http://b.example:8080']],
+    ['STORE_URL', 'file:./data', 'file:./data'],
+    ['STORE_URL', 'file:///var/lib/chats', 'file:///var/lib/chats'],
     ['LOG_LEVEL', 'silent', 'silent']
   ])('%s may be %j', (name, value, read) => {
     expect(loadSettings({ [name]: value })).toMatchObject({ [name]: read })
@@ -54,7 +56,9 @@ describe('settings', () => {
     ['TRUST_PROXY', 'yes'],
     ['TRUST_PROXY', '10.0.0.0/33'],
     ['TRUST_PROXY', '10.0.0.1,,'],
-    ['STORE_URL', 'file:/tmp'],
+    ['STORE_URL', 'file:'],
+    ['STORE_URL', 'file://host/folder'],
+    ['STORE_URL', 'memory'],
     ['STORE_URL', 'redis://localhost'],
     ['CORS_ORIGIN', 'example.org'],
     ['CORS_ORIGIN', 'https://example.org/path'],

@@ -25,7 +25,7 @@ export class FolderRefused extends Error {
   override readonly name = 'FolderRefused'
 }
 
-export const DATA_FILE = 'data.mdb'
+const DATA_FILE = 'data.mdb'
 const LOCK_FILE = 'lock.mdb'
 /** Holds the number of the format. Written once the first data are, so that without it nothing was acknowledged. */
 const FORMAT_FILE = 'silly-chat-format'

@@ -7,7 +7,6 @@ import type { LoggedJoinEvent } from '../../chat/events.ts'
 import { type ChatTag, chatTag, type PostKey } from '../../ids.ts'
 
 export const FORMAT = 1
-export const FORMAT_KEY = Buffer.from('format')
 
 const NUMBER_BYTES = 6
 const TAG_LENGTH = 12
