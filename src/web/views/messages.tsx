@@ -46,6 +46,10 @@ export function Messages({ session, own }: { session: ChatSession; own: string }
     if (shown.length > MAX_DRAWN_AT_END) from.value = all.at(-MORE_DRAWN)?.id ?? 0
   }
 
+  /** As of the latest rendering, for those who are told later. */
+  const latestToEnd = useRef(toEnd)
+  latestToEnd.current = toEnd
+
   const more = (): void => {
     live.value = 'off'
     if (start > 0) from.value = all[start - MORE_DRAWN]?.id ?? 0
@@ -58,7 +62,7 @@ export function Messages({ session, own }: { session: ChatSession; own: string }
   // Who reads along goes on reading along, and so does who says something.
   useLayoutEffect(() => {
     if (isAtEnd.current) toEnd()
-  }, [last])
+  }, [last, drafts])
   const said = drafts.at(-1)?.key
   useLayoutEffect(() => {
     if (said !== undefined) toEnd()
@@ -75,7 +79,7 @@ export function Messages({ session, own }: { session: ChatSession; own: string }
   useEffect(() => {
     const element = box.current
     if (element === null) return
-    const watch = new ResizeObserver(() => isAtEnd.current && toEnd())
+    const watch = new ResizeObserver(() => isAtEnd.current && latestToEnd.current())
     watch.observe(element)
     return () => watch.disconnect()
   }, [])
