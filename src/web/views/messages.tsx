@@ -23,8 +23,8 @@ export function Messages({ session, own }: { session: ChatSession; own: string }
   const isAtEnd = useRef(true)
   /** What is new is read out, what was there before is not. */
   const live = useSignal<'polite' | 'off'>('off')
-  /** What is seen at the top and where, so that it stays there when something is put before it. */
-  const anchor = useRef<{ element: Element; top: number } | undefined>(undefined)
+  /** What is seen at the top and where it ends, so that it stays there when something is put before it. */
+  const anchor = useRef<{ element: Element; bottom: number } | undefined>(undefined)
   const all = session.messages.value
   const drafts = session.outbox.drafts.value
   const start =
@@ -72,7 +72,7 @@ export function Messages({ session, own }: { session: ChatSession; own: string }
   useLayoutEffect(() => {
     const element = box.current
     if (element === null || isAtEnd.current || anchor.current === undefined) return
-    element.scrollTop += anchor.current.element.getBoundingClientRect().top - anchor.current.top
+    element.scrollTop += anchor.current.element.getBoundingClientRect().bottom - anchor.current.bottom
     remember()
   }, [shown[0]?.id])
 
@@ -102,7 +102,7 @@ export function Messages({ session, own }: { session: ChatSession; own: string }
     if (element === null) return
     const { top } = element.getBoundingClientRect()
     const seen = [...element.querySelectorAll('.said')].find((one) => one.getBoundingClientRect().bottom > top)
-    anchor.current = seen && { element: seen, top: seen.getBoundingClientRect().top }
+    anchor.current = seen && { element: seen, bottom: seen.getBoundingClientRect().bottom }
   }
 
   function onScroll(): void {
