@@ -1,5 +1,6 @@
 /** What is said. Of a long chat only the end is drawn; more comes as one scrolls up. */
 import { useSignal } from '@preact/signals'
+import { Component } from 'preact'
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import type { Message } from '../../client/index.ts'
 import type { ChatSession } from '../state/chat-session.ts'
@@ -175,33 +176,42 @@ interface SaidProps {
   readonly isOwn: boolean
 }
 
-function Said({ message, before, isOwn }: SaidProps) {
-  const { name, rest } = splitName(message.text)
-  const at = new Date(message.created_at)
-  const isNewDay = before === undefined || new Date(before.created_at).toDateString() !== at.toDateString()
-  const isMore = !isNewDay && splitName(before.text).name === name && +at - +new Date(before.created_at) < TOGETHER_MS
-  return (
-    <>
-      {isNewDay && <li class="day">{at.toLocaleDateString([], { weekday: 'long', day: 'numeric', month: 'long' })}</li>}
-      <li class={`said ${isOwn ? 'own' : ''} ${isMore ? 'more' : ''}`}>
-        {name !== '' && <bdi class={isMore ? 'author unseen' : 'author'}>{name}</bdi>}
-        <div class="bubble">
-          <RichText text={rest} />
-          <span class="state">
-            <time dateTime={message.created_at}>
-              {at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}
-            </time>
-            {isOwn && (
-              <span role="img" aria-label="Sent">
-                {' '}
-                ✓
-              </span>
-            )}
-          </span>
-        </div>
-      </li>
-    </>
-  )
+// Made once: making one takes longer than using it for a page of messages.
+const TIME = new Intl.DateTimeFormat([], { timeStyle: 'short' })
+const DAY = new Intl.DateTimeFormat([], { weekday: 'long', day: 'numeric', month: 'long' })
+
+/** Drawn again only if it has changed, since of what is drawn most stays as it is with every message that comes. */
+class Said extends Component<SaidProps> {
+  override shouldComponentUpdate({ message, before, isOwn }: SaidProps): boolean {
+    return message !== this.props.message || before !== this.props.before || isOwn !== this.props.isOwn
+  }
+
+  override render({ message, before, isOwn }: SaidProps) {
+    const { name, rest } = splitName(message.text)
+    const at = new Date(message.created_at)
+    const isNewDay = before === undefined || new Date(before.created_at).toDateString() !== at.toDateString()
+    const isMore = !isNewDay && splitName(before.text).name === name && +at - +new Date(before.created_at) < TOGETHER_MS
+    return (
+      <>
+        {isNewDay && <li class="day">{DAY.format(at)}</li>}
+        <li class={`said ${isOwn ? 'own' : ''} ${isMore ? 'more' : ''}`}>
+          {name !== '' && <bdi class={isMore ? 'author unseen' : 'author'}>{name}</bdi>}
+          <div class="bubble">
+            <RichText text={rest} />
+            <span class="state">
+              <time dateTime={message.created_at}>{TIME.format(at)}</time>
+              {isOwn && (
+                <span role="img" aria-label="Sent">
+                  {' '}
+                  ✓
+                </span>
+              )}
+            </span>
+          </div>
+        </li>
+      </>
+    )
+  }
 }
 
 function Unsent({ draft, session }: { draft: Draft; session: ChatSession }) {
