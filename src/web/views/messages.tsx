@@ -195,7 +195,10 @@ class Said extends Component<SaidProps> {
       <>
         {isNewDay && <li class="day">{DAY.format(at)}</li>}
         <li class={`said ${isOwn ? 'own' : ''} ${isMore ? 'more' : ''}`}>
-          {name !== '' && <bdi class={isMore ? 'author unseen' : 'author'}>{name}</bdi>}
+          {/* Nobody needs to be shown their own name; to who cannot see the sides it tells them apart. */}
+          {!(isOwn && name === '') && (
+            <bdi class={isMore || isOwn ? 'author unseen' : 'author'}>{name || 'No name'}</bdi>
+          )}
           <div class="bubble">
             <RichText text={rest} />
             <span class="state">
