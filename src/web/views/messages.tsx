@@ -226,15 +226,17 @@ function Unsent({ draft, session }: { draft: Draft; session: ChatSession }) {
         <span class="state">{draft.refused === undefined ? 'Sending …' : 'Not sent'}</span>
       </div>
       {draft.refused !== undefined && (
-        <p class="error" role="alert">
-          {draft.refused}{' '}
-          <button type="button" class="quiet" onClick={() => session.outbox.retry(draft.key)}>
-            Try again
-          </button>{' '}
-          <button type="button" class="quiet" onClick={() => session.outbox.discard(draft.key)}>
-            Discard
-          </button>
-        </p>
+        <div class="error" role="alert">
+          <p>{draft.refused}</p>
+          <div class="actions">
+            <button type="button" class="quiet" onClick={() => session.outbox.retry(draft.key)}>
+              Try again
+            </button>
+            <button type="button" class="quiet" onClick={() => session.outbox.discard(draft.key)}>
+              Discard
+            </button>
+          </div>
+        </div>
       )}
     </li>
   )
