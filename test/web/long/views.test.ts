@@ -1,0 +1,467 @@
+/**
+ * Every view of the page, in both colour schemes, on a small telephone and a wide screen: axe finds nothing that stands
+ * in the way, nothing is wider than the window, nothing is complained of. Photographs of all go to `test/web/shots`.
+ */
+import { fileURLToPath } from 'node:url'
+import axe from 'axe-core'
+import type { Browser, Page } from 'playwright-core'
+import { expect, it } from 'vitest'
+import { startChromium } from '../../foreign/chromium.ts'
+import {
+  approve,
+  call,
+  createChat,
+  createChatWithMember,
+  createChatWithWaiting,
+  createLink,
+  decline,
+  knock,
+  post
+} from '../../support/api.ts'
+import { haveAll } from '../../support/real-parts.ts'
+import { startServer, type TestServer } from '../../support/server.ts'
+import { isLive, openWindow } from '../window.ts'
+
+const SHOTS = fileURLToPath(new URL('../shots/', import.meta.url))
+const SCHEMES = ['light', 'dark'] as const
+const SIZES = [
+  { width: 320, height: 640 },
+  { width: 1200, height: 800 }
+] as const
+const NOBODY = '6f1c1f52-7a53-4a3c-9a9b-0c8a1b1d2e3f'
+const LONG_NAME = 'Hubert Blaine Wolfeschlegelsteinhausenbergerdorff the Elder, Sr.'
+const MARKS = '\u0321\u0308\u0306\u0353\u0359\u033b\u0316\u0310\u0346\u030a\u0300\u0301'
+
+type Kept = Record<string, unknown>
+
+interface Scene {
+  readonly server: TestServer
+  readonly page: Page
+  /** Opens an address in a browser that has kept this. */
+  open(address: string, kept?: Kept): Promise<void>
+}
+
+const pathOf = (url: string): string => new URL(url).pathname
+
+/** What a browser keeps that is in this chat. */
+function key(chat: string, userId: string, more: object = {}): Kept {
+  const own = { userId, name: 'Olga', since: Date.UTC(2026, 10, 20), ...more }
+  return { 'silly-chat': { chats: { [pathOf(chat)]: own }, requests: {} } }
+}
+
+/** What a browser keeps that waits at this link. */
+function request(link: string, clientId: string, requestId: string): Kept {
+  return { 'silly-chat': { chats: {}, requests: { [pathOf(link)]: { clientId, requestId, name: 'Ana' } } } }
+}
+
+const button = (page: Page, name: string | RegExp): Promise<void> => page.getByRole('button', { name }).click()
+const heading = (page: Page, name: string): Promise<void> => page.getByRole('heading', { name }).waitFor()
+
+/** A page of a chat in which some things were said over three days. */
+async function talk({ server, page, open }: Scene, as: 'owner' | 'guest', more: Kept = {}): Promise<string> {
+  const { chat, owner, link, member } = await createChatWithMember(server)
+  const says = async (text: string, minutes: number): Promise<void> => {
+    server.clock.now += minutes * 60_000
+    await post(chat, as === 'owner' || !text.startsWith('Olga') ? owner : member, text)
+  }
+  const begun = server.clock.now
+  server.clock.now -= 2 * 86_400_000
+  await says('Ana: Good morning! Is the walk still on for Saturday?', 0)
+  await says('Olga: It is. We meet at the old lock at nine, and go up along the river as far as the mill.', 3)
+  await says('Olga: Bring something to eat.', 1)
+  await says('Ana: 👍', 30)
+  server.clock.now += 86_400_000
+  await says('Ana: The way is described at https://example.org/walks/river-and-mill?day=saturday#map (with a map).', 20)
+  await says('Ben Østergård: I come a little later:\n\n1.  the dog\n2.  the car\n3.  then you', 2)
+  await says('מיכל: שלום לכולם, אני מגיעה עם הילדים בשעה תשע.', 1)
+  await says('Somebody with curl says this without a name in front of it.', 1)
+  await says(`Ana: ${'unbreakable'.repeat(12)}`, 1)
+  await says('Olga: See you there', 1)
+  server.clock.now = begun
+  const self = as === 'owner' ? key(chat, owner) : key(chat, member, { name: 'Ana', link: pathOf(link) })
+  const sent = as === 'owner' ? { [`silly-chat:sent:${pathOf(chat)}`]: [] } : {}
+  await open(chat, {
+    ...self,
+    ...sent,
+    ...Object.fromEntries(Object.entries(more).map(([a, b]) => [a + pathOf(chat), b]))
+  })
+  await page.getByText('See you there').waitFor()
+  await isLive(page)
+  return chat
+}
+
+/** The owner's page of a chat in which nothing was said. */
+async function empty({ server, page, open }: Scene): Promise<{ chat: string; owner: string }> {
+  const made = await createChat(server)
+  await open(made.chat, key(made.chat, made.owner))
+  await isLive(page)
+  return made
+}
+
+/** A guest's page at the door. */
+async function atTheDoor({ server, page, open }: Scene, limits: { expires_in?: number; max_guests?: number } = {}) {
+  const waiting = await createChatWithWaiting(server, limits)
+  await open(waiting.link, request(waiting.link, waiting.ana.client, waiting.ana.requestId))
+  await heading(page, 'You are at the door')
+  return waiting
+}
+
+type View = (scene: Scene) => Promise<unknown>
+type Views = Record<string, View>
+
+const OUTSIDE: Views = {
+  start: async ({ server, page, open }) => {
+    await open(server.url)
+    await heading(page, 'Silly Chat')
+  },
+  'start-with-chats': async ({ server, page, open }) => {
+    const since = Date.UTC(2026, 10, 20)
+    const chat = { userId: NOBODY, name: 'Olga', since }
+    await open(server.url, {
+      'silly-chat:name': 'Olga',
+      'silly-chat': {
+        requests: {},
+        chats: {
+          '/v1/chats/a': { ...chat, name: '' },
+          '/v1/chats/b': { ...chat, link: '/v1/links/b', since: since - 40 * 86_400_000 },
+          '/v1/chats/c': { ...chat, name: LONG_NAME.slice(0, 40), others: [LONG_NAME.slice(0, 40), 'Ben', 'מיכל'] },
+          '/v1/chats/d': { ...chat, others: ['Ana'] },
+          '/v1/chats/e': { ...chat, hasEnded: true }
+        }
+      }
+    })
+    await page.getByText('With Ana').waitFor()
+  },
+  'start-name-refused': async ({ server, page, open }) => {
+    await open(server.url, { 'silly-chat:name': 'Olga: the owner' })
+    await page.getByText('without a colon').waitFor()
+  },
+  'start-unreachable': async ({ server, page, open }) => {
+    await page.route('**/v1/chats', (route) => route.abort())
+    await open(server.url)
+    await button(page, 'Start a chat')
+    await page.getByText('The server cannot be reached').waitFor()
+  },
+  'nothing-kept': async ({ server, page, open }) => {
+    await page.addInitScript(
+      "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError') } })"
+    )
+    await open(server.url)
+    await heading(page, 'This browser keeps nothing')
+  },
+  'not-in': async ({ server, page, open }) => {
+    await open((await createChat(server)).chat)
+    await heading(page, 'This address lets nobody in')
+  },
+  adopt: async ({ server, page, open }) => {
+    await open(`${(await createChat(server)).chat}#carry=${encodeURIComponent(JSON.stringify([NOBODY, 'Ana']))}`)
+    await heading(page, 'Carry on here?')
+  },
+  'adopt-over-another': async ({ server, page, open }) => {
+    const { chat, owner } = await createChat(server)
+    await open(`${chat}#carry=${encodeURIComponent(JSON.stringify([NOBODY, 'Ana']))}`, key(chat, owner))
+    await page.getByText('That key would be replaced').waitFor()
+  },
+  removed: async ({ server, page, open }) => {
+    const { chat, owner, member, link, requestId } = await createChatWithMember(server)
+    await open(chat, key(chat, member, { link: pathOf(link) }))
+    await isLive(page)
+    await decline(link, owner, requestId)
+    await heading(page, 'You are no longer in this chat')
+  },
+  left: async ({ server, page, open }) => {
+    const { chat, member, link } = await createChatWithMember(server)
+    await open(chat, key(chat, member, { link: pathOf(link) }))
+    await isLive(page)
+    await call(`DELETE ${link}/request`, { user: member })
+    await heading(page, 'You have left this chat')
+  },
+  closed: async ({ server, page, open }) => {
+    const { chat, owner } = await createChat(server)
+    await call(`DELETE ${chat}`, { user: owner })
+    await open(chat, key(chat, owner))
+    await heading(page, 'This chat is closed')
+  }
+}
+
+const AT_THE_DOOR: Views = {
+  'guest-asks': async ({ server, page, open }) => {
+    const { link } = await createChatWithMember(server)
+    await open(link)
+    await heading(page, 'You are invited to a chat')
+  },
+  'guest-asks-in-vain': async ({ server, page, open }) => {
+    const { link } = await createChatWithMember(server)
+    await open(link, { 'silly-chat:name': 'Ana' })
+    await page.context().setOffline(true)
+    await button(page, 'Ask to join')
+    await page.getByText('The server cannot be reached').waitFor()
+  },
+  'guest-waits': (scene) => atTheDoor(scene),
+  'guest-waits-lost': async (scene) => {
+    await atTheDoor(scene)
+    await scene.page.context().setOffline(true)
+    await scene.page.getByText('The connection is lost').waitFor()
+  },
+  'guest-declined': async (scene) => {
+    const { link, owner, ana } = await atTheDoor(scene)
+    await decline(link, owner, ana.requestId)
+    await heading(scene.page, 'The owner has said no')
+  },
+  'guest-takes-back': async (scene) => {
+    await atTheDoor(scene)
+    await button(scene.page, 'Do not ask any more')
+    await heading(scene.page, 'You are not asking any more')
+  },
+  'guest-link-expired': async ({ server, page, open }) => {
+    const { link, ana } = await createChatWithWaiting(server, { expires_in: 60 })
+    server.clock.now += 60_000
+    await open(link, request(link, ana.client, ana.requestId))
+    await heading(page, 'This invitation has run out')
+  },
+  'guest-link-revoked': async (scene) => {
+    const { link, owner } = await atTheDoor(scene)
+    await call(`DELETE ${link}`, { user: owner })
+    await heading(scene.page, 'This invitation was taken back')
+  },
+  'guest-link-full': async (scene) => {
+    const { link, owner, ben } = await atTheDoor(scene, { max_guests: 1 })
+    await approve(link, owner, ben.requestId)
+    await heading(scene.page, 'This invitation is used up')
+  },
+  'guest-link-ended': async ({ server, page, open }) => {
+    const { chat, owner } = await createChat(server)
+    const link = await createLink(chat, owner)
+    await call(`DELETE ${link}`, { user: owner })
+    await open(link)
+    await heading(page, 'This invitation has ended')
+  },
+  'guest-link-not-found': async ({ server, page, open }) => {
+    await open(`${server.url}/v1/links/${'x'.repeat(32)}`)
+    await heading(page, 'This invitation leads nowhere')
+  },
+  'guest-unknown': async ({ server, page, open }) => {
+    const { link } = await createChatWithMember(server)
+    await open(link, request(link, NOBODY, 'AAAA-AAAA'))
+    await heading(page, 'This browser has no place at this door')
+  },
+  'guest-ended-otherwise': async ({ server, page, open }) => {
+    const { link, ana } = await createChatWithWaiting(server)
+    await page.route('**/events', (route) =>
+      route.fulfill({ status: 418, json: { type: 'urn:silly-chat:teapot', status: 418, detail: 'Short and stout' } })
+    )
+    await open(link, request(link, ana.client, ana.requestId))
+    await heading(page, 'That did not work')
+  },
+  inside: async ({ server, page, open }) => {
+    const { chat, owner } = await createChat(server)
+    await open(await createLink(chat, owner), key(chat, owner))
+    await heading(page, 'You are in this chat already')
+  }
+}
+
+const IN_CHAT: Views = {
+  'chat-connecting': async ({ server, page, open }) => {
+    const { chat, owner } = await createChat(server)
+    await page.route('**/events', () => undefined)
+    await open(chat, key(chat, owner))
+    await page.getByText('Connecting …').waitFor()
+  },
+  'chat-empty': (scene) => empty(scene),
+  'chat-empty-guest': async ({ server, page, open }) => {
+    const { chat, member, link } = await createChatWithMember(server)
+    await open(chat, key(chat, member, { link: pathOf(link) }))
+    await isLive(page)
+  },
+  'knock-one': async (scene) => {
+    const { chat, owner } = await empty(scene)
+    await knock(await createLink(chat, owner), 'Ana')
+    await scene.page.getByText('Somebody knocks').waitFor()
+  },
+  'knock-three': async (scene) => {
+    const chat = await talk(scene, 'owner')
+    const link = await createLink(chat)
+    await knock(link, LONG_NAME)
+    await knock(link, `Z${MARKS}a${MARKS}l${MARKS}g${MARKS}o`)
+    await knock(link)
+    await scene.page.getByText('3 people knock').waitFor()
+  },
+  'talk-owner': (scene) => talk(scene, 'owner'),
+  'talk-guest': (scene) => talk(scene, 'guest'),
+  'talk-unsent': async (scene) => {
+    const refused = 'This chat is full: messages of 8388608 bytes are in it. Start another.'
+    const draft = { key: 'a', text: 'Olga: This one the server would not have.', refused }
+    await scene.page.route('**/v1/chats/*', (route) =>
+      route.request().method() === 'POST' ? route.abort() : route.continue()
+    )
+    await talk(scene, 'owner', { 'silly-chat:outbox:': [draft, { key: 'b', text: 'Olga: This one is on its way.' }] })
+    await scene.page.getByText('Sending …').waitFor()
+  },
+  'talk-lost': async (scene) => {
+    await talk(scene, 'owner')
+    await scene.page.context().setOffline(true)
+    await scene.page.getByText('No connection.').waitFor()
+  },
+  'talk-scrolled-up': async (scene) => {
+    const { chat, owner } = await createChat(scene.server)
+    for (let n = 1; n <= 40; n++) await post(chat, owner, `Ana: Line ${n} of what there is to say`)
+    await scene.open(chat, key(chat, owner))
+    await scene.page.getByText('Line 40').waitFor()
+    await isLive(scene.page)
+    // Two frames, so that the page has heard of it.
+    await scene.page.evaluate(`{
+      document.querySelector('.scroll').scrollTop = 100
+      new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))
+    }`)
+    await post(chat, owner, 'Ana: And one more')
+    await scene.page.getByText('1 new message').waitFor()
+  },
+  'talk-long-draft': async ({ server, page, open }) => {
+    const { chat, owner } = await createChat(server)
+    const draft = `${'What is about to be said may be long. '.repeat(104)}!`
+    await open(chat, { ...key(chat, owner), [`silly-chat:draft:${pathOf(chat)}`]: draft })
+    await page.getByText('characters left').waitFor()
+    await isLive(page)
+  }
+}
+
+const DIALOGS: Views = {
+  invite: async (scene) => {
+    await empty(scene)
+    await button(scene.page, 'Invite')
+  },
+  'invite-made': async (scene) => {
+    await empty(scene)
+    await button(scene.page, 'Invite')
+    await button(scene.page, 'Make a link')
+    await scene.page.locator('.qr').waitFor()
+  },
+  'invite-refused': async (scene) => {
+    const { chat, owner } = await empty(scene)
+    for (let n = 0; n < 100; n++) await createLink(chat, owner)
+    await button(scene.page, 'Invite')
+    await button(scene.page, 'Make a link')
+    await scene.page.getByText('as many open links').waitFor()
+  },
+  people: (scene) => people(scene),
+  'people-nobody': async (scene) => {
+    await empty(scene)
+    await button(scene.page, 'People')
+    await scene.page.getByText('No link has been made yet').waitFor()
+  },
+  'close-confirmation': async (scene) => {
+    await people(scene)
+    await button(scene.page, 'Close this chat …')
+  },
+  more: async (scene) => {
+    await talk(scene, 'guest')
+    await button(scene.page, 'More')
+  },
+  'leave-confirmation': async (scene) => {
+    await talk(scene, 'guest')
+    await button(scene.page, 'More')
+    await button(scene.page, 'Leave this chat …')
+  },
+  carry: async (scene) => {
+    await talk(scene, 'guest')
+    await button(scene.page, 'More')
+    await button(scene.page, 'Carry on on another device')
+    await scene.page.locator('.qr').waitFor()
+  }
+}
+
+/** Several who are in, one who was declined, one who waits; links of every state. */
+async function people({ server, page, open }: Scene): Promise<void> {
+  const { chat, owner, link } = await createChatWithWaiting(server)
+  const limited = await createLink(chat, owner, { max_guests: 2, expires_in: 604_800 })
+  const full = await createLink(chat, owner, { max_guests: 1 })
+  const revoked = await createLink(chat, owner)
+  const expiring = await createLink(chat, owner, { expires_in: 60 })
+  for (const one of [full, limited, expiring]) {
+    const guest = await knock(one, one === full ? LONG_NAME : 'Ben')
+    await approve(one, owner, guest.requestId)
+  }
+  await decline(link, owner, (await knock(link, 'Mallory')).requestId)
+  await call(`DELETE ${revoked}`, { user: owner })
+  server.clock.now += 60_000
+  await open(chat, key(chat, owner))
+  await isLive(page)
+  await button(page, 'People')
+  await page.getByText('expired').waitFor()
+}
+
+/** What is wrong with what the page shows now. */
+async function wrongWith(page: Page, rules?: string[]): Promise<string[]> {
+  return await page.evaluate(`(async () => {
+    if (!window.axe) { ${axe.source} }
+    const { violations } = await axe.run({ resultTypes: ['violations'], ${rules === undefined ? '' : `runOnly: ${JSON.stringify(rules)}`} })
+    const { scrollWidth } = document.scrollingElement
+    return [
+      ...violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')),
+      ...(scrollWidth > innerWidth ? [scrollWidth + ' px wide in ' + innerWidth] : [])
+    ]
+  })()`)
+}
+
+async function keep(page: Page, kept: Kept): Promise<void> {
+  const items = Object.entries(kept).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : JSON.stringify(value)
+  ])
+  // Only once: a reload is to find what the page has made of it.
+  await page.addInitScript(`if (sessionStorage.kept === undefined) {
+    for (const [name, value] of ${JSON.stringify(items)}) localStorage.setItem(name, value)
+    sessionStorage.kept = ''
+  }`)
+}
+
+async function check(server: TestServer, browser: Browser, name: string, show: View): Promise<unknown[]> {
+  const { page, complaints } = await openWindow(browser, SIZES[0])
+  const open = async (address: string, kept: Kept = {}): Promise<void> => {
+    if (Object.keys(kept).length > 0) await keep(page, kept)
+    await page.goto(address)
+  }
+  await show({ server, page, open })
+  const wrong: string[] = []
+  for (const size of SIZES) {
+    await page.setViewportSize(size)
+    for (const colorScheme of SCHEMES) {
+      await page.emulateMedia({ colorScheme })
+      await page.screenshot({ path: `${SHOTS}${name}-${colorScheme}-${size.width}.png` })
+      if (colorScheme === 'light') wrong.push(...(await wrongWith(page)))
+      else if (size.width === SIZES[0].width) wrong.push(...(await wrongWith(page, ['color-contrast'])))
+    }
+  }
+  await page.context().close()
+  return [name, [...new Set(wrong)], complaints]
+}
+
+/** How many views are looked at at the same time, each with a server and so a clock of its own. */
+const LANES = 2
+
+for (const [of, views] of Object.entries({
+  'before and after a chat': OUTSIDE,
+  'at the door': AT_THE_DOOR,
+  'in a chat': IN_CHAT,
+  'in a dialog': DIALOGS
+})) {
+  it.skipIf(!haveAll('chromium'))(
+    `every view ${of} can be used by everybody, in any light, from 320 px up`,
+    async () => {
+      const browser = await startChromium()
+      const waiting = Object.entries(views)
+      const found = new Map<string, unknown>()
+      const lane = async (): Promise<void> => {
+        const server = await startServer({ env: { RATE_LIMIT: 'off' } })
+        for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+          found.set(next[0], await check(server, browser, ...next))
+        }
+      }
+      await Promise.all(Array.from({ length: LANES }, lane))
+      expect(Object.keys(views).map((name) => found.get(name))).toEqual(
+        Object.keys(views).map((name) => [name, [], []])
+      )
+    },
+    60_000
+  )
+}
