@@ -2,8 +2,9 @@
  * Every view of the page, in both colour schemes, on a small telephone and a wide screen: axe finds nothing that stands
  * in the way, nothing is wider than the window, nothing is complained of. Photographs of all go to `test/web/shots`.
  */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { expect, it } from 'vitest'
 import { startChromium } from '../../foreign/chromium.ts'
@@ -23,6 +24,7 @@ import { startServer, type TestServer } from '../../support/server.ts'
 import { isLive, openWindow } from '../window.ts'
 
 const SHOTS = fileURLToPath(new URL('../shots/', import.meta.url))
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const SCHEMES = ['light', 'dark'] as const
 const SIZES = [
   { width: 320, height: 640 },
@@ -390,11 +392,14 @@ async function people({ server, page, open }: Scene): Promise<void> {
   await page.getByText('expired').waitFor()
 }
 
-/** What is wrong with what the page shows now. */
+/** What depends on colours and sizes; nothing else can differ between two looks at one view. */
+const LOOKS = ['color-contrast', 'link-in-text-block', 'scrollable-region-focusable', 'target-size']
+
+/** What is wrong with what the page shows now; `rules` are all that axe has if they are not said. */
 async function wrongWith(page: Page, rules?: string[]): Promise<string[]> {
+  const options = { resultTypes: ['violations'], ...(rules !== undefined && { runOnly: rules }) }
   return await page.evaluate(`(async () => {
-    if (!window.axe) { ${axe.source} }
-    const { violations } = await axe.run({ resultTypes: ['violations'], ${rules === undefined ? '' : `runOnly: ${JSON.stringify(rules)}`} })
+    const { violations } = await axe.run(${JSON.stringify(options)})
     const { scrollWidth } = document.scrollingElement
     return [
       ...violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')),
@@ -415,21 +420,25 @@ async function keep(page: Page, kept: Kept): Promise<void> {
   }`)
 }
 
-async function check(server: TestServer, browser: Browser, name: string, show: View): Promise<unknown[]> {
-  const { page, complaints } = await openWindow(browser, SIZES[0])
-  const open = async (address: string, kept: Kept = {}): Promise<void> => {
+function opener(page: Page): Scene['open'] {
+  return async (address, kept = {}) => {
     if (Object.keys(kept).length > 0) await keep(page, kept)
     await page.goto(address)
   }
-  await show({ server, page, open })
+}
+
+async function check(server: TestServer, browser: Browser, name: string, show: View): Promise<unknown[]> {
+  const { page, complaints } = await openWindow(browser, SIZES[0])
+  await show({ server, page, open: opener(page) })
+  await page.evaluate(AXE)
   const wrong: string[] = []
   for (const size of SIZES) {
     await page.setViewportSize(size)
     for (const colorScheme of SCHEMES) {
       await page.emulateMedia({ colorScheme })
       await page.screenshot({ path: `${SHOTS}${name}-${colorScheme}-${size.width}.png` })
-      if (colorScheme === 'light') wrong.push(...(await wrongWith(page)))
-      else if (size.width === SIZES[0].width) wrong.push(...(await wrongWith(page, ['color-contrast'])))
+      const isFirst = size === SIZES[0] && colorScheme === SCHEMES[0]
+      wrong.push(...(await wrongWith(page, isFirst ? undefined : LOOKS)))
     }
   }
   await page.context().close()
@@ -465,3 +474,32 @@ for (const [of, views] of Object.entries({
     60_000
   )
 }
+
+/** How many animations run. */
+const moving = (page: Page): Promise<number> =>
+  page.evaluate("document.getAnimations().filter(({ playState }) => playState === 'running').length")
+
+it.skipIf(!haveAll('chromium'))('who wants no motion sees none', async () => {
+  const server = await startServer()
+  const { page } = await openWindow(await startChromium(), SIZES[0])
+  await atTheDoor({ server, page, open: opener(page) })
+  expect(await moving(page)).toBe(3)
+  await page.emulateMedia({ reducedMotion: 'reduce' })
+  expect(await moving(page)).toBe(0)
+})
+
+it.skipIf(!haveAll('chromium'))('who chooses the colours sees everything in them', async () => {
+  const server = await startServer()
+  const { page, complaints } = await openWindow(await startChromium(), SIZES[0])
+  await talk({ server, page, open: opener(page) }, 'owner')
+  await page.evaluate(AXE)
+  for (const colorScheme of SCHEMES) {
+    await page.emulateMedia({ forcedColors: 'active', colorScheme })
+    await page.screenshot({ path: `${SHOTS}talk-forced-${colorScheme}-320.png` })
+    // Not its contrast: axe knows nothing of colours that the system has put in place of others.
+    expect(await wrongWith(page, ['target-size'])).toEqual([])
+  }
+  // What is told by a colour alone keeps its colour.
+  expect(await page.evaluate("getComputedStyle(document.querySelector('.dot')).forcedColorAdjust")).toBe('none')
+  expect(complaints).toEqual([])
+})
