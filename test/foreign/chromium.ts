@@ -3,8 +3,9 @@ import { type Browser, chromium } from 'playwright-core'
 import { onTestFinished } from 'vitest'
 import { EVENT_NAMES, Follower, fired } from './follower.ts'
 
-export async function startChromium(): Promise<Browser> {
-  const browser = await chromium.launch({
+/** To be closed by whoever has it. */
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: [
       '--no-sandbox',
@@ -16,6 +17,11 @@ export async function startChromium(): Promise<Browser> {
       '--disable-sync'
     ]
   })
+}
+
+/** Ends with the test. */
+export async function startChromium(): Promise<Browser> {
+  const browser = await launchChromium()
   onTestFinished(() => browser.close())
   return browser
 }

@@ -1,6 +1,6 @@
 /** A person in a browser of their own, and what people do on the page. */
 import type { Browser, Page } from 'playwright-core'
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 
 export interface Window {
   readonly page: Page
@@ -17,6 +17,7 @@ interface Options {
 export async function openWindow(browser: Browser, options: Options = {}): Promise<Window> {
   const { colorScheme = 'light', width = 1000, height = 720 } = options
   const context = await browser.newContext({ viewport: { width, height }, colorScheme })
+  onTestFinished(() => context.close())
   return openTab(context)
 }
 
