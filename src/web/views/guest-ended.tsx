@@ -11,7 +11,11 @@ interface Ending {
 const NEW_LINK = 'Ask the person who invited you for a new one.'
 
 const ENDINGS: Record<string, Ending> = {
-  declined: { title: 'The owner has said no', text: 'Your request was declined.' },
+  declined: {
+    title: 'The owner has said no',
+    text: 'Your request was declined. Should the owner let you in after all, open the invitation again and you are in.',
+    again: true
+  },
   left: {
     title: 'You are not asking any more',
     text: 'Your request is taken back. You may ask again at any time.',
@@ -20,7 +24,10 @@ const ENDINGS: Record<string, Ending> = {
   'link-expired': { title: 'This invitation has run out', text: NEW_LINK },
   'link-revoked': { title: 'This invitation was taken back', text: NEW_LINK },
   'link-full': { title: 'This invitation is used up', text: `As many people as it admits have come in. ${NEW_LINK}` },
-  'link-ended': { title: 'This invitation has ended', text: NEW_LINK },
+  'chat-closed': {
+    title: 'This chat is closed',
+    text: 'Its owner has closed it, or nothing happened in it for too long. There is nothing to come into any more.'
+  },
   'link-not-found': {
     title: 'This invitation leads nowhere',
     text: `The chat was closed, or the address is not complete. ${NEW_LINK}`

@@ -18,7 +18,11 @@ interface GuestPageProps {
 export function GuestPage({ url, path, inside }: GuestPageProps) {
   const [request, setRequest] = useState(() => requestKey(path))
   const [ended, setEnded] = useState<string>()
-  if (ended !== undefined) return <GuestEnded kind={ended} again={() => setEnded(undefined)} />
+  const askAgain = (): void => {
+    forgetRequest(path)
+    setEnded(undefined)
+  }
+  if (ended !== undefined) return <GuestEnded kind={ended} again={askAgain} />
   if (request !== undefined) {
     return (
       <Waiting
@@ -26,9 +30,10 @@ export function GuestPage({ url, path, inside }: GuestPageProps) {
         path={path}
         request={request}
         end={(kind) => {
-          forgetRequest(path)
+          // An owner may let somebody in after all.
+          if (kind !== 'declined') forgetRequest(path)
           setRequest(undefined)
-          setEnded(kind)
+          setEnded(kind === 'link-not-found' ? 'chat-closed' : kind)
         }}
       />
     )
@@ -54,7 +59,8 @@ function Asking({ url, path, asked, end }: AskingProps) {
     fetch(url, { method: 'HEAD', headers: { accept: 'application/json' } }).then(
       async ({ status }) => {
         if (status === 404) end('link-not-found')
-        if (status === 410) end('link-ended')
+        // What has ended stays ended, so that this asks for nothing but the reason.
+        if (status === 410) await knock(url).catch((cause) => cause instanceof SillyChatError && end(cause.kind))
       },
       () => undefined
     )
