@@ -39,10 +39,14 @@ export function requestKey(path: string): RequestKey | undefined {
   return load().requests[path]
 }
 
-/** The path of a chat that a link leads to, if this browser is in it: ids of one chat begin alike. */
+/** The path of a chat that a link leads to, if this browser is in it. */
 export function chatBehind(linkPath: string): string | undefined {
-  const tag = idOf(linkPath).slice(0, TAG_LENGTH)
-  return livingChats().find(([path]) => idOf(path).startsWith(tag))?.[0]
+  return livingChats().find(([path]) => isBehind(linkPath, path))?.[0]
+}
+
+/** The chat that a link leads to, if this browser was in it once. */
+export function endedChatBehind(linkPath: string): [path: string, key: ChatKey] | undefined {
+  return Object.entries(load().chats).find(([path, { hasEnded }]) => hasEnded === true && isBehind(linkPath, path))
 }
 
 export function keepChat(path: string, key: ChatKey): void {
@@ -75,6 +79,11 @@ export function livingChats(): [path: string, key: ChatKey][] {
 }
 
 const TAG_LENGTH = 12
+
+/** Ids of one chat begin alike. */
+function isBehind(linkPath: string, chatPath: string): boolean {
+  return idOf(chatPath).startsWith(idOf(linkPath).slice(0, TAG_LENGTH))
+}
 
 const idOf = (path: string): string => path.split('/').at(-1) ?? ''
 

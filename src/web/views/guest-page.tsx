@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { Guest, isPassing, knock, SillyChatError } from '../../client/index.ts'
 import { go } from '../state/address.ts'
 import { sentenceFor } from '../state/errors.ts'
-import { forgetRequest, keepChat, keepRequest, type RequestKey, requestKey } from '../state/keys.ts'
+import { endedChatBehind, forgetRequest, keepChat, keepRequest, type RequestKey, requestKey } from '../state/keys.ts'
 import { decision } from '../state/waiting.ts'
 import { GuestEnded } from './guest-ended.tsx'
 import { Card, NameField, useName } from './parts.tsx'
@@ -62,6 +62,16 @@ function Asking({ url, path, asked, end }: AskingProps) {
         // What has ended stays ended, so that this asks for nothing but the reason.
         if (status === 410) await knock(url).catch((cause) => cause instanceof SillyChatError && end(cause.kind))
       },
+      () => undefined
+    )
+  }, [url])
+
+  // Whoever was put out may have been let in again.
+  useEffect(() => {
+    const [chat, key] = endedChatBehind(path) ?? []
+    if (chat === undefined || key === undefined) return
+    new Guest(url, key.userId, '').state().then(
+      (found) => found.chat !== null && go(chat, { replace: true }),
       () => undefined
     )
   }, [url])
