@@ -14,16 +14,13 @@ function Page() {
   const [place, setPlace] = useState(currentPlace)
   const [carried, setCarried] = useState<Carried | undefined>(takeCarried)
   useEffect(() => {
+    // Once for every change: what is carried is gone from the address when one looks again, as on hashchange.
     const look = (): void => {
       setCarried(takeCarried())
       setPlace(currentPlace())
     }
     addEventListener('popstate', look)
-    addEventListener('hashchange', look)
-    return () => {
-      removeEventListener('popstate', look)
-      removeEventListener('hashchange', look)
-    }
+    return () => removeEventListener('popstate', look)
   }, [])
 
   if (place.is === 'start') return <StartPage />
