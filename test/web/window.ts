@@ -46,6 +46,15 @@ export async function isLive(page: Page): Promise<void> {
   await page.getByText('Live', { exact: true }).waitFor()
 }
 
+/** The key to this chat for another device, as the page shows it. */
+export async function carry({ page }: Window): Promise<string> {
+  await page.getByRole('button', { name: /^(People|More)$/ }).click()
+  await page.getByRole('button', { name: 'Carry on on another device' }).click()
+  const address = await page.locator('.address').innerText()
+  await page.keyboard.press('Escape')
+  return address
+}
+
 /** Makes a link, and closes the dialog. */
 export async function invite({ page }: Window): Promise<string> {
   await page.getByRole('button', { name: 'Invite' }).click()
