@@ -11,6 +11,7 @@ import { DoorPanel } from './door-panel.tsx'
 import { InviteDialog } from './invite-dialog.tsx'
 import { Messages } from './messages.tsx'
 import { EndedPage } from './notices.tsx'
+import { focusOn } from './parts.tsx'
 import { PeopleDialog } from './people-dialog.tsx'
 import { useSigns } from './signs.ts'
 
@@ -37,6 +38,8 @@ function Chat({ session, path, own }: { session: ChatSession; path: string; own:
   if (isEnding(standing)) return <EndedPage path={path} reason={standing} />
   const close = (): void => {
     open.value = undefined
+    // The browser gives the focus back to what opened the dialog, unless that was another dialog.
+    if (document.activeElement?.matches('body, dialog *') === true) focusOn('.top nav button')
   }
   return (
     <main class="chat">

@@ -1,5 +1,6 @@
 /** Who waits at the door, above everything else. */
 import { useSignal } from '@preact/signals'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { JoinRequest } from '../../client/index.ts'
 import type { ChatSession } from '../state/chat-session.ts'
 import { sentenceFor } from '../state/errors.ts'
@@ -7,9 +8,22 @@ import { focusOn } from './parts.tsx'
 
 export function DoorPanel({ session }: { session: ChatSession }) {
   const waiting = session.waiting.value
+  const panel = useRef<HTMLElement>(null)
+  const hadFocus = useRef(false)
+  // Who has decided goes on with the next, or with the chat.
+  useLayoutEffect(() => {
+    if (hadFocus.current && document.activeElement === document.body) focusOn('.door .primary', '#composer')
+    hadFocus.current = panel.current?.contains(document.activeElement) === true
+  }, [waiting])
   return (
     // Never hidden: what appears in it is to be read out.
-    <section class={waiting.length === 0 ? 'door nobody' : 'door'} aria-label="At the door" aria-live="polite">
+    <section
+      ref={panel}
+      onFocusIn={() => (hadFocus.current = true)}
+      class={waiting.length === 0 ? 'door nobody' : 'door'}
+      aria-label="At the door"
+      aria-live="polite"
+    >
       <p class="door-title">
         {waiting.length === 1 ? 'Somebody knocks' : waiting.length > 1 ? `${waiting.length} people knock` : ''}
       </p>
@@ -30,6 +44,7 @@ function Knock({ session, request }: { session: ChatSession; request: JoinReques
   const who = name ?? 'No name'
 
   async function decide(approve: boolean): Promise<void> {
+    if (busy.value) return
     busy.value = true
     error.value = ''
     try {
@@ -38,9 +53,6 @@ function Knock({ session, request }: { session: ChatSession; request: JoinReques
       error.value = sentenceFor(cause)
     }
     busy.value = false
-    // Who has decided goes on with the next, or with the chat.
-    if (document.activeElement === null || document.activeElement === document.body)
-      focusOn('.door .primary', '#composer')
   }
 
   return (
@@ -50,16 +62,10 @@ function Knock({ session, request }: { session: ChatSession; request: JoinReques
         <span class="code">{id}</span>
       </p>
       <div class="actions">
-        <button type="button" disabled={busy.value} onClick={() => decide(false)} aria-label={`Decline ${who}, ${id}`}>
+        <button type="button" onClick={() => decide(false)} aria-label={`Decline ${who}, ${id}`}>
           Decline
         </button>
-        <button
-          type="button"
-          class="primary"
-          disabled={busy.value}
-          onClick={() => decide(true)}
-          aria-label={`Approve ${who}, ${id}`}
-        >
+        <button type="button" class="primary" onClick={() => decide(true)} aria-label={`Approve ${who}, ${id}`}>
           Approve
         </button>
       </div>
@@ -80,7 +86,10 @@ function NotifyOffer() {
     <button
       type="button"
       class="quiet"
-      onClick={async () => (permission.value = await Notification.requestPermission())}
+      onClick={async () => {
+        permission.value = await Notification.requestPermission()
+        focusOn('.door .primary', '#composer')
+      }}
     >
       Tell me about knocks in other windows, too
     </button>

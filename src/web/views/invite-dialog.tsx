@@ -82,7 +82,7 @@ function Made({ link }: { link: string }) {
   return (
     <>
       <p>Send this to whom you want to talk to:</p>
-      <p class="address" dir="ltr">
+      <p class="address" dir="ltr" data-next tabIndex={-1}>
         {link}
       </p>
       <div class="actions">

@@ -1,6 +1,6 @@
 /** What several views are made of. */
 import type { ComponentChildren } from 'preact'
-import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { problemOf } from '../state/names.ts'
 
 /** A view that is not a chat: one thing to read or to do. */
@@ -98,6 +98,28 @@ async function copyText(text: string): Promise<boolean> {
   }
 }
 
+/**
+ * What was pressed may be gone afterwards: then the focus goes to what has taken its place (`data-next`), or to the
+ * heading above. Never to a button that does the same to somebody else.
+ */
+function keepFocus(dialog: HTMLElement): () => void {
+  let part: Element = dialog
+  const note = ({ target }: FocusEvent): void => {
+    if (target instanceof Element) part = target.closest('section') ?? dialog
+  }
+  const watch = new MutationObserver(() => {
+    if (document.activeElement !== document.body) return
+    const next = part.querySelector<HTMLElement>('[data-next]') ?? part.querySelector<HTMLElement>('h2, h3')
+    if (next === null) return
+    // As an attribute it lets what is no control have the focus.
+    if (next.tabIndex < 0) next.tabIndex = -1
+    next.focus()
+  })
+  dialog.addEventListener('focusin', note)
+  watch.observe(dialog, { childList: true, subtree: true })
+  return () => watch.disconnect()
+}
+
 interface DialogProps {
   readonly title: string
   readonly close: () => void
@@ -108,7 +130,12 @@ interface DialogProps {
 export function Dialog({ title, close, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const id = useId()
-  useEffect(() => dialog.current?.showModal(), [])
+  // Before the next key is pressed.
+  useLayoutEffect(() => {
+    if (dialog.current === null) return
+    dialog.current.showModal()
+    return keepFocus(dialog.current)
+  }, [])
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: a click beside it closes it; the keyboard has Escape
     <dialog

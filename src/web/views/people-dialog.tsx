@@ -68,6 +68,7 @@ function Members({ session, doing }: { session: ChatSession; doing: Doing }) {
             <button
               type="button"
               class="danger"
+              aria-label={`Remove ${called(request)}`}
               onClick={() => doing(() => session.chat.decline(request.link, request.request_id))}
             >
               Remove
@@ -76,7 +77,11 @@ function Members({ session, doing }: { session: ChatSession; doing: Doing }) {
         ))}
         {out.map((request) => (
           <Person key={request.request_id} request={request} note="declined">
-            <button type="button" onClick={() => doing(() => session.chat.approve(request.link, request.request_id))}>
+            <button
+              type="button"
+              aria-label={`Let in ${called(request)}`}
+              onClick={() => doing(() => session.chat.approve(request.link, request.request_id))}
+            >
               Let in
             </button>
           </Person>
@@ -84,6 +89,14 @@ function Members({ session, doing }: { session: ChatSession; doing: Doing }) {
       </ul>
     </section>
   )
+}
+
+function called({ name, request_id }: JoinRequest): string {
+  return `${name ?? 'No name'}, ${request_id}`
+}
+
+function timeOf(time: string): string {
+  return new Date(time).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })
 }
 
 function Person({
@@ -125,7 +138,7 @@ function LinkList({ session, doing }: { session: ChatSession; doing: Doing }) {
         {links.value.map(({ link, state, approved, pending, expires_at, max_guests, created_at }) => (
           <li class="person" key={link}>
             <span>
-              From {new Date(created_at).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })}
+              From {timeOf(created_at)}
               <span class="note">
                 {' '}
                 {state === 'open' ? '' : `${state}, `}
@@ -137,7 +150,12 @@ function LinkList({ session, doing }: { session: ChatSession; doing: Doing }) {
               </span>
             </span>
             {state === 'open' && (
-              <button type="button" class="danger" onClick={() => revoke(link)}>
+              <button
+                type="button"
+                class="danger"
+                aria-label={`Revoke the link of ${timeOf(created_at)}`}
+                onClick={() => revoke(link)}
+              >
                 Revoke
               </button>
             )}
@@ -160,7 +178,7 @@ function CloseChat({ session, doing }: { session: ChatSession; doing: Doing }) {
             undone.
           </p>
           <div class="actions">
-            <button type="button" onClick={() => (sure.value = false)}>
+            <button type="button" data-next onClick={() => (sure.value = false)}>
               Keep it
             </button>
             <button type="button" class="danger" onClick={() => doing(() => session.chat.close())}>
@@ -169,7 +187,7 @@ function CloseChat({ session, doing }: { session: ChatSession; doing: Doing }) {
           </div>
         </>
       ) : (
-        <button type="button" class="danger" onClick={() => (sure.value = true)}>
+        <button type="button" class="danger" data-next onClick={() => (sure.value = true)}>
           Close this chat …
         </button>
       )}
@@ -194,7 +212,7 @@ function LeaveChat({ own, path, doing }: { own: ChatKey; path: string; doing: Do
         <>
           <p>You will not see this chat any more, and need a new invitation to come back.</p>
           <div class="actions">
-            <button type="button" onClick={() => (sure.value = false)}>
+            <button type="button" data-next onClick={() => (sure.value = false)}>
               Stay
             </button>
             <button type="button" class="danger" onClick={leave}>
@@ -203,7 +221,7 @@ function LeaveChat({ own, path, doing }: { own: ChatKey; path: string; doing: Do
           </div>
         </>
       ) : (
-        <button type="button" class="danger" onClick={() => (sure.value = true)}>
+        <button type="button" class="danger" data-next onClick={() => (sure.value = true)}>
           Leave this chat …
         </button>
       )}
