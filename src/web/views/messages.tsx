@@ -50,13 +50,16 @@ export function Messages({ session, own }: { session: ChatSession; own: string }
   /** As of the latest rendering, for those who are told later. */
   const latestToEnd = useRef(toEnd)
   latestToEnd.current = toEnd
+  /** What comes from now on is new. */
+  const speakSoon = (): ReturnType<typeof setTimeout> => setTimeout(() => (live.value = 'polite'), LIVE_AFTER_MS)
 
   const more = (): void => {
+    if (start === 0 && !session.hasOlder.value) return
     live.value = 'off'
     if (start > 0) from.value = all[start - MORE_DRAWN]?.id ?? 0
-    else if (session.hasOlder.value) {
+    else {
       from.value = 0
-      void session.older()
+      void session.older().then(speakSoon)
     }
   }
 
@@ -88,7 +91,7 @@ export function Messages({ session, own }: { session: ChatSession; own: string }
   const isRead = session.standing.value === 'in'
   useEffect(() => {
     if (!isRead) return
-    const timer = setTimeout(() => (live.value = 'polite'), LIVE_AFTER_MS)
+    const timer = speakSoon()
     return () => clearTimeout(timer)
   }, [isRead, shown[0]?.id])
 
