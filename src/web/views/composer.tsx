@@ -27,8 +27,8 @@ export function Composer({ session, path, own }: { session: ChatSession; path: s
   }
 
   function onKeyDown(event: KeyboardEvent): void {
-    // While a word is being composed (as in Japanese), Enter belongs to it.
-    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) send(event)
+    // While a word is being composed (as in Japanese), Enter belongs to it; 229 is how Safari says so.
+    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && event.keyCode !== 229) send(event)
   }
 
   // On a telephone it would raise the keyboard.
