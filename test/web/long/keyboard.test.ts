@@ -1,0 +1,468 @@
+/** The page without a mouse, for ears, and for people who look elsewhere. */
+import type { Browser, Locator, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { launchChromium } from '../../foreign/chromium.ts'
+import { approve, createChatWithMember, createLink, decline, knock, post } from '../../support/api.ts'
+import { haveAll } from '../../support/real-parts.ts'
+import { startServer } from '../../support/server.ts'
+import { isLive, openWindow, say, shows, startChat, type Window } from '../window.ts'
+
+/** What has the focus: its element and what it is called. Empty if nobody could tell. */
+const FOCUSED = `(() => {
+  const focused = document.activeElement
+  if (focused === null || focused === document.body) return 'nothing'
+  const { width, height, top, left } = focused.getBoundingClientRect()
+  const inView = width > 1 && height > 1 && top < innerHeight && left < innerWidth && top + height > 0 && left + width > 0
+  const marked = getComputedStyle(focused).outlineStyle !== 'none' || focused.tagName === 'H1'
+  const label = focused.getAttribute('aria-label') ?? focused.labels?.[0]?.innerText ?? focused.innerText
+  return inView && marked ? focused.tagName.toLowerCase() + ' ' + label.trim() : ''
+})()`
+
+async function hasFocus(page: Page, what: string): Promise<void> {
+  await expect.poll(() => page.evaluate(FOCUSED), { timeout: 10_000 }).toBe(what)
+}
+
+/** Presses a key until this has the focus, which can be seen all the way. After the last comes the browser's own. */
+async function goTo(page: Page, target: Locator, key: 'Tab' | 'Shift+Tab' = 'Tab'): Promise<void> {
+  for (let presses = 0; presses < 30; presses++) {
+    await page.keyboard.press(key)
+    expect(await page.evaluate(FOCUSED)).not.toBe('')
+    if ((await target.and(page.locator(':focus')).count()) === 1) return
+  }
+  throw new Error(`no ${key} leads to ${target}`)
+}
+
+const button = (page: Page, name: string | RegExp): Locator => page.getByRole('button', { name, exact: true })
+
+/** The tree that a screen reader has, without what is different every time. */
+async function heard(part: Locator): Promise<string> {
+  const tree = await part.ariaSnapshot()
+  return tree
+    .replace(/[0-9A-Z]{4}-[0-9A-Z]{4}/g, 'CODE')
+    .replace(/\d+:\d\d\s[AP]M/g, 'TIME')
+    .replace(/Nov \d+, 2026|\w+day, November \d+/g, 'DATE')
+    .replace(/http:\S+/g, 'ADDRESS')
+}
+
+/** Has a page believe that it is looked at, or that it is not, by `look(false)`. */
+const LOOK = `{
+  let isSeen = true
+  Object.defineProperty(document, 'visibilityState', { get: () => (isSeen ? 'visible' : 'hidden') })
+  document.hasFocus = () => isSeen
+  window.look = (seen) => {
+    isSeen = seen
+    document.dispatchEvent(new Event('visibilitychange'))
+    window.dispatchEvent(new Event(seen ? 'focus' : 'blur'))
+  }
+}`
+
+/** A chat of a program's, opened by its owner in a browser. */
+async function ownersView(browser: Browser, initScript = '') {
+  const server = await startServer()
+  const window = await openWindow(browser)
+  if (initScript !== '') await window.page.context().addInitScript(initScript)
+  const chat = await startChat(window, server.url, 'Olga')
+  const kept = await window.page.evaluate(
+    `JSON.parse(localStorage.getItem('silly-chat')).chats[location.pathname].userId`
+  )
+  return { server, window, page: window.page, chat, owner: `${kept}` }
+}
+
+describe.skipIf(!haveAll('chromium'))('with the keyboard alone', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await launchChromium()
+  })
+  afterAll(() => browser.close())
+
+  it('two people meet, talk and part, and always see where they are', async () => {
+    const server = await startServer()
+    const { page: olga } = await openWindow(browser)
+    const { page: ana } = await openWindow(browser)
+    await olga.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+
+    await olga.goto(server.url)
+    await hasFocus(olga, 'h1 Silly Chat')
+    await goTo(olga, olga.getByLabel('Your name'))
+    await olga.keyboard.type('Olga')
+    await olga.keyboard.press('Enter')
+    await isLive(olga)
+    await hasFocus(olga, 'textarea Message')
+
+    await goTo(olga, button(olga, 'Invite'), 'Shift+Tab')
+    await olga.keyboard.press('Enter')
+    await goTo(olga, button(olga, 'Make a link'))
+    await olga.keyboard.press('Space')
+    const link = await olga.locator('.address').innerText()
+    await hasFocus(olga, `p ${link}`)
+    await goTo(olga, button(olga, 'Copy the link'))
+    await olga.keyboard.press('Space')
+    await button(olga, 'Copied').waitFor()
+    expect(await olga.evaluate('navigator.clipboard.readText()')).toBe(link)
+    await olga.keyboard.press('Escape')
+    await hasFocus(olga, 'button Invite')
+
+    await ana.goto(link)
+    await hasFocus(ana, 'h1 You are invited to a chat')
+    await goTo(ana, ana.getByLabel('Your name'))
+    await ana.keyboard.type('Ana')
+    await goTo(ana, button(ana, 'Ask to join'))
+    await ana.keyboard.press('Space')
+    await hasFocus(ana, 'h1 You are at the door')
+
+    const code = await ana.locator('.code').innerText()
+    await goTo(olga, button(olga, `Approve Ana, ${code}`))
+    await olga.keyboard.press('Enter')
+    await isLive(ana)
+    await hasFocus(ana, 'textarea Message')
+    await hasFocus(olga, 'textarea Message')
+
+    await olga.keyboard.type('one')
+    await olga.keyboard.press('Shift+Enter')
+    await olga.keyboard.type('two')
+    await olga.keyboard.press('Enter')
+    await expect.poll(() => ana.locator('.said .text').allInnerTexts()).toEqual(['one\ntwo'])
+    await hasFocus(olga, 'textarea Message')
+    await ana.keyboard.type('three')
+    await goTo(ana, button(ana, 'Send'))
+    await ana.keyboard.press('Space')
+    await expect.poll(() => olga.locator('.said .text').allInnerTexts()).toEqual(['one\ntwo', 'three'])
+    await hasFocus(ana, 'textarea Message')
+
+    await goTo(olga, button(olga, 'People'), 'Shift+Tab')
+    await olga.keyboard.press('Enter')
+    await goTo(olga, button(olga, `Remove Ana, ${code}`))
+    await olga.keyboard.press('Enter')
+    await hasFocus(ana, 'h1 You are no longer in this chat')
+    await button(olga, `Let in Ana, ${code}`).waitFor()
+    await hasFocus(olga, 'h3 Who is in')
+    await goTo(olga, button(olga, /^Revoke the link of /))
+    await olga.keyboard.press('Enter')
+    await olga.getByText('revoked, 0 in').waitFor()
+    await hasFocus(olga, 'h3 Links')
+    await olga.keyboard.press('Escape')
+    await hasFocus(olga, 'button People')
+
+    await olga.keyboard.press('Space')
+    await goTo(olga, button(olga, 'Close this chat …'))
+    await olga.keyboard.press('Enter')
+    await hasFocus(olga, 'button Keep it')
+    await olga.keyboard.press('Enter')
+    await hasFocus(olga, 'button Close this chat …')
+    await olga.keyboard.press('Enter')
+    await hasFocus(olga, 'button Keep it')
+    await goTo(olga, button(olga, 'Close for ever'))
+    await olga.keyboard.press('Enter')
+    await hasFocus(olga, 'h1 This chat is closed')
+  }, 60_000)
+
+  it('the way to another device leads back to where it began, and a guest can leave', async () => {
+    const server = await startServer()
+    const { link, owner } = await createChatWithMember(server)
+    const { page } = await openWindow(browser)
+    await page.goto(link)
+    await goTo(page, button(page, 'Ask to join'))
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'You are at the door' }).waitFor()
+    await approve(link, owner, await page.locator('.code').innerText())
+    await isLive(page)
+    await goTo(page, button(page, 'More'), 'Shift+Tab')
+    await page.keyboard.press('Enter')
+    await goTo(page, button(page, 'Carry on on another device'))
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'Carry on on another device' }).waitFor()
+    await hasFocus(page, 'button Close')
+    await page.keyboard.press('Escape')
+    await hasFocus(page, 'button More')
+    await page.keyboard.press('Enter')
+    await goTo(page, button(page, 'Leave this chat …'))
+    await page.keyboard.press('Enter')
+    await hasFocus(page, 'button Stay')
+    await goTo(page, button(page, 'Leave'))
+    await page.keyboard.press('Enter')
+    await page.waitForURL(`${server.url}/`)
+    await hasFocus(page, 'h1 Silly Chat')
+  })
+
+  it('who has decided about one goes on with the next, wherever that was decided', async () => {
+    const { page, chat, owner } = await ownersView(browser)
+    const link = await createLink(chat, owner)
+    const [ana, ben, cem] = [await knock(link, 'Ana'), await knock(link, 'Ben'), await knock(link)]
+    await goTo(page, button(page, `Decline Ana, ${ana.requestId}`))
+    await page.keyboard.press('Enter')
+    await hasFocus(page, `button Approve Ben, ${ben.requestId}`)
+    await decline(link, owner, ben.requestId)
+    await hasFocus(page, `button Approve No name, ${cem.requestId}`)
+    await page.keyboard.press('Space')
+    await hasFocus(page, 'textarea Message')
+  })
+
+  it('Enter belongs to a word that is being composed', async () => {
+    const { window, page } = await ownersView(browser)
+    await page.keyboard.type('にほん')
+    const isTaken = (init: string) =>
+      page.evaluate(
+        `!document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true, ${init} }))`
+      )
+    expect(await isTaken('isComposing: true')).toBe(false)
+    // As Safari says it, after the end of the composition.
+    expect(await isTaken('keyCode: 229')).toBe(false)
+    expect(await page.getByLabel('Message', { exact: true }).inputValue()).toBe('にほん')
+    expect(await isTaken('keyCode: 13')).toBe(true)
+    await shows(window, ['にほん'])
+  })
+})
+
+describe.skipIf(!haveAll('chromium'))('for ears', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await launchChromium()
+  })
+  afterAll(() => browser.close())
+
+  it('everything has a role and a name', async () => {
+    const { page, chat, owner } = await ownersView(browser)
+    const link = await createLink(chat, owner)
+    const { requestId } = await knock(link, 'Ana')
+    await button(page, `Approve Ana, ${requestId}`).waitFor()
+    await post(chat, owner, 'Olga: hello')
+    await page.getByText('hello').waitFor()
+    expect(await heard(page.locator('body'))).toMatchInlineSnapshot(`
+      "- main:
+        - link "All chats":
+          - /url: ADDRESS
+        - heading "Silly Chat" [level=1]
+        - status: Live
+        - navigation "This chat":
+          - button "People"
+          - button "Invite"
+        - region "At the door":
+          - paragraph: Somebody knocks
+          - list:
+            - listitem:
+              - paragraph: Ana CODE
+              - button "Decline Ana, CODE": Decline
+              - button "Approve Ana, CODE": Approve
+          - button "Tell me about knocks in other windows, too"
+        - log "Messages":
+          - list:
+            - listitem: DATE
+            - listitem:
+              - text: Olga
+              - paragraph: hello
+              - time: TIME
+              - img "Sent": ✓
+        - text: Message
+        - textbox "Message"
+        - button "Send" [disabled]
+        - paragraph: Enter sends, Shift and Enter begins a new line."
+    `)
+    const dialog = page.getByRole('dialog')
+    await page.getByRole('button', { name: 'People' }).click()
+    await dialog.getByText('1 waiting').waitFor()
+    expect(await heard(dialog)).toMatchInlineSnapshot(`
+      "- dialog "People and links":
+        - heading "People and links" [level=2]
+        - button "Close"
+        - heading "Who is in" [level=3]
+        - list:
+          - listitem: You, the owner
+        - heading "Links" [level=3]
+        - list:
+          - listitem:
+            - text: From DATE, TIME 0 in, 1 waiting
+            - button "Revoke the link of DATE, TIME": Revoke
+        - heading "This browser" [level=3]
+        - paragraph: Your key to this chat is kept in this browser and nowhere else. If you clear its data or lose it, you lose the chat.
+        - button "Carry on on another device"
+        - heading "The end" [level=3]
+        - button "Close this chat …""
+    `)
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: 'Invite' }).click()
+    expect(await heard(dialog)).toMatchInlineSnapshot(`
+      "- dialog "Invite":
+        - heading "Invite" [level=2]
+        - button "Close"
+        - paragraph: Make a link and send it. Whoever opens it knocks at the door; nobody comes in without the owner.
+        - text: It works for
+        - combobox "It works for":
+          - option "for ever" [selected]
+          - option "an hour"
+          - option "a day"
+          - option "a week"
+        - text: It admits
+        - combobox "It admits":
+          - option "anybody you approve" [selected]
+          - option "1 guest"
+          - option "2 guests"
+          - option "5 guests"
+          - option "10 guests"
+          - option "50 guests"
+        - button "Make a link""
+    `)
+  })
+
+  it('what is said and who knocks is read out as it comes; what was said before is not', async () => {
+    const { window, page, chat, owner } = await ownersView(browser)
+    const log = page.getByRole('log', { name: 'Messages' })
+    const reads = (how: string) => expect.poll(() => log.getAttribute('aria-live')).toBe(how)
+    const door = page.getByRole('region', { name: 'At the door' })
+    expect(await door.getAttribute('aria-live')).toBe('polite')
+    for (const text of ['one', 'two', 'three']) {
+      await reads('polite')
+      await post(chat, owner, text)
+      await page.getByText(text).waitFor()
+    }
+    await reads('polite')
+    const { requestId } = await knock(await createLink(chat, owner), 'Ana')
+    await door.getByText(requestId).waitFor()
+
+    await page.goto('about:blank')
+    for (let count = 0; count < 250; count++) await post(chat, owner, `line ${count}`)
+    await page.goto(chat)
+    await page.getByText('line 249').waitFor()
+    await reads('polite')
+    // How the region was marked whenever something was put before what was there.
+    await page.evaluate(`{
+      window.marks = []
+      const log = document.querySelector('[role=log]')
+      const first = () => log.querySelector('.said .text')?.innerText
+      let before = first()
+      new MutationObserver(() => {
+        if (first() !== before) marks.push(log.getAttribute('aria-live'))
+        before = first()
+      }).observe(log, { childList: true, subtree: true })
+      log.focus()
+    }`)
+    await page.keyboard.press('Home')
+    await expect.poll(() => page.evaluate('marks')).toEqual(expect.arrayContaining(['off']))
+    expect(await page.evaluate('[...new Set(marks)]')).toEqual(['off'])
+    await reads('polite')
+    await page.keyboard.press('End')
+    await say(window, 'and on')
+    await reads('polite')
+  }, 40_000)
+})
+
+describe.skipIf(!haveAll('chromium'))('who looks elsewhere', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await launchChromium()
+  })
+  afterAll(() => browser.close())
+
+  const NOTIFICATION = `{
+    window.told = []
+    window.Notification = class {
+      static permission = 'granted'
+      constructor(title, { body }) { told.push(title + ': ' + body); window.latest = this }
+      close() { told.push('closed') }
+    }
+  }`
+
+  it('reads in the title who waits, and how much was not seen', async () => {
+    const { page, chat, owner } = await ownersView(browser, LOOK)
+    const titled = (title: string) => expect.poll(() => page.title(), { timeout: 10_000 }).toBe(title)
+    await post(chat, owner, 'Ana: seen')
+    await titled('With Ana – Silly Chat')
+    await page.evaluate('look(false)')
+    await post(chat, owner, 'Ana: one')
+    await post(chat, owner, 'Ben: two')
+    await titled('(2) With Ana, Ben – Silly Chat')
+    const link = await createLink(chat, owner)
+    const { requestId } = await knock(link)
+    await titled('(1) at the door – With Ana, Ben – Silly Chat')
+    await page.evaluate('look(true)')
+    await decline(link, owner, requestId)
+    await titled('With Ana, Ben – Silly Chat')
+  })
+
+  it('is told of a knock by the system, once, and only then', async () => {
+    const { page, chat, owner } = await ownersView(browser, LOOK + NOTIFICATION)
+    const link = await createLink(chat, owner)
+    const seen = await knock(link, 'Ana')
+    await page.getByText(seen.requestId).waitFor()
+    await page.evaluate('look(false)')
+    const ben = await knock(link, 'Ben')
+    const cem = await knock(link)
+    await page.getByText(cem.requestId).waitFor()
+    const told = [`Somebody knocks: Ben · ${ben.requestId}`, `Somebody knocks: No name · ${cem.requestId}`]
+    expect(await page.evaluate('told')).toEqual(told)
+    await page.evaluate('latest.onclick()')
+    expect(await page.evaluate('told')).toEqual([...told, 'closed'])
+  })
+
+  it('is asked for leave only once somebody knocks, and only by a button', async () => {
+    const { page, chat, owner } = await ownersView(
+      browser,
+      `window.asked = 0
+      window.Notification = class {
+        static permission = 'default'
+        static async requestPermission() { asked++; return 'granted' }
+      }`
+    )
+    const offer = button(page, 'Tell me about knocks in other windows, too')
+    expect(await offer.count()).toBe(0)
+    const { requestId } = await knock(await createLink(chat, owner), 'Ana')
+    await offer.waitFor()
+    expect(await page.evaluate('asked')).toBe(0)
+    await goTo(page, offer)
+    await page.keyboard.press('Enter')
+    await hasFocus(page, `button Approve Ana, ${requestId}`)
+    expect([await page.evaluate('asked'), await offer.count()]).toEqual([1, 0])
+  })
+
+  it('loses nothing where the system shows no notifications', async () => {
+    const broken = `window.Notification = class {
+      static permission = 'granted'
+      constructor() { throw new TypeError('Illegal constructor') }
+    }`
+    const { window, page, chat, owner } = await ownersView(browser, LOOK + broken)
+    await page.evaluate('look(false)')
+    const { requestId } = await knock(await createLink(chat, owner), 'Ana')
+    await page.getByText(requestId).waitFor()
+    await say(window, 'still here')
+    await shows(window, ['still here'])
+    expect(window.complaints).toEqual([])
+  })
+})
+
+describe.skipIf(!haveAll('chromium'))('an invitation', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await launchChromium()
+  })
+  afterAll(() => browser.close())
+
+  async function madeLink({ page }: Window): Promise<string> {
+    await page.getByRole('button', { name: 'Invite' }).click()
+    await page.getByRole('button', { name: 'Make a link' }).click()
+    return page.locator('.address').innerText()
+  }
+
+  it("goes through the system's own sheet where there is one, also when that is dismissed", async () => {
+    const { window, page } = await ownersView(
+      browser,
+      `window.shared = []
+      navigator.share = async ({ url }) => { shared.push(url); throw new DOMException('dismissed', 'AbortError') }`
+    )
+    const link = await madeLink(window)
+    await page.getByRole('button', { name: 'Share …' }).click()
+    expect(await page.evaluate('shared')).toEqual([link])
+    expect(window.complaints).toEqual([])
+  })
+
+  it('says what to do where nothing can be copied, and offers no sheet where there is none', async () => {
+    const { window, page } = await ownersView(
+      browser,
+      `navigator.clipboard.writeText = async () => { throw new Error('not allowed') }
+      Object.defineProperty(navigator, 'share', { value: undefined })`
+    )
+    await madeLink(window)
+    expect(await page.getByRole('button', { name: 'Share …' }).count()).toBe(0)
+    await page.getByRole('button', { name: 'Copy the link' }).click()
+    await page.getByRole('button', { name: 'Select the text and copy it yourself' }).waitFor()
+    expect(window.complaints).toEqual([])
+  })
+})
