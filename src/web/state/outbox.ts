@@ -1,14 +1,16 @@
 /**
  * What was said but is not known to have arrived. It outlives a reload, and every attempt has the same key, so that
- * nothing is lost or said twice. All tabs of a chat show it; one at a time sends, in order.
+ * nothing is lost or said twice. All tabs of a chat show it; one at a time sends, in order. Each draft is kept under a
+ * name of its own: tabs have no lock on what is kept, and one list of all would lose what two of them add to it at once.
  */
 import { signal } from '@preact/signals'
 import { type Chat, isPassing, type Message, SillyChatError } from '../../client/index.ts'
 import { randomKey } from './random.ts'
-import { nameFor, readJson, writeJson } from './storage.ts'
+import { drop, nameFor, namesUnder, readJson, writeJson } from './storage.ts'
 import { exclusively } from './tabs.ts'
 
 export interface Draft {
+  /** Begins with when it was said, so that drafts have an order. */
   readonly key: string
   readonly text: string
   /** Why the server will not have it, in words for a person. */
@@ -25,6 +27,7 @@ export class Outbox {
   readonly #stop: AbortSignal
   readonly #onSent: (message: Message) => void
   #wake: () => void = () => {}
+  #latest = 0
 
   constructor(chat: Chat, path: string, stop: AbortSignal, onSent: (message: Message) => void) {
     this.#chat = chat
@@ -33,7 +36,7 @@ export class Outbox {
     this.#onSent = onSent
     this.#load()
     const reload = ({ key }: StorageEvent): void => {
-      if (key === this.#storage) this.#load()
+      if (key === null || key.startsWith(this.#storage)) this.#load()
     }
     addEventListener('storage', reload, { signal: stop })
     addEventListener('online', () => this.#wake(), { signal: stop })
@@ -42,16 +45,19 @@ export class Outbox {
   }
 
   say(text: string): void {
-    this.#change((drafts) => [...drafts, { key: randomKey(), text }])
+    this.#latest = Math.max(Date.now(), this.#latest + 1)
+    this.#keep({ key: `${this.#latest}-${randomKey()}`, text })
   }
 
-  /** Tries a refused one again, under a key of its own. */
+  /** Tries a refused one again. Its key stays: an attempt before the one that was refused may have arrived. */
   retry(key: string): void {
-    this.#change((drafts) => drafts.map((one) => (one.key === key ? { key: randomKey(), text: one.text } : one)))
+    const draft = this.drafts.value.find((one) => one.key === key)
+    if (draft !== undefined) this.#keep({ key, text: draft.text })
   }
 
   discard(key: string): void {
-    this.#change((drafts) => drafts.filter((one) => one.key !== key))
+    drop(this.#nameOf(key))
+    this.#load()
   }
 
   /** Sends what there is, and again whenever there is more, until the chat is left. */
@@ -77,7 +83,7 @@ export class Outbox {
         this.discard(draft.key)
       } catch (error) {
         if (this.#stop.aborted || isPassing(error)) return retryMs(error)
-        this.#refuse(draft.key, error)
+        this.#refuse(draft, error)
       }
     }
   }
@@ -86,9 +92,9 @@ export class Outbox {
     return this.drafts.value.find(({ refused }) => refused === undefined)
   }
 
-  #refuse(key: string, error: unknown): void {
-    const refused = error instanceof SillyChatError ? error.problem.detail : 'The server did not take it.'
-    this.#change((drafts) => drafts.map((one) => (one.key === key ? { ...one, refused } : one)))
+  #refuse(draft: Draft, error: unknown): void {
+    const reason = error instanceof SillyChatError ? error.problem.detail : ''
+    this.#keep({ ...draft, refused: reason || 'The server did not take it.' })
   }
 
   /** Until there is something to send, and so many milliseconds at most. */
@@ -100,22 +106,25 @@ export class Outbox {
     })
   }
 
-  #change(decide: (drafts: readonly Draft[]) => readonly Draft[]): void {
+  #nameOf(key: string): string {
+    return `${this.#storage}:${key}`
+  }
+
+  #keep(draft: Draft): void {
+    writeJson(this.#nameOf(draft.key), draft)
     this.#load()
-    this.drafts.value = decide(this.drafts.value)
-    if (this.drafts.value.length === 0) localStorage.removeItem(this.#storage)
-    else writeJson(this.#storage, this.drafts.value)
-    this.#wake()
   }
 
   #load(): void {
-    const kept = readJson(this.#storage)
-    const drafts: readonly Draft[] = Array.isArray(kept) ? kept : []
-    const before = this.drafts.value
-    if (JSON.stringify(before) === JSON.stringify(drafts)) return
+    const drafts = namesUnder(this.#storage).map(readJson).filter(isDraft)
+    if (JSON.stringify(this.drafts.value) === JSON.stringify(drafts)) return
     this.drafts.value = drafts
     this.#wake()
   }
+}
+
+function isDraft(kept: unknown): kept is Draft {
+  return typeof kept === 'object' && kept !== null && 'key' in kept && 'text' in kept
 }
 
 function retryMs(error: unknown): number {

@@ -24,6 +24,17 @@ export function writeJson(name: string, value: unknown): void {
   localStorage.setItem(name, JSON.stringify(value))
 }
 
+export function drop(name: string): void {
+  localStorage.removeItem(name)
+}
+
+/** The names of what is kept under this one, each with a part of its own behind it, in order. */
+export function namesUnder(name: string): string[] {
+  return Object.keys(localStorage)
+    .filter((one) => one.startsWith(`${name}:`))
+    .sort()
+}
+
 /** What is kept for one chat, besides its key. All of it goes with the chat. */
 const KINDS = ['outbox', 'sent', 'draft'] as const
 
@@ -32,5 +43,5 @@ export function nameFor(kind: (typeof KINDS)[number], chatPath: string): string 
 }
 
 export function dropAllOf(chatPath: string): void {
-  for (const kind of KINDS) localStorage.removeItem(nameFor(kind, chatPath))
+  for (const name of KINDS.map((kind) => nameFor(kind, chatPath))) [name, ...namesUnder(name)].forEach(drop)
 }
