@@ -1,8 +1,9 @@
 /**
  * What this browser knows: the user ids of its chats and of its waiting requests. They are kept here and nowhere else,
- * by the path of the chat or link, so that losing them is losing the chat.
+ * by the path of the chat or link, so that losing them is losing the chat. Each has a name of its own in the storage:
+ * two tabs that change a list of all at once would lose what one of them has added.
  */
-import { dropAllOf, readJson, writeJson } from './storage.ts'
+import { drop, dropAllOf, namesUnder, readJson, writeJson } from './storage.ts'
 
 export interface ChatKey {
   readonly userId: string
@@ -24,19 +25,17 @@ export interface RequestKey {
   readonly name: string
 }
 
-interface Kept {
-  readonly chats: Record<string, ChatKey>
-  readonly requests: Record<string, RequestKey>
-}
-
-const STORAGE = 'silly-chat'
+const CHATS = 'silly-chat:chat'
+const REQUESTS = 'silly-chat:request'
 
 export function chatKey(path: string): ChatKey | undefined {
-  return load().chats[path]
+  const { userId, name = '', since = 0, ...more }: Partial<ChatKey> = readJson(`${CHATS}:${path}`) ?? {}
+  return userId === undefined ? undefined : { userId, name, since, ...more }
 }
 
 export function requestKey(path: string): RequestKey | undefined {
-  return load().requests[path]
+  const { clientId, requestId, name = '' }: Partial<RequestKey> = readJson(`${REQUESTS}:${path}`) ?? {}
+  return clientId === undefined || requestId === undefined ? undefined : { clientId, requestId, name }
 }
 
 /** The path of a chat that a link leads to, if this browser is in it. */
@@ -50,32 +49,37 @@ export function endedChatBehind(linkPath: string): [path: string, key: ChatKey] 
 }
 
 export function keepChat(path: string, key: ChatKey): void {
-  change((kept) => ({ ...kept, chats: { ...kept.chats, [path]: key } }))
+  writeJson(`${CHATS}:${path}`, key)
   // Browsers clear what they take for a cache; some ask the person, most decide by themselves.
   navigator.storage?.persist?.().catch(() => undefined)
 }
 
 export function keepRequest(path: string, key: RequestKey): void {
-  change((kept) => ({ ...kept, requests: { ...kept.requests, [path]: key } }))
+  writeJson(`${REQUESTS}:${path}`, key)
 }
 
 export function forgetChat(path: string): void {
-  change(({ chats: { [path]: _, ...chats }, ...kept }) => ({ ...kept, chats }))
+  drop(`${CHATS}:${path}`)
   dropAllOf(path)
 }
 
 export function forgetRequest(path: string): void {
-  change(({ requests: { [path]: _, ...requests }, ...kept }) => ({ ...kept, requests }))
+  drop(`${REQUESTS}:${path}`)
 }
 
 export function changeChat(path: string, changed: Partial<ChatKey>): void {
   const key = chatKey(path)
-  if (key !== undefined) change((kept) => ({ ...kept, chats: { ...kept.chats, [path]: { ...key, ...changed } } }))
+  if (key !== undefined) writeJson(`${CHATS}:${path}`, { ...key, ...changed })
 }
 
 /** The chats that this browser is in, as far as it knows, the latest last. */
 export function livingChats(): [path: string, key: ChatKey][] {
-  return Object.entries(load().chats).filter(([, { hasEnded }]) => hasEnded !== true)
+  const paths = namesUnder(CHATS).map((name) => name.slice(CHATS.length + 1))
+  const all = paths.flatMap((path): [string, ChatKey][] => {
+    const key = chatKey(path)
+    return key === undefined || key.hasEnded === true ? [] : [[path, key]]
+  })
+  return all.sort(([, one], [, other]) => one.since - other.since)
 }
 
 const TAG_LENGTH = 12
@@ -86,12 +90,3 @@ function isBehind(linkPath: string, chatPath: string): boolean {
 }
 
 const idOf = (path: string): string => path.split('/').at(-1) ?? ''
-
-function load(): Kept {
-  const kept: Partial<Kept> = readJson(STORAGE) ?? {}
-  return { chats: kept.chats ?? {}, requests: kept.requests ?? {} }
-}
-
-function change(decide: (kept: Kept) => Kept): void {
-  writeJson(STORAGE, decide(load()))
-}
