@@ -7,16 +7,16 @@ import { batch, computed, signal } from '@preact/signals'
 import {
   Chat,
   type ChatEvent,
-  isPassing,
   type JoinRequest,
   type JoinRequests,
   type Message,
   type Messages,
   SillyChatError
 } from '../../client/index.ts'
+import { isRefusal } from './errors.ts'
 import { Outbox } from './outbox.ts'
 import { SentIds } from './sent-ids.ts'
-import { exclusively, inStreamPlace, telephone } from './tabs.ts'
+import { exclusively, inStreamPlace, pause, telephone } from './tabs.ts'
 
 /** How the chat stands to this person. */
 export type Standing = 'loading' | 'in' | Ending
@@ -76,7 +76,10 @@ export class ChatSession {
     stop.addEventListener('abort', () => this.#attempt.abort(), { once: true })
     addEventListener('offline', () => this.#attempt.abort(), { signal: stop })
     addEventListener('online', () => this.#hurry(), { signal: stop })
-    document.addEventListener('visibilitychange', () => this.#hurry(), { signal: stop })
+    const look = (): void => {
+      if (document.visibilityState === 'visible') this.#hurry()
+    }
+    document.addEventListener('visibilitychange', look, { signal: stop })
     void this.#begin(`silly-chat:stream:${path}:${userId}`)
   }
 
@@ -104,7 +107,7 @@ export class ChatSession {
       })
     } catch (error) {
       // Whoever scrolls on asks again.
-      if (!isPassing(error)) this.#fail(error)
+      if (isRefusal(error)) this.#fail(error)
     } finally {
       this.#isReadingOlder = false
     }
@@ -126,8 +129,9 @@ export class ChatSession {
   async #read(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       this.#early ??= []
+      const attempt = this.#newAttempt()
       try {
-        const [asked, newest] = await Promise.all([this.#readRequests(), this.#newestId()])
+        const [asked, newest] = await Promise.all([this.#readRequests(), this.#newestId(attempt.signal)])
         const { messages, last_event_id } = await this.#readAfter(Math.max(0, newest - PAGE))
         batch(() => {
           this.#unreadUpTo = Math.max(0, newest - PAGE)
@@ -143,9 +147,11 @@ export class ChatSession {
         })
         return
       } catch (error) {
-        if (!isPassing(error)) return this.#fail(error)
+        if (this.#stop.signal.aborted || isRefusal(error)) return this.#fail(error)
         this.line.value = 'lost'
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+        // What was asked besides must not go on trying.
+        attempt.abort()
+        await pause(RETRY_MS)
       }
     }
   }
@@ -155,14 +161,14 @@ export class ChatSession {
     try {
       return await this.chat.joinRequests()
     } catch (error) {
-      if (error instanceof SillyChatError && error.status === 403) return undefined
+      if (error instanceof SillyChatError && error.kind === 'not-the-owner') return undefined
       throw error
     }
   }
 
   /** The event id up to which there is something, without reading it. */
-  async #newestId(): Promise<number> {
-    for await (const event of this.chat.events()) {
+  async #newestId(signal: AbortSignal): Promise<number> {
+    for await (const event of this.chat.events({ signal })) {
       if (event.event === 'ready') return event.data.last_event_id
     }
     return 0
@@ -173,8 +179,9 @@ export class ChatSession {
     try {
       return await this.chat.read(limit === undefined ? { after } : { after, limit })
     } catch (error) {
-      if (error instanceof SillyChatError && error.kind === 'cursor-unknown') return await this.chat.read()
-      throw error
+      if (!isUnknownCursor(error)) throw error
+      const all = await this.chat.read()
+      return { ...all, messages: all.messages.filter(({ id }) => id > after) }
     }
   }
 
@@ -187,19 +194,22 @@ export class ChatSession {
       for (const data of asked?.join_requests ?? []) this.#share({ event: { event: eventOf(data), data } })
       this.#share({ event: { event: 'ready', id: last_event_id, data: { last_event_id } } })
     } catch (error) {
-      if (!isPassing(error)) throw error
-      this.#share({ line: 'lost' })
+      if (isRefusal(error)) throw error
+      if (isUnknownCursor(error)) {
+        this.#share({ event: { event: 'reset', data: { reason: error.problem.detail, last_event_id: 0 } } })
+        await this.#resetIsRead
+      } else this.#share({ line: 'lost' })
     }
   }
 
   /** This tab has the stream, for all. */
   async #follow(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      this.#attempt = new AbortController()
+      const attempt = this.#newAttempt()
       try {
         for await (const event of this.chat.events({
           after: this.#level,
-          signal: this.#attempt.signal,
+          signal: attempt.signal,
           onState: (state) => this.#share({ line: state === 'open' ? 'live' : 'lost' })
         })) {
           this.#share({ event })
@@ -207,15 +217,22 @@ export class ChatSession {
         }
         await this.#resetIsRead
       } catch (error) {
-        if (!this.#attempt.signal.aborted) throw error
-        if (!this.#stop.signal.aborted) this.#share({ line: 'lost' })
+        if (this.#stop.signal.aborted || isRefusal(error)) throw error
+        this.#share({ line: 'lost' })
+        if (!attempt.signal.aborted) await pause(RETRY_MS)
       }
     }
   }
 
+  #newAttempt(): AbortController {
+    this.#attempt = new AbortController()
+    if (this.#stop.signal.aborted) this.#attempt.abort()
+    return this.#attempt
+  }
+
   /** Tries at once where a longer pause would have been kept: there is a network again, or somebody looks. */
   #hurry(): void {
-    if (this.line.value !== 'lost' || document.visibilityState === 'hidden') return
+    if (this.line.value !== 'lost') return
     this.#attempt.abort()
     this.#tell({ ask: true })
   }
@@ -288,13 +305,17 @@ export class ChatSession {
   /** What was refused for good is over. */
   #fail(error: unknown): void {
     if (this.#stop.signal.aborted) return
-    if (!(error instanceof SillyChatError)) throw error
+    if (!isRefusal(error)) throw error
     this.#share({ ending: error.status === 404 ? 'closed' : 'removed' })
   }
 }
 
 export function isEnding(standing: Standing): standing is Ending {
   return standing !== 'loading' && standing !== 'in'
+}
+
+function isUnknownCursor(error: unknown): error is SillyChatError {
+  return error instanceof SillyChatError && error.kind === 'cursor-unknown'
 }
 
 function eventOf({ state }: JoinRequest): 'join_request' | 'join_approved' | 'join_declined' | 'join_closed' {

@@ -1,6 +1,20 @@
 /** What went wrong, for a person: what happened and what to do. */
 import { SillyChatError } from '../../client/index.ts'
 
+const UNKNOWN = 'Something on the way to the server did not let this pass. Try again in a moment.'
+
+/**
+ * Whether the server itself has said that this is not, or no longer, for this person. Anything else may pass: a proxy on
+ * the way, or one behind which the server is being changed, refuses what it likes in its own words.
+ */
+export function isRefusal(error: unknown): error is SillyChatError {
+  return (
+    error instanceof SillyChatError &&
+    error.problem.type.startsWith('urn:silly-chat:') &&
+    [401, 403, 404, 410].includes(error.status)
+  )
+}
+
 export function sentenceFor(error: unknown): string {
   if (!(error instanceof SillyChatError)) return 'The server cannot be reached. Check your connection and try again.'
   switch (error.kind) {
@@ -17,6 +31,6 @@ export function sentenceFor(error: unknown): string {
     case 'link-not-found':
       return 'This chat is no longer there.'
     default:
-      return error.status >= 500 ? 'The server has a problem. Try again in a moment.' : error.problem.detail
+      return error.status >= 500 ? 'The server has a problem. Try again in a moment.' : error.problem.detail || UNKNOWN
   }
 }

@@ -80,6 +80,6 @@ function isMultiplexed(): boolean {
   return navigation instanceof PerformanceNavigationTiming && /^h[23]/.test(navigation.nextHopProtocol)
 }
 
-function pause(ms: number): Promise<void> {
+export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }

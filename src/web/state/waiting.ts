@@ -1,6 +1,7 @@
 /** A guest at the door, in this tab or another: asks until the owner has decided. */
-import { type Guest, isPassing } from '../../client/index.ts'
-import { exclusively, inStreamPlace } from './tabs.ts'
+import type { Guest } from '../../client/index.ts'
+import { isRefusal } from './errors.ts'
+import { exclusively, inStreamPlace, pause } from './tabs.ts'
 
 /** After a connection was lost in the moment of the decision. */
 const RETRY_MS = 2000
@@ -45,9 +46,9 @@ async function attempt(
   } catch (error) {
     stop.throwIfAborted()
     if (given.signal.aborted) return undefined
-    if (!isPassing(error)) throw error
+    if (isRefusal(error)) throw error
     tell('lost')
-    await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+    await pause(RETRY_MS)
     return undefined
   } finally {
     stop.removeEventListener('abort', giveUp)

@@ -1,8 +1,8 @@
 /** Somebody opens an invitation: asks, waits at the door, and is in, or learns why not. */
 import { useEffect, useState } from 'preact/hooks'
-import { Guest, isPassing, knock, SillyChatError } from '../../client/index.ts'
+import { Guest, knock, SillyChatError } from '../../client/index.ts'
 import { go } from '../state/address.ts'
-import { sentenceFor } from '../state/errors.ts'
+import { isRefusal, sentenceFor } from '../state/errors.ts'
 import { endedChatBehind, forgetRequest, keepChat, keepRequest, type RequestKey, requestKey } from '../state/keys.ts'
 import { decision } from '../state/waiting.ts'
 import { GuestEnded } from './guest-ended.tsx'
@@ -140,8 +140,8 @@ function Waiting({ url, path, request, end }: WaitingProps) {
       await guest.leave()
       end('left')
     } catch (cause) {
-      if (isPassing(cause)) setError(sentenceFor(cause))
-      else end(cause instanceof SillyChatError ? cause.kind : '')
+      if (isRefusal(cause)) end(cause.kind)
+      else setError(sentenceFor(cause))
     }
   }
 
