@@ -63,15 +63,20 @@ export class Chat {
   }
 
   /**
-   * Posts a message, again and again until it is answered: it is said once, however often it had to be sent.
+   * Posts a message, again and again until it is answered: it is said once, however often it had to be sent. `attempts`
+   * limits how often that is.
    * @throws SillyChatError if it is refused; what fetch throws if it never arrives
    */
-  async post(text: string, idempotencyKey: string = randomKey()): Promise<Message> {
+  async post(
+    text: string,
+    idempotencyKey: string = randomKey(),
+    { attempts = POST_ATTEMPTS }: { attempts?: number } = {}
+  ): Promise<Message> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#ask(this.url, { json: { text }, headers: { 'idempotency-key': idempotencyKey } })
       } catch (error) {
-        if (!isPassing(error) || attempt === POST_ATTEMPTS) throw error
+        if (!isPassing(error) || attempt >= attempts) throw error
         const asked = error instanceof SillyChatError ? error.retryAfterMs : undefined
         await pause(asked ?? POST_RETRY_MS * attempt, this.#options.signal)
       }

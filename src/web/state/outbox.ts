@@ -18,7 +18,7 @@ export interface Draft {
 }
 
 /** When sending is tried again after the network was away, unless the server says. */
-const RETRY_MS = 3000
+const RETRY_MS = 2000
 
 export class Outbox {
   readonly drafts = signal<readonly Draft[]>([])
@@ -26,7 +26,10 @@ export class Outbox {
   readonly #storage: string
   readonly #stop: AbortSignal
   readonly #onSent: (message: Message) => void
+  /** Called when there is something else to send. */
   #wake: () => void = () => {}
+  /** Called when a pause is to be cut short. */
+  #hurry: () => void = () => {}
   #latest = 0
 
   constructor(chat: Chat, path: string, stop: AbortSignal, onSent: (message: Message) => void) {
@@ -39,8 +42,8 @@ export class Outbox {
       if (key === null || key.startsWith(this.#storage)) this.#load()
     }
     addEventListener('storage', reload, { signal: stop })
-    addEventListener('online', () => this.#wake(), { signal: stop })
-    stop.addEventListener('abort', () => this.#wake(), { once: true })
+    addEventListener('online', () => this.#hurry(), { signal: stop })
+    stop.addEventListener('abort', () => this.#hurry(), { once: true })
     void this.#send()
   }
 
@@ -79,7 +82,8 @@ export class Outbox {
       const draft = this.#next()
       if (draft === undefined) return undefined
       try {
-        this.#onSent(await this.#chat.post(draft.text, draft.key))
+        // Once: to wait for another attempt in here would keep other tabs from trying.
+        this.#onSent(await this.#chat.post(draft.text, draft.key, { attempts: 1 }))
         this.discard(draft.key)
       } catch (error) {
         if (this.#stop.aborted || isPassing(error)) return retryMs(error)
@@ -97,10 +101,11 @@ export class Outbox {
     this.#keep({ ...draft, refused: reason || 'The server did not take it.' })
   }
 
-  /** Until there is something to send, and so many milliseconds at most. */
+  /** Until there is something to send, or for so many milliseconds: what is said meanwhile has its turn after them. */
   #news(ms: number | undefined): Promise<void> {
     return new Promise((resolve) => {
-      this.#wake = resolve
+      this.#hurry = resolve
+      this.#wake = ms === undefined ? resolve : () => {}
       if (ms !== undefined) setTimeout(resolve, ms)
       else if (this.#next() !== undefined || this.#stop.aborted) resolve()
     })
