@@ -100,3 +100,24 @@ export function texts({ page }: Window): Promise<string[]> {
 export async function shows(window: Window, expected: readonly string[]): Promise<void> {
   await expect.poll(() => texts(window), { timeout: 10_000 }).toEqual(expected)
 }
+
+/** How long is waited for what takes a moment. */
+export const SOON = { timeout: 10_000 }
+
+/** Waits until the page says that it has no connection. */
+export async function isLost({ page }: Window): Promise<void> {
+  await page.getByText('No connection. Trying again …').waitFor()
+}
+
+/** The texts that are shown as not sent yet, oldest first. */
+export function unsent({ page }: Window): Promise<string[]> {
+  return page.locator('.unsent .text').allInnerTexts()
+}
+
+/** Waits until exactly this is shown as not sent yet. */
+export async function showsUnsent(window: Window, expected: readonly string[]): Promise<void> {
+  await expect.poll(() => unsent(window), SOON).toEqual(expected)
+}
+
+/** What a proxy answers behind which there is nothing at the moment. */
+export const A_PROXY_SAYS = { status: 404, contentType: 'text/html', body: '<h1>default backend</h1>' }

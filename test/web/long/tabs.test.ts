@@ -7,9 +7,20 @@ import { startChromium } from '../../foreign/chromium.ts'
 import * as api from '../../support/api.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
-import { approve, askToJoin, isLive, meet, openTab, openWindow, say, shows, texts, type Window } from '../window.ts'
+import {
+  approve,
+  askToJoin,
+  isLive,
+  meet,
+  openTab,
+  openWindow,
+  SOON,
+  say,
+  shows,
+  texts,
+  type Window
+} from '../window.ts'
 
-const SOON = { timeout: 10_000 }
 const TEN = Array.from({ length: 10 }, (_, index) => index + 1)
 
 /** The streams that are open at the server. */
