@@ -8,6 +8,7 @@ import {
   A_PROXY_SAYS,
   isLive,
   isLost,
+  openTab,
   openWindow,
   SOON,
   say,
@@ -157,6 +158,27 @@ it.skipIf(!haveAll('chromium'))(
     expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThan(2900)
     expect(attempts.map(({ text }) => text)).toEqual(['one', 'one', 'two'])
     expect(owner.complaints).toEqual([])
+  },
+  MINUTE
+)
+
+it.skipIf(!haveAll('chromium'))(
+  'a tab that cannot send leaves it to another',
+  async () => {
+    const server = await startServer()
+    const stuck = await openWindow(await startChromium())
+    const attempts = attemptsOf(stuck)
+    const chat = await startChat(stuck, server.url, '')
+    await stuck.page.route(CHAT, (route) => (route.request().method() === 'POST' ? route.abort() : route.continue()))
+    await say(stuck, 'one')
+    await expect.poll(() => attempts.length, SOON).toBe(1)
+    const other = await openTab(stuck.page.context())
+    await other.page.goto(chat)
+    await Promise.all([stuck, other].map((window) => shows(window, ['one'])))
+    await showsUnsent(stuck, [])
+    // So often the client alone would have tried in a row, and nobody else meanwhile.
+    expect(attempts.length).toBeLessThan(6)
+    expect([stuck.complaints, other.complaints]).toEqual([[], []])
   },
   MINUTE
 )
