@@ -45,7 +45,7 @@ export function chatBehind(linkPath: string): string | undefined {
 
 /** The chat that a link leads to, if this browser was in it once. */
 export function endedChatBehind(linkPath: string): [path: string, key: ChatKey] | undefined {
-  return Object.entries(load().chats).find(([path, { hasEnded }]) => hasEnded === true && isBehind(linkPath, path))
+  return allChats().find(([path, { hasEnded }]) => hasEnded === true && isBehind(linkPath, path))
 }
 
 export function keepChat(path: string, key: ChatKey): void {
@@ -74,12 +74,17 @@ export function changeChat(path: string, changed: Partial<ChatKey>): void {
 
 /** The chats that this browser is in, as far as it knows, the latest last. */
 export function livingChats(): [path: string, key: ChatKey][] {
+  return allChats()
+    .filter(([, { hasEnded }]) => hasEnded !== true)
+    .sort(([, one], [, other]) => one.since - other.since)
+}
+
+function allChats(): [path: string, key: ChatKey][] {
   const paths = namesUnder(CHATS).map((name) => name.slice(CHATS.length + 1))
-  const all = paths.flatMap((path): [string, ChatKey][] => {
+  return paths.flatMap((path): [string, ChatKey][] => {
     const key = chatKey(path)
-    return key === undefined || key.hasEnded === true ? [] : [[path, key]]
+    return key === undefined ? [] : [[path, key]]
   })
-  return all.sort(([, one], [, other]) => one.since - other.since)
 }
 
 const TAG_LENGTH = 12

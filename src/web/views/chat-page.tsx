@@ -5,6 +5,7 @@ import { homeAddress } from '../state/address.ts'
 import { ChatSession, isEnding } from '../state/chat-session.ts'
 import { type ChatKey, changeChat } from '../state/keys.ts'
 import { labelFor, splitName } from '../state/names.ts'
+import { dropAllOf } from '../state/storage.ts'
 import { CarryDialog } from './carry-dialog.tsx'
 import { Composer } from './composer.tsx'
 import { DoorPanel } from './door-panel.tsx'
@@ -34,6 +35,7 @@ function Chat({ session, path, own }: { session: ChatSession; path: string; own:
   const standing = session.standing.value
   useEffect(() => {
     if (standing !== 'loading') changeChat(path, { hasEnded: isEnding(standing) })
+    if (standing === 'closed' || standing === 'left') dropAllOf(path)
   }, [standing])
   if (isEnding(standing)) return <EndedPage path={path} reason={standing} />
   const close = (): void => {
@@ -62,7 +64,7 @@ function Chat({ session, path, own }: { session: ChatSession; path: string; own:
         </nav>
       </header>
       {session.isOwner.value && <DoorPanel session={session} />}
-      <Messages session={session} own={own.name} />
+      <Messages session={session} />
       <Composer session={session} path={path} own={own.name} />
       {open.value === 'invite' && <InviteDialog session={session} close={close} />}
       {open.value === 'people' && (

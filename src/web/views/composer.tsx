@@ -9,6 +9,7 @@ const MAX_LENGTH = 4000
 export function Composer({ session, path, own }: { session: ChatSession; path: string; own: string }) {
   const storage = nameFor('draft', path)
   const [text, setText] = useState(() => localStorage.getItem(storage) ?? '')
+  const [error, setError] = useState('')
   const field = useRef<HTMLTextAreaElement>(null)
   const room = MAX_LENGTH - withName(own, text).length
 
@@ -21,8 +22,13 @@ export function Composer({ session, path, own }: { session: ChatSession; path: s
   function send(event: Event): void {
     event.preventDefault()
     if (text.trim() === '' || room < 0) return
-    session.outbox.say(withName(own, text.toWellFormed()))
-    change('')
+    try {
+      session.outbox.say(withName(own, text.toWellFormed()))
+      change('')
+      setError('')
+    } catch {
+      setError('This browser has no room to keep what you say until it is sent. Make room in it and try again.')
+    }
     field.current?.focus()
   }
 
@@ -66,6 +72,9 @@ export function Composer({ session, path, own }: { session: ChatSession; path: s
       </button>
       <p id="composer-hint" class={room < 0 ? 'hint error' : room < 200 ? 'hint' : 'hint unseen'}>
         {room < 200 ? `${room} characters left` : 'Enter sends, Shift and Enter begins a new line.'}
+      </p>
+      <p role="alert" class="hint error">
+        {error}
       </p>
     </form>
   )

@@ -16,7 +16,7 @@ const LIVE_AFTER_MS = 500
 /** So near to its end a reader counts as reading along. */
 const NEAR_PX = 80
 
-export function Messages({ session, own }: { session: ChatSession; own: string }) {
+export function Messages({ session }: { session: ChatSession }) {
   const box = useRef<HTMLDivElement>(null)
   /** The id of the first message that is drawn; 0 for all. */
   const from = useSignal(0)
@@ -28,14 +28,11 @@ export function Messages({ session, own }: { session: ChatSession; own: string }
   const anchor = useRef<{ element: Element; bottom: number } | undefined>(undefined)
   const all = session.messages.value
   const drafts = session.outbox.drafts.value
-  const start =
-    from.value === 0
-      ? 0
-      : Math.max(
-          0,
-          all.findIndex(({ id }) => id >= from.value)
-        )
+  const start = all.length - countAfter(all, from.value - 1)
   const shown = all.slice(start)
+  // Not by the name in front, which anybody may write.
+  const isOwn = (message: Message | undefined): boolean =>
+    message !== undefined && session.sentIds.ids.value.has(message.id)
   const last = all.at(-1)?.id ?? 0
   const unread = countAfter(all, readUpTo.value)
 
@@ -144,7 +141,8 @@ export function Messages({ session, own }: { session: ChatSession; own: string }
               key={message.id}
               message={message}
               before={shown[index - 1]}
-              isOwn={session.sentIds.ids.value.has(message.id) || (own !== '' && splitName(message.text).name === own)}
+              isOwn={isOwn(message)}
+              isAlike={isOwn(message) === isOwn(shown[index - 1])}
             />
           ))}
         </ol>
@@ -177,6 +175,8 @@ interface SaidProps {
   readonly message: Message
   readonly before: Message | undefined
   readonly isOwn: boolean
+  /** Whether the message before is as much one's own as this. */
+  readonly isAlike: boolean
 }
 
 // Made once: making one takes longer than using it for a page of messages.
@@ -185,15 +185,17 @@ const DAY = new Intl.DateTimeFormat([], { weekday: 'long', day: 'numeric', month
 
 /** Drawn again only if it has changed, since of what is drawn most stays as it is with every message that comes. */
 class Said extends Component<SaidProps> {
-  override shouldComponentUpdate({ message, before, isOwn }: SaidProps): boolean {
-    return message !== this.props.message || before !== this.props.before || isOwn !== this.props.isOwn
+  override shouldComponentUpdate({ message, before, isOwn, isAlike }: SaidProps): boolean {
+    const { props } = this
+    return message !== props.message || before !== props.before || isOwn !== props.isOwn || isAlike !== props.isAlike
   }
 
-  override render({ message, before, isOwn }: SaidProps) {
+  override render({ message, before, isOwn, isAlike }: SaidProps) {
     const { name, rest } = splitName(message.text)
     const at = new Date(message.created_at)
     const isNewDay = before === undefined || new Date(before.created_at).toDateString() !== at.toDateString()
-    const isMore = !isNewDay && splitName(before.text).name === name && +at - +new Date(before.created_at) < TOGETHER_MS
+    const isSoon = before !== undefined && +at - +new Date(before.created_at) < TOGETHER_MS
+    const isMore = !isNewDay && isSoon && isAlike && splitName(before.text).name === name
     return (
       <>
         {isNewDay && <li class="day">{DAY.format(at)}</li>}

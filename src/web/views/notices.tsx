@@ -2,6 +2,7 @@
 import { type Carried, homeAddress } from '../state/address.ts'
 import type { Ending } from '../state/chat-session.ts'
 import { chatKey, forgetChat, keepChat } from '../state/keys.ts'
+import { dropAllOf } from '../state/storage.ts'
 import { Card } from './parts.tsx'
 
 export function NotInPage() {
@@ -64,7 +65,10 @@ export function EndedPage({ path, reason }: { path: string; reason: Ending }) {
 /** Another device has handed over who one is: taken only on a word, since the address may come from anybody. */
 export function AdoptPage({ path, carried, done }: { path: string; carried: Carried; done: () => void }) {
   const here = chatKey(path)
+  const isSomebodyElse = here !== undefined && here.userId !== carried.userId
   function adopt(): void {
+    // What somebody else was about to say here is not said in this person's name.
+    if (isSomebodyElse) dropAllOf(path)
     keepChat(path, { ...carried, since: Date.now() })
     done()
   }
@@ -79,7 +83,7 @@ export function AdoptPage({ path, carried, done }: { path: string; carried: Carr
         )}
         . Take it into this browser only if you have just asked for it on a device of your own.
       </p>
-      {here !== undefined && here.userId !== carried.userId && (
+      {isSomebodyElse && here.hasEnded !== true && (
         <p class="error">
           You are in this chat here already, as {here.name === '' ? 'somebody else' : <bdi>{here.name}</bdi>}. That key
           would be replaced and be lost.

@@ -63,7 +63,7 @@ async function ownersView(browser: Browser, initScript = '') {
   if (initScript !== '') await window.page.context().addInitScript(initScript)
   const chat = await startChat(window, server.url, 'Olga')
   const kept = await window.page.evaluate(
-    `JSON.parse(localStorage.getItem('silly-chat')).chats[location.pathname].userId`
+    "JSON.parse(localStorage.getItem('silly-chat:chat:' + location.pathname)).userId"
   )
   return { server, window, page: window.page, chat, owner: `${kept}` }
 }

@@ -30,8 +30,8 @@ async function startReading(): Promise<Reading> {
     },
     read: async (size = {}) => {
       const window = await openWindow(browser, size)
-      const kept = { chats: { [path]: { userId: owner, name: 'Olga', since: server.clock.now } }, requests: {} }
-      await window.page.addInitScript(`localStorage.setItem('silly-chat', ${JSON.stringify(JSON.stringify(kept))})`)
+      const kept = JSON.stringify({ userId: owner, name: 'Olga', since: server.clock.now })
+      await window.page.addInitScript(`localStorage.setItem('silly-chat:chat:${path}', ${JSON.stringify(kept)})`)
       await window.page.goto(chat)
       await window.page.locator('.said').last().waitFor()
       await isLive(window.page)

@@ -48,12 +48,12 @@ const pathOf = (url: string): string => new URL(url).pathname
 /** What a browser keeps that is in this chat. */
 function key(chat: string, userId: string, more: object = {}): Kept {
   const own = { userId, name: 'Olga', since: Date.UTC(2026, 10, 20), ...more }
-  return { 'silly-chat': { chats: { [pathOf(chat)]: own }, requests: {} } }
+  return { [`silly-chat:chat:${pathOf(chat)}`]: own }
 }
 
 /** What a browser keeps that waits at this link. */
 function request(link: string, clientId: string, requestId: string): Kept {
-  return { 'silly-chat': { chats: {}, requests: { [pathOf(link)]: { clientId, requestId, name: 'Ana' } } } }
+  return { [`silly-chat:request:${pathOf(link)}`]: { clientId, requestId, name: 'Ana' } }
 }
 
 const button = (page: Page, name: string | RegExp): Promise<void> => page.getByRole('button', { name }).click()
@@ -62,9 +62,11 @@ const heading = (page: Page, name: string): Promise<void> => page.getByRole('hea
 /** A page of a chat in which some things were said over three days. */
 async function talk({ server, page, open }: Scene, as: 'owner' | 'guest', more: Kept = {}): Promise<string> {
   const { chat, owner, link, member } = await createChatWithMember(server)
+  const sent: number[] = []
   const says = async (text: string, minutes: number): Promise<void> => {
     server.clock.now += minutes * 60_000
-    await post(chat, as === 'owner' || !text.startsWith('Olga') ? owner : member, text)
+    const id = await post(chat, as === 'owner' || !text.startsWith('Olga') ? owner : member, text)
+    if (text.startsWith(as === 'owner' ? 'Olga' : 'Ana')) sent.push(id)
   }
   const begun = server.clock.now
   server.clock.now -= 2 * 86_400_000
@@ -81,10 +83,9 @@ async function talk({ server, page, open }: Scene, as: 'owner' | 'guest', more: 
   await says('Olga: See you there', 1)
   server.clock.now = begun
   const self = as === 'owner' ? key(chat, owner) : key(chat, member, { name: 'Ana', link: pathOf(link) })
-  const sent = as === 'owner' ? { [`silly-chat:sent:${pathOf(chat)}`]: [] } : {}
   await open(chat, {
     ...self,
-    ...sent,
+    [`silly-chat:sent:${pathOf(chat)}`]: sent,
     ...Object.fromEntries(Object.entries(more).map(([a, b]) => [a + pathOf(chat), b]))
   })
   await page.getByText('See you there').waitFor()
@@ -121,16 +122,15 @@ const OUTSIDE: Views = {
     const chat = { userId: NOBODY, name: 'Olga', since }
     await open(server.url, {
       'silly-chat:name': 'Olga',
-      'silly-chat': {
-        requests: {},
-        chats: {
-          '/v1/chats/a': { ...chat, name: '' },
-          '/v1/chats/b': { ...chat, link: '/v1/links/b', since: since - 40 * 86_400_000 },
-          '/v1/chats/c': { ...chat, name: LONG_NAME.slice(0, 40), others: [LONG_NAME.slice(0, 40), 'Ben', 'מיכל'] },
-          '/v1/chats/d': { ...chat, others: ['Ana'] },
-          '/v1/chats/e': { ...chat, hasEnded: true }
-        }
-      }
+      'silly-chat:chat:/v1/chats/a': { ...chat, name: '' },
+      'silly-chat:chat:/v1/chats/b': { ...chat, link: '/v1/links/b', since: since - 40 * 86_400_000 },
+      'silly-chat:chat:/v1/chats/c': {
+        ...chat,
+        name: LONG_NAME.slice(0, 40),
+        others: [LONG_NAME.slice(0, 40), 'Ben', 'מיכל']
+      },
+      'silly-chat:chat:/v1/chats/d': { ...chat, others: ['Ana'] },
+      'silly-chat:chat:/v1/chats/e': { ...chat, hasEnded: true }
     })
     await page.getByText('With Ana').waitFor()
   },
