@@ -309,12 +309,17 @@ describe.skipIf(!haveAll('chromium'))('for ears', () => {
     const reads = (how: string) => expect.poll(() => log.getAttribute('aria-live')).toBe(how)
     const door = page.getByRole('region', { name: 'At the door' })
     expect(await door.getAttribute('aria-live')).toBe('polite')
+    await reads('polite')
+    await page.evaluate(`{
+      window.silenced = 0
+      const log = document.querySelector('[role=log]')
+      new MutationObserver(() => log.ariaLive === 'off' && silenced++).observe(log, { attributes: true })
+    }`)
     for (const text of ['one', 'two', 'three']) {
-      await reads('polite')
       await post(chat, owner, text)
       await page.getByText(text).waitFor()
     }
-    await reads('polite')
+    expect(await page.evaluate('silenced')).toBe(0)
     const { requestId } = await knock(await createLink(chat, owner), 'Ana')
     await door.getByText(requestId).waitFor()
 
