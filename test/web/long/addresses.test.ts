@@ -100,7 +100,7 @@ describe('an address that is asked for', () => {
   )
 })
 
-describe.skipIf(!haveAll('chromium'))('in a browser', () => {
+describe.skipIf(!haveAll('chromium'))('in a browser', { timeout: 60_000 }, () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await launchChromium()
@@ -330,6 +330,6 @@ describe.skipIf(!haveAll('chromium'))('in a browser', () => {
         expect(page.url()).toBe(server.url + elsewhere)
       }
       expect(complaints).toEqual([])
-    }, 40_000)
+    })
   })
 })

@@ -68,7 +68,7 @@ async function ownersView(browser: Browser, initScript = '') {
   return { server, window, page: window.page, chat, owner: `${kept}` }
 }
 
-describe.skipIf(!haveAll('chromium'))('with the keyboard alone', () => {
+describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 60_000 }, () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await launchChromium()
@@ -154,7 +154,7 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', () => {
     await goTo(olga, button(olga, 'Close for ever'))
     await olga.keyboard.press('Enter')
     await hasFocus(olga, 'h1 This chat is closed')
-  }, 60_000)
+  })
 
   it('the way to another device leads back to where it began, and a guest can leave', async () => {
     const server = await startServer()
@@ -213,7 +213,7 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', () => {
   })
 })
 
-describe.skipIf(!haveAll('chromium'))('for ears', () => {
+describe.skipIf(!haveAll('chromium'))('for ears', { timeout: 60_000 }, () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await launchChromium()
@@ -347,10 +347,10 @@ describe.skipIf(!haveAll('chromium'))('for ears', () => {
     await page.keyboard.press('End')
     await say(window, 'and on')
     await reads('polite')
-  }, 40_000)
+  })
 })
 
-describe.skipIf(!haveAll('chromium'))('who looks elsewhere', () => {
+describe.skipIf(!haveAll('chromium'))('who looks elsewhere', { timeout: 60_000 }, () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await launchChromium()
@@ -433,7 +433,7 @@ describe.skipIf(!haveAll('chromium'))('who looks elsewhere', () => {
   })
 })
 
-describe.skipIf(!haveAll('chromium'))('an invitation', () => {
+describe.skipIf(!haveAll('chromium'))('an invitation', { timeout: 60_000 }, () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await launchChromium()
