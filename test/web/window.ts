@@ -24,7 +24,7 @@ export async function openWindow(browser: Browser, options: Options = {}): Promi
 /** One more tab of the same browser. */
 export async function openTab(context: { newPage(): Promise<Page> }): Promise<Window> {
   const page = await context.newPage()
-  page.setDefaultTimeout(10_000)
+  page.setDefaultTimeout(20_000)
   const complaints: string[] = []
   page.on('pageerror', ({ message }) => complaints.push(message))
   page.on('console', (message) => {
@@ -98,11 +98,11 @@ export function texts({ page }: Window): Promise<string[]> {
 
 /** Waits until exactly this is shown. */
 export async function shows(window: Window, expected: readonly string[]): Promise<void> {
-  await expect.poll(() => texts(window), { timeout: 10_000 }).toEqual(expected)
+  await expect.poll(() => texts(window), { timeout: 20_000 }).toEqual(expected)
 }
 
 /** How long is waited for what takes a moment. */
-export const SOON = { timeout: 10_000 }
+export const SOON = { timeout: 20_000 }
 
 /** Waits until the page says that it has no connection. */
 export async function isLost({ page }: Window): Promise<void> {

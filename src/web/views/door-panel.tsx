@@ -6,15 +6,25 @@ import type { ChatSession } from '../state/chat-session.ts'
 import { sentenceFor } from '../state/errors.ts'
 import { focusOn } from './parts.tsx'
 
+/** How long after somebody has left the door a click may still be meant for them, in milliseconds. */
+const MOVED_MS = 400
+
 export function DoorPanel({ session }: { session: ChatSession }) {
   const waiting = session.waiting.value
   const panel = useRef<HTMLElement>(null)
   const hadFocus = useRef(false)
-  // Who has decided goes on with the next, or with the chat.
+  const count = useRef(0)
+  const movedAt = useRef(Number.NEGATIVE_INFINITY)
+  // Who has decided goes on with the next, or with the chat: on the person, not on a button, where an Enter held down
+  // would decide again.
   useLayoutEffect(() => {
-    if (hadFocus.current && document.activeElement === document.body) focusOn('.door .primary', '#composer')
+    if (hadFocus.current && document.activeElement === document.body) focusOn('.door .knock', '#composer')
     hadFocus.current = panel.current?.contains(document.activeElement) === true
+    if (waiting.length < count.current) movedAt.current = performance.now()
+    count.current = waiting.length
   }, [waiting])
+  /** A second click was meant for who stood here before. */
+  const isMeant = (): boolean => performance.now() - movedAt.current > MOVED_MS
   return (
     // Never hidden: what appears in it is to be read out.
     <section
@@ -29,7 +39,7 @@ export function DoorPanel({ session }: { session: ChatSession }) {
       </p>
       <ul class="plain">
         {waiting.map((request) => (
-          <Knock key={request.request_id} session={session} request={request} />
+          <Knock key={request.request_id} session={session} request={request} isMeant={isMeant} />
         ))}
       </ul>
       {waiting.length > 0 && <NotifyOffer />}
@@ -37,14 +47,20 @@ export function DoorPanel({ session }: { session: ChatSession }) {
   )
 }
 
-function Knock({ session, request }: { session: ChatSession; request: JoinRequest }) {
+interface KnockProps {
+  readonly session: ChatSession
+  readonly request: JoinRequest
+  readonly isMeant: () => boolean
+}
+
+function Knock({ session, request, isMeant }: KnockProps) {
   const busy = useSignal(false)
   const error = useSignal('')
   const { name, request_id: id, link } = request
   const who = name ?? 'No name'
 
   async function decide(approve: boolean): Promise<void> {
-    if (busy.value) return
+    if (busy.value || !isMeant()) return
     busy.value = true
     error.value = ''
     try {
@@ -56,7 +72,7 @@ function Knock({ session, request }: { session: ChatSession; request: JoinReques
   }
 
   return (
-    <li class="knock">
+    <li class="knock" tabIndex={-1}>
       <p class="who">
         <bdi class="name">{who}</bdi>
         <span class="code">{id}</span>
@@ -88,7 +104,7 @@ function NotifyOffer() {
       class="quiet"
       onClick={async () => {
         permission.value = await Notification.requestPermission()
-        focusOn('.door .primary', '#composer')
+        focusOn('.door .knock', '#composer')
       }}
     >
       Tell me about knocks in other windows, too

@@ -8,16 +8,20 @@ export function useSigns(session: ChatSession, label: string): void {
   const [unseen, setUnseen] = useState(0)
   useEffect(() => {
     session.onMessage = () => {
-      if (document.visibilityState === 'hidden') setUnseen((count) => count + 1)
+      if (!isSeen()) setUnseen((count) => count + 1)
     }
     session.onKnock = (request) => {
-      if (document.visibilityState === 'hidden') notify(request)
+      if (!isSeen()) notify(request)
     }
     const look = (): void => {
-      if (document.visibilityState === 'visible') setUnseen(0)
+      if (isSeen()) setUnseen(0)
     }
     document.addEventListener('visibilitychange', look)
-    return () => document.removeEventListener('visibilitychange', look)
+    addEventListener('focus', look)
+    return () => {
+      document.removeEventListener('visibilitychange', look)
+      removeEventListener('focus', look)
+    }
   }, [session])
 
   const waiting = session.waiting.value.length
@@ -25,6 +29,11 @@ export function useSigns(session: ChatSession, label: string): void {
     const counted = waiting > 0 ? `(${waiting}) at the door – ` : unseen > 0 ? `(${unseen}) ` : ''
     document.title = counted + (label === '' ? 'Silly Chat' : `${label} – Silly Chat`)
   }, [waiting, unseen, label])
+}
+
+/** A window behind that of another program is in view, but nobody looks. */
+function isSeen(): boolean {
+  return document.visibilityState === 'visible' && document.hasFocus()
 }
 
 function notify({ name, request_id }: JoinRequest): void {

@@ -22,7 +22,7 @@ import { askToJoin, invite, isLive, openTab, openWindow, say, shows, startChat, 
 /** A link nobody ever made. */
 const UNKNOWN_LINK = `/v1/links/${'x'.repeat(43)}`
 
-describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 60_000 }, () => {
+describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await launchChromium()

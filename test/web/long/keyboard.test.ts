@@ -68,7 +68,7 @@ async function ownersView(browser: Browser, initScript = '') {
   return { server, window, page: window.page, chat, owner: `${kept}` }
 }
 
-describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 60_000 }, () => {
+describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_000 }, () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await launchChromium()
@@ -190,9 +190,13 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 60_0
     const [ana, ben, cem] = [await knock(link, 'Ana'), await knock(link, 'Ben'), await knock(link)]
     await goTo(page, button(page, `Decline Ana, ${ana.requestId}`))
     await page.keyboard.press('Enter')
-    await hasFocus(page, `button Approve Ben, ${ben.requestId}`)
+    await hasFocus(page, `li Ben\n${ben.requestId}\n\nDecline\nApprove`)
     await decline(link, owner, ben.requestId)
-    await hasFocus(page, `button Approve No name, ${cem.requestId}`)
+    await hasFocus(page, `li No name\n${cem.requestId}\n\nDecline\nApprove`)
+    await page.keyboard.press('Enter')
+    await goTo(page, button(page, `Approve No name, ${cem.requestId}`))
+    // A moment later: what is pressed at once might have been meant for who stood here before.
+    await page.waitForTimeout(500)
     await page.keyboard.press('Space')
     await hasFocus(page, 'textarea Message')
   })
@@ -213,7 +217,7 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 60_0
   })
 })
 
-describe.skipIf(!haveAll('chromium'))('for ears', { timeout: 60_000 }, () => {
+describe.skipIf(!haveAll('chromium'))('for ears', { timeout: 120_000 }, () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await launchChromium()
@@ -251,8 +255,7 @@ describe.skipIf(!haveAll('chromium'))('for ears', { timeout: 60_000 }, () => {
               - text: Olga
               - paragraph: hello
               - time: TIME
-              - img "Sent": ✓
-        - text: Message
+             - text: Message
         - textbox "Message"
         - button "Send" [disabled]
         - paragraph: Enter sends, Shift and Enter begins a new line."
@@ -350,7 +353,7 @@ describe.skipIf(!haveAll('chromium'))('for ears', { timeout: 60_000 }, () => {
   })
 })
 
-describe.skipIf(!haveAll('chromium'))('who looks elsewhere', { timeout: 60_000 }, () => {
+describe.skipIf(!haveAll('chromium'))('who looks elsewhere', { timeout: 120_000 }, () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await launchChromium()
@@ -414,7 +417,7 @@ describe.skipIf(!haveAll('chromium'))('who looks elsewhere', { timeout: 60_000 }
     expect(await page.evaluate('asked')).toBe(0)
     await goTo(page, offer)
     await page.keyboard.press('Enter')
-    await hasFocus(page, `button Approve Ana, ${requestId}`)
+    await hasFocus(page, `li Ana\n${requestId}\n\nDecline\nApprove`)
     expect([await page.evaluate('asked'), await offer.count()]).toEqual([1, 0])
   })
 
@@ -433,7 +436,7 @@ describe.skipIf(!haveAll('chromium'))('who looks elsewhere', { timeout: 60_000 }
   })
 })
 
-describe.skipIf(!haveAll('chromium'))('an invitation', { timeout: 60_000 }, () => {
+describe.skipIf(!haveAll('chromium'))('an invitation', { timeout: 120_000 }, () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await launchChromium()

@@ -19,7 +19,7 @@ import {
   type Window
 } from '../window.ts'
 
-const MINUTE = 60_000
+const MINUTE = 120_000
 const CHAT = /\/v1\/chats\/[^/]+$/
 
 interface Attempt {

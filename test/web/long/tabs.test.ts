@@ -110,7 +110,7 @@ it.skipIf(!haveAll('chromium'))(
     await expect.poll(streams, SOON).toBe(1)
     expect(complaintsOf(tabs)).toEqual([])
   },
-  60_000
+  120_000
 )
 
 it.skipIf(!haveAll('chromium'))(
@@ -146,7 +146,7 @@ it.skipIf(!haveAll('chromium'))(
     await expect.poll(streams, SOON).toBe(2)
     expect(complaintsOf(tabs)).toEqual([])
   },
-  60_000
+  120_000
 )
 
 it.skipIf(!haveAll('chromium'))(
@@ -175,7 +175,7 @@ it.skipIf(!haveAll('chromium'))(
     await expect.poll(streams, SOON).toBe(1)
     expect(complaintsOf(tabs)).toEqual([])
   },
-  60_000
+  120_000
 )
 
 const WATCH_HEADINGS = `{
@@ -227,7 +227,7 @@ it.skipIf(!haveAll('chromium'))(
     expect(await Promise.all(seenByOwners.map((seen) => seen()))).toEqual(Array(3).fill(['This chat is closed']))
     expect(complaintsOf([...owners, ...guests])).toEqual([])
   },
-  60_000
+  120_000
 )
 
 it.skipIf(!haveAll('chromium'))(
@@ -249,7 +249,7 @@ it.skipIf(!haveAll('chromium'))(
     expect(await Promise.all(seen.map((look) => look()))).toEqual(Array(2).fill(['You have left this chat']))
     expect(complaintsOf([owner, guest, ...others])).toEqual([])
   },
-  60_000
+  120_000
 )
 
 it.skipIf(!haveAll('chromium'))(
@@ -280,5 +280,5 @@ it.skipIf(!haveAll('chromium'))(
     expect(new Set(kept)).toEqual(new Set(tabs.map((tab) => tab.page.url())))
     expect(complaintsOf(tabs)).toEqual([])
   },
-  60_000
+  120_000
 )

@@ -60,7 +60,11 @@ const button = (page: Page, name: string | RegExp): Promise<void> => page.getByR
 const heading = (page: Page, name: string): Promise<void> => page.getByRole('heading', { name }).waitFor()
 
 /** A page of a chat in which some things were said over three days. */
-async function talk({ server, page, open }: Scene, as: 'owner' | 'guest', more: Kept = {}): Promise<string> {
+async function talk(
+  { server, page, open }: Scene,
+  as: 'owner' | 'guest',
+  more: (path: string) => Kept = () => ({})
+): Promise<string> {
   const { chat, owner, link, member } = await createChatWithMember(server)
   const sent: number[] = []
   const says = async (text: string, minutes: number): Promise<void> => {
@@ -86,7 +90,7 @@ async function talk({ server, page, open }: Scene, as: 'owner' | 'guest', more: 
   await open(chat, {
     ...self,
     [`silly-chat:sent:${pathOf(chat)}`]: sent,
-    ...Object.fromEntries(Object.entries(more).map(([a, b]) => [a + pathOf(chat), b]))
+    ...more(pathOf(chat))
   })
   await page.getByText('See you there').waitFor()
   await isLive(page)
@@ -292,11 +296,14 @@ const IN_CHAT: Views = {
   'talk-guest': (scene) => talk(scene, 'guest'),
   'talk-unsent': async (scene) => {
     const refused = 'This chat is full: messages of 8388608 bytes are in it. Start another.'
-    const draft = { key: 'a', text: 'Olga: This one the server would not have.', refused }
+    const drafts = (path: string): Kept => ({
+      [`silly-chat:outbox:${path}:a`]: { key: 'a', text: 'Olga: This one the server would not have.', refused },
+      [`silly-chat:outbox:${path}:b`]: { key: 'b', text: 'Olga: This one is on its way.' }
+    })
     await scene.page.route('**/v1/chats/*', (route) =>
       route.request().method() === 'POST' ? route.abort() : route.continue()
     )
-    await talk(scene, 'owner', { 'silly-chat:outbox:': [draft, { key: 'b', text: 'Olga: This one is on its way.' }] })
+    await talk(scene, 'owner', drafts)
     await scene.page.getByText('Sending …').waitFor()
   },
   'talk-lost': async (scene) => {
@@ -471,7 +478,7 @@ for (const [of, views] of Object.entries({
         Object.keys(views).map((name) => [name, [], []])
       )
     },
-    60_000
+    240_000
   )
 }
 
