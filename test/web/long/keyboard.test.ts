@@ -255,7 +255,7 @@ describe.skipIf(!haveAll('chromium'))('for ears', { timeout: 120_000 }, () => {
               - text: Olga
               - paragraph: hello
               - time: TIME
-             - text: Message
+        - text: Message
         - textbox "Message"
         - button "Send" [disabled]
         - paragraph: Enter sends, Shift and Enter begins a new line."

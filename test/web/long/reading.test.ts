@@ -6,7 +6,7 @@ import { startChromium } from '../../foreign/chromium.ts'
 import { createChat } from '../../support/api.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
-import { isLive, openWindow, say, type Window } from '../window.ts'
+import { isLive, openWindow, SOON, say, type Window } from '../window.ts'
 
 interface Reading {
   readonly server: TestServer
@@ -91,15 +91,15 @@ it.skipIf(!haveAll('chromium'))(
       .poll(async () => {
         await page.mouse.wheel(0, -5000)
         return await page.getByText('Line 1', { exact: true }).count()
-      })
+      }, SOON)
       .toBe(1)
     await page.locator('.scroll').focus()
     await page.keyboard.press('Home')
-    await expect.poll(() => page.evaluate("document.querySelector('.scroll').scrollTop")).toBe(0)
+    await expect.poll(() => page.evaluate("document.querySelector('.scroll').scrollTop"), SOON).toBe(0)
     expect(await page.locator('.said').first().innerText()).toContain('Line 1')
     expect(await drawn(page)).toBe(10_000)
     await page.keyboard.press('End')
-    await expect.poll(() => toEnd(page)).toBe(0)
+    await expect.poll(() => toEnd(page), SOON).toBe(0)
     expect(complaints).toEqual([])
   },
   120_000
@@ -125,7 +125,7 @@ it.skipIf(!haveAll('chromium'))('who reads further up is left there, told what i
   await marker.getByText('2 new messages').waitFor()
   expect(await seen()).toBe(before)
   await marker.click()
-  await expect.poll(() => toEnd(page)).toBe(0)
+  await expect.poll(() => toEnd(page), SOON).toBe(0)
   expect(await marker.count()).toBe(0)
 
   await write(['Ana: to who reads along'])

@@ -235,13 +235,6 @@ const AT_THE_DOOR: Views = {
     await approve(link, owner, ben.requestId)
     await heading(scene.page, 'This invitation is used up')
   },
-  'guest-link-ended': async ({ server, page, open }) => {
-    const { chat, owner } = await createChat(server)
-    const link = await createLink(chat, owner)
-    await call(`DELETE ${link}`, { user: owner })
-    await open(link)
-    await heading(page, 'This invitation has ended')
-  },
   'guest-link-not-found': async ({ server, page, open }) => {
     await open(`${server.url}/v1/links/${'x'.repeat(32)}`)
     await heading(page, 'This invitation leads nowhere')
@@ -254,7 +247,7 @@ const AT_THE_DOOR: Views = {
   'guest-ended-otherwise': async ({ server, page, open }) => {
     const { link, ana } = await createChatWithWaiting(server)
     await page.route('**/events', (route) =>
-      route.fulfill({ status: 418, json: { type: 'urn:silly-chat:teapot', status: 418, detail: 'Short and stout' } })
+      route.fulfill({ status: 410, json: { type: 'urn:silly-chat:teapot', status: 410, detail: 'Short and stout' } })
     )
     await open(link, request(link, ana.client, ana.requestId))
     await heading(page, 'That did not work')
