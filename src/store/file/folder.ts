@@ -11,6 +11,7 @@ import {
   openSync,
   readFileSync,
   readSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync
@@ -58,8 +59,7 @@ export async function takeFolder(path: string): Promise<Folder> {
   return {
     path,
     markAsOurs: () => {
-      if (readFormat(path) === undefined) writeSynced(join(path, FORMAT_FILE), `${FORMAT}\n`)
-      syncFolder(path)
+      if (readFormat(path) === undefined) writeFormat(path, `${FORMAT}\n`)
     },
     release: () => void lock.close()
   }
@@ -82,16 +82,15 @@ export function checkFolder(path: string): void {
 
 /** Copies what makes a folder ours, besides the data. */
 export function markCopy(from: string, to: string): void {
-  writeSynced(join(to, FORMAT_FILE), readFileSync(join(from, FORMAT_FILE), 'utf8'))
   syncFile(join(to, DATA_FILE))
-  syncFolder(to)
+  writeFormat(to, readFileSync(join(from, FORMAT_FILE), 'utf8'))
 }
 
 function prepare(path: string): void {
   const data = join(path, DATA_FILE)
   if (readFormat(path) !== undefined) checkFolder(path)
   // The very first start may have been cut off.
-  else if (existsSync(data) && damageOf(data) !== undefined && statSync(data).size <= LOCK_FILE_BYTES) rmSync(data)
+  else if (existsSync(data) && holdsNothing(data)) rmSync(data)
   else if (existsSync(data)) {
     throw new FolderRefused(`${path} holds a ${DATA_FILE} that is not of Silly Chat. Choose another folder.`)
   }
@@ -103,42 +102,66 @@ function readFormat(path: string): number | undefined {
   const file = join(path, FORMAT_FILE)
   if (!existsSync(file)) return undefined
   const text = readFileSync(file, 'utf8').trim()
-  if (!/^\d{1,9}$/.test(text)) throw new FolderRefused(`${file} is damaged: it should hold a number.`)
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new FolderRefused(`${file} is damaged: it should hold a number.`)
   return Number(text)
 }
 
 /**
- * What is wrong with the file of an LMDB, as far as its two meta pages tell; undefined for nothing. Their layout is that of
- * `MDB_meta` in mdb.c, as the library has it.
+ * What is wrong with the file of an LMDB, as far as its two meta pages and the pages tell that the newer of them leads
+ * to; undefined for nothing. Their layout is that of `MDB_page` and `MDB_meta` in mdb.c, as the library has it.
  */
 function damageOf(file: string): string | undefined {
   const descriptor = openSync(file, 'r')
   try {
-    const { size } = fstatSync(descriptor)
     const first = readMeta(descriptor, 0)
     if (first === undefined) return 'its first page is not what it should be'
     const second = readMeta(descriptor, first.pageSize)
-    if (second === undefined) return 'its second page is not what it should be'
-    const { lastPage } = first.transaction >= second.transaction ? first : second
-    return (Number(lastPage) + 1) * first.pageSize > size ? 'its end is missing' : undefined
+    if (second?.pageSize !== first.pageSize) return 'its second page is not what it should be'
+    const newest = first.transaction >= second.transaction ? first : second
+    if (Number(newest.lastPage + 1n) * newest.pageSize > fstatSync(descriptor).size) return 'its end is missing'
+    return newest.roots.every((root) => isRoot(descriptor, root, newest)) ? undefined : 'its pages do not fit together'
   } finally {
     closeSync(descriptor)
   }
 }
 
+/** Where things stand in a page: in any, and in those that are meta pages. */
+const PAGE = { bytes: 24, flags: 18, isBranch: 0x01, isLeaf: 0x02, isMeta: 0x08 }
 const META = {
   bytes: 168,
-  flags: 18,
-  isMeta: 0x08,
   magic: 24,
   version: 28,
   pageSize: 48,
+  kinds: [52, 100],
+  roots: [88, 136],
   lastPage: 144,
   transaction: 152
 }
 const MAGIC = 0xbeefc0de
 const MIN_PAGE = 256
 const MAX_PAGE = 65_536
+/** Of the two trees: numbers lead to free pages, bytes to what is kept. */
+const KINDS = [0x08, 0x00]
+/** The root of a tree with nothing in it. */
+const NO_PAGE = 0xffff_ffff_ffff_ffffn
+
+/** Whether LMDB got no further with a file than to its first pages, or not even there. */
+function holdsNothing(file: string): boolean {
+  const { size } = statSync(file)
+  if (size > 2 * MAX_PAGE) return false
+  if (readFileSync(file).every((byte) => byte === 0)) return true
+  const descriptor = openSync(file, 'r')
+  try {
+    const first = readMeta(descriptor, 0)
+    if (first === undefined) return false
+    const second = size < 2 * first.pageSize ? first : readMeta(descriptor, first.pageSize)
+    return [...first.roots, ...(second?.roots ?? [0n])].every((root) => root === NO_PAGE)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+type Meta = NonNullable<ReturnType<typeof readMeta>>
 
 function readMeta(descriptor: number, position: number) {
   const page = Buffer.alloc(META.bytes)
@@ -147,15 +170,27 @@ function readMeta(descriptor: number, position: number) {
   const isSound =
     page.readUInt32LE(META.magic) === MAGIC &&
     page.readUInt16LE(META.version) === 2 &&
-    (page.readUInt16LE(META.flags) & META.isMeta) !== 0 &&
+    (page.readUInt16LE(PAGE.flags) & PAGE.isMeta) !== 0 &&
+    META.kinds.every((at, index) => page.readUInt16LE(at) === KINDS[index]) &&
     pageSize >= MIN_PAGE &&
     pageSize <= MAX_PAGE
   if (!isSound) return undefined
   return {
     pageSize,
+    roots: META.roots.map((at) => page.readBigUInt64LE(at)),
     lastPage: page.readBigUInt64LE(META.lastPage),
     transaction: page.readBigUInt64LE(META.transaction)
   }
+}
+
+/** Whether a tree can begin there. */
+function isRoot(descriptor: number, root: bigint, { pageSize, lastPage }: Meta): boolean {
+  if (root === NO_PAGE) return true
+  if (root > lastPage) return false
+  const page = Buffer.alloc(PAGE.bytes)
+  readSync(descriptor, page, 0, PAGE.bytes, Number(root) * pageSize)
+  const flags = page.readUInt16LE(PAGE.flags)
+  return page.readBigUInt64LE() === root && (flags & (PAGE.isBranch | PAGE.isLeaf)) !== 0 && (flags & PAGE.isMeta) === 0
 }
 
 /**
@@ -196,7 +231,7 @@ function answers(address: string): Promise<boolean> {
   })
 }
 
-async function orRefuse<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
+export async function orRefuse<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work()
   } catch (error) {
@@ -205,9 +240,13 @@ async function orRefuse<Result>(path: string, work: () => Promise<Result>): Prom
   }
 }
 
-function writeSynced(file: string, text: string): void {
-  writeFileSync(file, text)
-  syncFile(file)
+/** Whole or not at all, whenever it is cut off. */
+function writeFormat(path: string, text: string): void {
+  const file = join(path, FORMAT_FILE)
+  writeFileSync(`${file}.new`, text)
+  syncFile(`${file}.new`)
+  renameSync(`${file}.new`, file)
+  syncFolder(path)
 }
 
 function syncFile(file: string): void {

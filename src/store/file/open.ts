@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import type { Store } from '../store.ts'
 import { type FileStoreOptions, fileStore } from './file-store.ts'
-import { checkFolder, FolderRefused, markCopy, takeFolder } from './folder.ts'
+import { checkFolder, FolderRefused, markCopy, orRefuse, takeFolder } from './folder.ts'
 import { copyLmdb, lmdbDisk } from './lmdb-disk.ts'
 
 /**
@@ -33,9 +33,11 @@ export async function openFileStore(path: string, options: FileStoreOptions): Pr
  * @throws FolderRefused
  */
 export async function copyStore(from: string, to: string): Promise<void> {
-  checkFolder(from)
-  if (!existsSync(to)) mkdirSync(to)
-  if (readdirSync(to).length > 0) throw new FolderRefused(`${to} is not empty. Choose a new folder.`)
-  await copyLmdb(from, to)
-  markCopy(from, to)
+  await orRefuse(from, async () => checkFolder(from))
+  await orRefuse(to, async () => {
+    if (!existsSync(to)) mkdirSync(to)
+    if (readdirSync(to).length > 0) throw new FolderRefused(`${to} is not empty. Choose a new folder.`)
+    await copyLmdb(from, to)
+    markCopy(from, to)
+  })
 }
