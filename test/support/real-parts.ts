@@ -13,3 +13,12 @@ export function haveAll(...programs: string[]): boolean {
   process.stderr.write(`\n${text}\n`)
   return false
 }
+
+/** Whether this is root, with these programs. Says so if not. */
+export function isRoot(...programs: string[]): boolean {
+  if (process.getuid?.() === 0) return haveAll(...programs)
+  const text = 'tests are skipped that only root can run'
+  if (REQUIRED) throw new Error(text)
+  process.stderr.write(`\n${text}\n`)
+  return false
+}

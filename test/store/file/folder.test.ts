@@ -1,0 +1,254 @@
+/** The folder of a file store: one process at a time, and what cannot be opened is refused with a sentence. */
+import { once } from 'node:events'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync
+} from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { tagOf } from '../../../src/ids.ts'
+import { FolderRefused } from '../../../src/store/file/folder.ts'
+import { aDoor } from '../../support/doors.ts'
+import { aFolder, opened } from '../../support/file-store.ts'
+import { runNode, runProgram } from '../../support/program.ts'
+import { isRoot } from '../../support/real-parts.ts'
+import { aChat, append, texts } from '../contract/support.ts'
+
+const PAGE = 4096
+const FORMAT_FILE = 'silly-chat-format'
+const IN_USE = /is in use by another process of Silly Chat\. Stop that first\.$/
+
+/** One with some chats in it, that nobody has open. */
+async function aUsedFolder() {
+  const folder = aFolder()
+  const store = await opened(folder)
+  const { door } = aDoor()
+  await aChat(store, door)
+  for (let count = 0; count < 40; count++) await append(store, tagOf(door.chat), `${count}`.padEnd(400))
+  await store.close()
+  return { folder, tag: tagOf(door.chat) }
+}
+
+const dataOf = (folder: string) => join(folder, 'data.mdb')
+
+async function refusal(folder: string): Promise<string> {
+  const error: unknown = await opened(folder).then(
+    () => undefined,
+    (refused: unknown) => refused
+  )
+  if (error instanceof FolderRefused) return error.message
+  throw new Error('it was opened', { cause: error })
+}
+
+/** What the program says that does not start on a folder: a sentence and nothing else. */
+async function refusalOfProgram(folder: string, under: readonly string[] = []): Promise<string> {
+  const { code, out, err } = await runProgram({ env: { STORE_URL: `file:${folder}` }, under }).ended
+  expect({ code, out }, err).toEqual({ code: 1, out: '' })
+  expect(err).toMatch(/^[^\n]+\.\n$/)
+  return err.trim()
+}
+
+describe('a folder', () => {
+  it('is open once: who opens it again, by whatever path, is told that it is in use', async () => {
+    const folder = aFolder()
+    const store = await opened(folder)
+    const link = `${folder}-link`
+    symlinkSync(folder, link)
+    for (const path of [folder, `${folder}/`, link, relative(process.cwd(), folder)]) {
+      expect(await refusal(path)).toBe(`${path} is in use by another process of Silly Chat. Stop that first.`)
+    }
+    const tag = await aChat(store)
+    await append(store, tag, 'undisturbed')
+    expect(await texts(store, tag)).toEqual(['undisturbed'])
+  })
+
+  it('is free again at once after it was closed, and after it could not be opened', async () => {
+    const { folder } = await aUsedFolder()
+    for (let count = 0; count < 3; count++) await (await opened(folder)).close()
+    writeFileSync(join(folder, FORMAT_FILE), '9\n')
+    for (let count = 0; count < 2; count++) expect(await refusal(folder)).toMatch(/newer version/)
+  })
+
+  it('goes to exactly one of several who open it at once', async () => {
+    const folder = aFolder()
+    const outcomes = await Promise.allSettled(Array.from({ length: 6 }, () => opened(folder)))
+    const reasons = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [String(outcome.reason)] : []))
+    expect(reasons).toHaveLength(5)
+    for (const reason of reasons) expect(reason).toMatch(IN_USE)
+  })
+
+  it('goes to exactly one of several programs that start at once; when that is killed, the next one gets it', async () => {
+    const folder = aFolder()
+    const run = { env: { STORE_URL: `file:${folder}` } }
+    const started = Array.from({ length: 3 }, () => runProgram(run))
+    const firsts = started.map(async ({ child, ended }, index) => {
+      const listens = once(child.stdout, 'data').then(() => undefined)
+      return { index, ended: await Promise.race([ended, listens]) }
+    })
+    const outcomes = await Promise.all(firsts)
+    const winners = outcomes.filter(({ ended }) => ended === undefined || ended.code !== 1)
+    expect(winners).toHaveLength(1)
+    for (const { ended } of outcomes) if (ended?.code === 1) expect(ended.err.trim()).toMatch(IN_USE)
+    expect(await refusal(folder)).toMatch(IN_USE)
+    const winner = started[winners[0]?.index ?? 0]
+    winner?.child.kill('SIGKILL')
+    await winner?.ended
+    await opened(folder)
+  })
+
+  it('is made if only its parent is there', async () => {
+    const folder = aFolder()
+    await opened(folder)
+    expect(readdirSync(folder).sort()).toEqual(['data.mdb', 'lock.mdb', FORMAT_FILE])
+    expect(readFileSync(join(folder, FORMAT_FILE), 'utf8')).toBe('1\n')
+    expect(await refusal(join(dirname(folder), 'no', 'parent'))).toMatch(/cannot be used: ENOENT: .*\.$/)
+  })
+
+  it('is no file', async () => {
+    const folder = aFolder()
+    writeFileSync(folder, 'a letter')
+    expect(await refusal(folder)).toMatch(/cannot be used: ENOTDIR: .*\.$/)
+    expect(readFileSync(folder, 'utf8')).toBe('a letter')
+  })
+
+  it('of a newer format is refused, says so, and stays as it is', async () => {
+    const { folder } = await aUsedFolder()
+    writeFileSync(join(folder, FORMAT_FILE), '2\n')
+    const before = readFileSync(dataOf(folder))
+    const sentence = `${folder} was written by a newer version of Silly Chat (format 2, this one reads 1). Use that.`
+    expect(await refusal(folder)).toBe(sentence)
+    expect(await refusalOfProgram(folder)).toBe(sentence)
+    expect(readFileSync(dataOf(folder)).equals(before)).toBe(true)
+  })
+
+  it.each(['', 'one', '1.5', '-1', '0', '0x1', '99999999999999'])('whose format is "%s" is refused', async (text) => {
+    const { folder } = await aUsedFolder()
+    writeFileSync(join(folder, FORMAT_FILE), text)
+    expect(await refusal(folder)).toBe(`${join(folder, FORMAT_FILE)} is damaged: it should hold a number.`)
+  })
+
+  it('that holds data of somebody else is refused and stays as it is', async () => {
+    const { folder } = await aUsedFolder()
+    rmSync(join(folder, FORMAT_FILE))
+    const foreign = [readFileSync(dataOf(folder)), 'a letter', Buffer.alloc(200_000)]
+    for (const data of foreign) {
+      writeFileSync(dataOf(folder), data)
+      expect(await refusal(folder)).toBe(`${folder} holds a data.mdb that is not of Silly Chat. Choose another folder.`)
+      expect(readFileSync(dataOf(folder)).equals(Buffer.from(data))).toBe(true)
+    }
+  })
+
+  it('whose first start was cut off at any point is started anew', async () => {
+    const made = aFolder()
+    await (await opened(made)).close()
+    const empty = readFileSync(dataOf(made))
+    expect(empty).toHaveLength(2 * PAGE)
+    const leftovers = [Buffer.alloc(0), empty.subarray(0, PAGE), Buffer.alloc(2 * PAGE), empty]
+    for (const leftover of leftovers) {
+      const folder = aFolder()
+      mkdirSync(folder)
+      writeFileSync(dataOf(folder), leftover)
+      writeFileSync(join(folder, 'lock.mdb'), '')
+      writeFileSync(join(folder, `${FORMAT_FILE}.new`), '')
+      const store = await opened(folder)
+      const tag = await aChat(store)
+      await append(store, tag, 'hello')
+      await store.close()
+      expect(await texts(await opened(folder), tag)).toEqual(['hello'])
+    }
+  })
+
+  it.skipIf(!isRoot('setpriv'))('that another user may only read is refused', async () => {
+    const { folder } = await aUsedFolder()
+    chmodSync(dirname(folder), 0o755)
+    const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+    expect(await refusalOfProgram(folder, asNobody)).toMatch(/ cannot be (used|opened): .*(EACCES|Permission denied)/)
+    for (const file of readdirSync(folder)) chownSync(join(folder, file), 65534, 65534)
+    chmodSync(dataOf(folder), 0o444)
+    expect(await refusalOfProgram(folder, asNobody)).toMatch(/ cannot be opened: .*Permission denied/)
+    rmSync(join(folder, 'lock.mdb'))
+    expect(await refusalOfProgram(folder, asNobody)).toMatch(/ cannot be used: EACCES/)
+  })
+})
+
+/** Opens each folder of its arguments and prints what comes of it, a line each. */
+const OPEN_ALL = `
+  import { openFileStore } from './dist/store/file/open.js'
+  for (const folder of process.argv.slice(1)) {
+    const options = { maxChatBytes: 1000, onBroken() {} }
+    console.log(await openFileStore(folder, options).then(() => 'opened', ({ name, message }) => name + ': ' + message))
+  }
+`
+
+/** `[what was done to a good data file, what is said of it]`. */
+const DAMAGES: readonly [damage: string, says: RegExp, (data: string) => void][] = [
+  ['is empty', /its first page/, (data) => truncateSync(data)],
+  ['is a text', /its first page/, (data) => writeFileSync(data, 'a letter\n'.repeat(5000))],
+  ['is all zeros', /its first page/, (data) => writeFileSync(data, Buffer.alloc(statSync(data).size))],
+  ['ends in its first page', /its first page/, (data) => truncateSync(data, 100)],
+  ['ends after its first page', /its second page/, (data) => truncateSync(data, PAGE)],
+  ['ends after its second page', /its end is missing/, (data) => truncateSync(data, 2 * PAGE)],
+  ['lacks its last byte', /its end is missing/, (data) => truncateSync(data, statSync(data).size - 1)],
+  ['has a wrong mark', /its first page/, (data) => overwrite(data, 24, Buffer.alloc(4))],
+  ['has a wrong mark on its second page', /its second page/, (data) => overwrite(data, PAGE + 24, Buffer.alloc(4))],
+  ['has pages of no size', /its first page/, (data) => overwrite(data, 48, Buffer.alloc(4))],
+  ['has pages of two sizes', /its second page/, (data) => overwrite(data, PAGE + 48, Buffer.of(0, 8, 0, 0))],
+  ['has trees of another kind', /its (first|second) page/, (data) => overwriteBoth(data, 52, Buffer.of(0xff))],
+  ['has a tree that begins nowhere', /do not fit together/, (data) => overwriteBoth(data, 136, Buffer.alloc(8, 9))],
+  ['has a tree that begins at its start', /do not fit together/, (data) => overwriteBoth(data, 136, Buffer.alloc(8))],
+  ['has zeros behind its second page', /do not fit together/, (data) => overwriteRest(data, 0)],
+  ['has noise behind its second page', /do not fit together/, (data) => overwriteRest(data, 0xa5)],
+  ['is a folder', /EISDIR/, (data) => void (rmSync(data), mkdirSync(data))],
+  ['is missing', /ENOENT/, (data) => rmSync(data)]
+]
+
+function overwrite(file: string, at: number, bytes: Buffer): void {
+  const all = readFileSync(file)
+  bytes.copy(all, at)
+  writeFileSync(file, all)
+}
+
+function overwriteBoth(file: string, at: number, bytes: Buffer): void {
+  for (const page of [0, PAGE]) overwrite(file, page + at, bytes)
+}
+
+function overwriteRest(file: string, byte: number): void {
+  overwrite(file, 2 * PAGE, Buffer.alloc(statSync(file).size - 2 * PAGE, byte))
+}
+
+describe('a data file', () => {
+  it('that is damaged in any of these ways is refused with a sentence that names it, and ends no process', async () => {
+    const { folder: good } = await aUsedFolder()
+    const folders = DAMAGES.map(([, , damage]) => {
+      const folder = aFolder()
+      cpSync(good, folder, { recursive: true })
+      damage(dataOf(folder))
+      return folder
+    })
+    const { code, out, err } = await runNode({ args: ['--input-type=module', '-e', OPEN_ALL, ...folders] }).ended
+    expect({ code, err }, out).toEqual({ code: 0, err: '' })
+    const lines = out.trim().split('\n')
+    for (const [index, [damage, says]] of DAMAGES.entries()) {
+      expect(lines[index], damage).toMatch(/^FolderRefused: .*\.$/)
+      expect(lines[index], damage).toMatch(says)
+      expect(lines[index], damage).toContain(folders[index])
+    }
+  })
+
+  it('that is damaged stops the program with that sentence', async () => {
+    const { folder } = await aUsedFolder()
+    truncateSync(dataOf(folder), 3 * PAGE)
+    expect(await refusalOfProgram(folder)).toBe(
+      `${dataOf(folder)} is damaged (its end is missing). Restore a backup into an empty folder.`
+    )
+  })
+})
