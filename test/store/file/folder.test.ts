@@ -207,9 +207,14 @@ const DAMAGES: readonly [damage: string, says: RegExp, (data: string) => void][]
   ['has a tree that begins at its start', /do not fit together/, (data) => overwriteBoth(data, 136, Buffer.alloc(8))],
   ['has zeros behind its second page', /do not fit together/, (data) => overwriteRest(data, 0)],
   ['has noise behind its second page', /do not fit together/, (data) => overwriteRest(data, 0xa5)],
-  ['is a folder', /EISDIR/, (data) => void (rmSync(data), mkdirSync(data))],
+  ['is a folder', /EISDIR/, (data) => toFolder(data)],
   ['is missing', /ENOENT/, (data) => rmSync(data)]
 ]
+
+function toFolder(file: string): void {
+  rmSync(file)
+  mkdirSync(file)
+}
 
 function overwrite(file: string, at: number, bytes: Buffer): void {
   const all = readFileSync(file)
