@@ -28,8 +28,8 @@ export interface FileStoreOptions {
 
 const NO_VALUE = Buffer.alloc(0)
 const JOINS_KEPT = 1000
-/** Done at once, or refused for now. */
-type Decision<Done, Refused> = { readonly done: Promise<Done> | Done } | { readonly refused: Refused }
+/** What is to be done, at once, or why not. */
+type Decision<Done, Refused> = { readonly act: () => Promise<Done> | Done } | { readonly refused: Refused }
 
 const GONE = { refused: 'gone' } as const
 
@@ -83,8 +83,8 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptio
   }
 
   /**
-   * Decides on the latest state of a chat, at once, so that nobody comes between. What is refused because of something
-   * that is not durable yet is decided again once that is.
+   * Decides on the latest state of a chat, at once, so that nobody comes between. What is refused on that, but would not be
+   * on the durable one, is decided again later.
    */
   async function decide<Done, Refused>(
     tag: ChatTag,
@@ -93,9 +93,10 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptio
     for (;;) {
       const chat = cache.find(tag)
       if (chat === undefined) return 'gone'
-      const decided = chat.latest === undefined ? GONE : decision(chat, chat.latest)
-      if ('done' in decided) return await decided.done
-      if (chat.writes === 0) return decided.refused
+      const latest = chat.latest === undefined ? GONE : decision(chat, chat.latest)
+      if ('act' in latest) return await latest.act()
+      const durable = chat.durable === undefined ? GONE : decision(chat, chat.durable)
+      if ('refused' in durable) return durable.refused
       await chat.settled
     }
   }
@@ -116,13 +117,17 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptio
     const next = { door, record: { ...record, lastEventId: id, idleSince: message.createdAt, messageBytes } }
     const changes: Change[] = [{ key: records.messageKey(tag, id), value }]
     if (key !== undefined) changes.push({ key: records.postKeyKey(tag, key), value: records.encodeNumber(id) })
-    const done = write(tag, chat, next, changes, [logged]).then(() => logged)
-    if (key !== undefined) {
-      chat.posts.set(key, done)
-      const forget = (): void => void chat.posts.delete(key)
-      done.then(forget, forget)
+    return {
+      act: () => {
+        const done = write(tag, chat, next, changes, [logged]).then(() => logged)
+        if (key !== undefined) {
+          chat.posts.set(key, done)
+          const forget = (): void => void chat.posts.delete(key)
+          done.then(forget, forget)
+        }
+        return done
+      }
     }
-    return { done }
   }
 
   async function commitTo(
@@ -181,7 +186,7 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptio
     async commit(tag, version, door, events, now) {
       return decide(tag, (chat, { record }) => {
         if (record.version !== version) return { refused: 'conflict' }
-        return { done: commitTo(tag, chat, record, door, events, now) }
+        return { act: () => commitTo(tag, chat, record, door, events, now) }
       })
     },
 
@@ -189,7 +194,7 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptio
       return decide<LoggedMessage, 'conflict' | 'chat-full'>(tag, (chat, state) => {
         if (state.door.rights !== rights) return { refused: 'conflict' }
         const first = key && (chat.posts.get(key) ?? log.posted(tag, key))
-        return first === undefined ? addMessage(tag, chat, state, message, key) : { done: first }
+        return first === undefined ? addMessage(tag, chat, state, message, key) : { act: () => first }
       })
     },
 
@@ -225,7 +230,7 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptio
           { key: records.doorKey(tag), value: undefined },
           { key: records.removedKey(tag), value: NO_VALUE }
         ]
-        return { done: write(tag, chat, undefined, changes, 'gone') }
+        return { act: () => write(tag, chat, undefined, changes, 'gone') }
       })
       if (outcome !== undefined) return false
       garbage.collect()
