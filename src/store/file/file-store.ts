@@ -161,7 +161,13 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptio
   return {
     async create(door) {
       const tag = tagOf(door.chat)
-      if (cache.find(tag) !== undefined) return 'taken'
+      for (;;) {
+        const other = cache.find(tag)
+        if (other?.durable !== undefined && other.latest !== undefined) return 'taken'
+        if (other !== undefined) await other.settled
+        else if (garbage.isLeftOf(tag)) await garbage.collected()
+        else break
+      }
       const record = {
         version: 1,
         lastEventId: 0,

@@ -1,4 +1,5 @@
 /** Removes what chats that are gone have left behind, little by little: their messages, join events and keys. */
+import type { ChatTag } from '../../ids.ts'
 import type { Disk } from './disk.ts'
 import type { GroupCommit } from './group-commit.ts'
 import * as records from './records.ts'
@@ -9,7 +10,7 @@ const REMOVED_AT_ONCE = 1000
 export class Garbage {
   readonly #disk: Disk
   readonly #commits: GroupCommit
-  #running: Promise<void> | undefined
+  #running: Promise<unknown> | undefined
   #again = false
   #isClosed = false
 
@@ -22,10 +23,21 @@ export class Garbage {
   collect(): void {
     this.#again = true
     this.#running ??= this.#run()
-      .catch(() => undefined)
-      .finally(() => {
-        this.#running = undefined
-      })
+  }
+
+  /** Whether something is left of a chat that had this tag. */
+  isLeftOf(tag: ChatTag): boolean {
+    return this.#disk.get(records.removedKey(tag)) !== undefined
+  }
+
+  /**
+   * Once nothing is left of any.
+   * @throws StoreUnavailable if the disk could not do it
+   */
+  async collected(): Promise<void> {
+    this.collect()
+    const failure = await this.#running
+    if (failure !== undefined) throw failure
   }
 
   /** Stops between two writes; the rest is for the next start. */
@@ -34,11 +46,26 @@ export class Garbage {
     await this.#running
   }
 
-  async #run(): Promise<void> {
-    while (this.#again) {
-      this.#again = false
-      for (const removed of this.#keys(...records.all('r'))) await this.#removeChat(removed)
+  /** Says what went wrong, if anything. */
+  async #run(): Promise<unknown> {
+    await new Promise((resolve) => setImmediate(resolve))
+    try {
+      while (this.#again) {
+        this.#again = false
+        for (let chats = this.#chats(); chats.length > 0; chats = this.#chats()) {
+          for (const removed of chats) await this.#removeChat(removed)
+        }
+      }
+      return undefined
+    } catch (error) {
+      return error
+    } finally {
+      this.#running = undefined
     }
+  }
+
+  #chats(): Buffer[] {
+    return this.#keys(...records.all('r'))
   }
 
   async #removeChat(removed: Buffer): Promise<void> {
