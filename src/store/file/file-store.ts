@@ -205,8 +205,11 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptio
     },
 
     async events(tag, after, page) {
-      const record = cache.find(tag)?.durable?.record
-      return record === undefined ? 'gone' : (log.eventsAfter(tag, record, after, page) ?? 'cursor-unknown')
+      const { durable, latest } = cache.find(tag) ?? {}
+      if (durable === undefined) return 'gone'
+      // What is being forgotten may be off the disk before that is acknowledged.
+      const newestForgotten = latest?.record.newestForgotten ?? durable.record.newestForgotten
+      return log.eventsAfter(tag, { ...durable.record, newestForgotten }, after, page) ?? 'cursor-unknown'
     },
 
     async messages(tag, after, page = {}) {
