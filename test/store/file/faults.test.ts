@@ -1,0 +1,406 @@
+/** The file store over disks that fail, take their time, or are full of what was: by faults made on purpose. */
+import { mkdirSync } from 'node:fs'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { Door } from '../../../src/chat/door.ts'
+import { type ChatTag, postKey, tagOf } from '../../../src/ids.ts'
+import type { Disk } from '../../../src/store/file/disk.ts'
+import { fileStore } from '../../../src/store/file/file-store.ts'
+import { lmdbDisk } from '../../../src/store/file/lmdb-disk.ts'
+import * as records from '../../../src/store/file/records.ts'
+import { type Store, StoreUnavailable } from '../../../src/store/store.ts'
+import { failingDisk, type HeldDisk, heldDisk, memoryDisk, turns } from '../../support/disks.ts'
+import { aDoor, aUser } from '../../support/doors.ts'
+import { aFolder } from '../../support/file-store.ts'
+import {
+  ALL,
+  aChat,
+  aKnock,
+  append,
+  commitKnock,
+  ids,
+  loaded,
+  message,
+  NOON,
+  texts,
+  watched
+} from '../contract/support.ts'
+import { CONTRACT } from '../contract.ts'
+
+function storeOver(disk: Disk, { maxChatBytes = 1_000_000 } = {}): Store {
+  return fileStore(disk, {
+    maxChatBytes,
+    onBroken: (fault) => {
+      throw fault
+    }
+  })
+}
+
+/** Tries again what the store could not do. */
+function persistent(store: Store): Store {
+  async function tried<Result>(verb: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      try {
+        return await verb()
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable)) throw error
+      }
+    }
+  }
+  return {
+    ...store,
+    create: (...call) => tried(() => store.create(...call)),
+    commit: (...call) => tried(() => store.commit(...call)),
+    append: (...call) => tried(() => store.append(...call)),
+    remove: (...call) => tried(() => store.remove(...call))
+  }
+}
+
+describe.each([2, 3])('over a disk of whose writes one in %i fails, to who tries again', (every) => {
+  for (const { promise, run } of CONTRACT) {
+    it(promise, () =>
+      run((limits) => {
+        const folder = aFolder()
+        mkdirSync(folder)
+        const store = persistent(storeOver(failingDisk(lmdbDisk(folder), every), limits))
+        onTestFinished(() => store.close())
+        return store
+      })
+    )
+  }
+})
+
+/** Ends the writes until none is under way. */
+async function finishWrites(disk: HeldDisk): Promise<void> {
+  for (await turns(); disk.pending !== undefined; await turns()) await disk.acknowledge()
+}
+
+async function finished<Result>(disk: HeldDisk, work: Promise<Result>): Promise<Result> {
+  await finishWrites(disk)
+  return await work
+}
+
+/** A store whose writes end when the test says so, with a chat in it. */
+async function aHeldStore(door: Door = aDoor().door) {
+  const under = memoryDisk()
+  const disk = heldDisk(under)
+  const store = storeOver(disk)
+  await finished(disk, store.create(door))
+  return { under, disk, store, tag: tagOf(door.chat) }
+}
+
+const kindsIn = (disk: HeldDisk) => (disk.pending ?? []).map(({ key }) => String.fromCharCode(key[0] ?? 0)).sort()
+
+describe('a write', () => {
+  it('takes along all that came while the one before it was under way', async () => {
+    const { disk, store, tag } = await aHeldStore()
+    const first = append(store, tag, 'first')
+    await turns()
+    expect(kindsIn(disk)).toEqual(['c', 'm', 'x', 'y'])
+    const others = Array.from({ length: 50 }, (_, index) => append(store, tag, `${index}`))
+    const knock = commitKnock(store, tag)
+    const other = store.create(aDoor().door)
+    await turns()
+    expect(kindsIn(disk)).toEqual(['c', 'm', 'x', 'y'])
+    const before = disk.writes
+    await disk.acknowledge()
+    await first
+    await turns()
+    expect(disk.writes).toBe(before + 1)
+    expect(kindsIn(disk).join('')).toBe(`ccddj${'m'.repeat(50)}x`)
+    await disk.acknowledge()
+    await Promise.all([...others, knock, other])
+    expect(await texts(store, tag)).toEqual(['first', ...others.map((_, index) => `${index}`)])
+  })
+
+  it('shows nothing before it is acknowledged, though it may be there already', async () => {
+    const { disk, store, tag } = await aHeldStore()
+    const { heard } = await watched(store, tag)
+    const key = postKey(aUser(), 'once')
+    const posts = [store.append(tag, 0, message('hello'), key), store.append(tag, 0, message('hello'), key)]
+    const knock = aKnock(store, tag).then((one) => store.commit(tag, one.version, one.door, one.events, NOON))
+    const answered: unknown[] = []
+    for (const call of [...posts, knock]) call.then((outcome) => answered.push(outcome))
+    await turns()
+    await disk.apply()
+    await turns()
+    posts.push(store.append(tag, 0, message('again'), key))
+    const before = await loaded(store, tag)
+    expect(before).toMatchObject({ lastEventId: 0, door: { links: [] } })
+    expect(await ids(store, tag, 0)).toEqual([])
+    expect(await texts(store, tag)).toEqual([])
+    expect([answered, heard]).toEqual([[], []])
+    await finishWrites(disk)
+    expect(heard).toEqual([1, 2])
+    for (const post of posts) expect(await post).toMatchObject({ id: 1 })
+    expect(await ids(store, tag, 0)).toEqual([1, 2])
+    expect(before.lastEventId).toBe(0)
+  })
+
+  it('that fails takes all that waits behind it with it, and leaves no trace', async () => {
+    const { under, disk, store, tag } = await aHeldStore()
+    const before = under.keys()
+    const { heard } = await watched(store, tag)
+    const key = postKey(aUser(), 'once')
+    const first = store.append(tag, 0, message('first'), key)
+    await turns()
+    const made = aDoor().door
+    const behind = [store.append(tag, 0, message('second'), key), store.append(tag, 0, message('third'))]
+    const others = [store.create(made), commitKnock(store, tag)]
+    const outcomes = Promise.allSettled([first, ...behind, ...others])
+    await turns()
+    disk.fail('full')
+    for (const outcome of await outcomes) expect(outcome).toMatchObject({ reason: { why: 'full' } })
+    expect(under.keys()).toEqual(before)
+    expect(await store.load(tagOf(made.chat))).toBeUndefined()
+    expect(await finished(disk, store.append(tag, 0, message('fourth'), key))).toMatchObject({ id: 1 })
+    expect(await finished(disk, store.create(made))).toBe('created')
+    expect(await texts(store, tag)).toEqual(['fourth'])
+    expect(heard).toEqual([1])
+  })
+})
+
+describe('what is refused', () => {
+  it('is refused though others post to the chat without end', async () => {
+    const { disk, store, tag } = await aHeldStore()
+    const stale = await aKnock(store, tag)
+    await finished(disk, commitKnock(store, tag))
+    let refused: unknown
+    const refusals = Promise.all([
+      store.append(tag, 7, message('without the right')),
+      store.append(tag, 0, message('x'.repeat(1_000_000))),
+      store.commit(tag, stale.version, stale.door, stale.events, NOON),
+      store.remove(tag, 0)
+    ])
+    refusals.then((outcomes) => (refused = outcomes))
+    const posts: Promise<void>[] = []
+    for (let count = 0; count < 20; count++) {
+      posts.push(append(store, tag, 'a'))
+      await turns()
+      posts.push(append(store, tag, 'b'))
+      await disk.acknowledge()
+    }
+    expect(refused).toEqual(['conflict', 'chat-full', 'conflict', false])
+    await finishWrites(disk)
+    await Promise.all(posts)
+  })
+
+  it('is not refused for what then does not come about', async () => {
+    const { disk, store, tag } = await aHeldStore()
+    const [one, other] = [await aKnock(store, tag), await aKnock(store, tag)]
+    const lost = Promise.allSettled([
+      store.commit(tag, one.version, { ...one.door, rights: 1 }, one.events, NOON),
+      store.remove(tag)
+    ])
+    const made = aDoor().door
+    const lostToo = Promise.allSettled([store.create(made)])
+    const knock = store.commit(tag, other.version, other.door, other.events, NOON)
+    const post = store.append(tag, 0, message('hello'))
+    const created = store.create(made)
+    await turns()
+    disk.fail('failed')
+    await Promise.all([lost, lostToo])
+    expect(await finished(disk, Promise.all([knock, post, created]))).toMatchObject([[{ id: 1 }], { id: 2 }, 'created'])
+  })
+
+  it('as too old a cursor is so from the moment on in which join events may be forgotten', async () => {
+    const { disk, store, tag } = await aHeldStore()
+    await finished(disk, commitKnock(store, tag, { count: 1000 }))
+    expect(await ids(store, tag, 0)).toHaveLength(1000)
+    const knock = commitKnock(store, tag, { count: 5 })
+    await turns()
+    await disk.apply()
+    expect(await store.events(tag, 0, ALL)).toBe('cursor-unknown')
+    expect(await ids(store, tag, 5)).toHaveLength(995)
+    await finished(disk, knock)
+    expect(await ids(store, tag, 5)).toHaveLength(1000)
+  })
+})
+
+/** A disk that counts how often a chat is read from it. */
+function countedReads(disk: Disk) {
+  const reads = new Map<string, number>()
+  return {
+    reads: (tag: ChatTag) => reads.get(records.doorKey(tag).toString('latin1')) ?? 0,
+    disk: {
+      ...disk,
+      get(key: Buffer) {
+        const name = key.toString('latin1')
+        reads.set(name, (reads.get(name) ?? 0) + 1)
+        return disk.get(key)
+      }
+    }
+  }
+}
+
+/** A chat so large that no other has room in memory beside it. */
+async function putBallast(disk: Disk): Promise<ChatTag> {
+  const { door } = aDoor()
+  const tag = tagOf(door.chat)
+  const under = memoryDisk()
+  await storeOver(under).create(door)
+  const record = under.get(records.chatKey(tag))
+  const large = Buffer.concat([records.encodeDoor(door), Buffer.alloc(17_000_000, ' ')])
+  await disk.write([
+    { key: records.chatKey(tag), value: record },
+    { key: records.doorKey(tag), value: large }
+  ])
+  return tag
+}
+
+describe('chats in memory', () => {
+  it('give way to others when there is no room, and are read again when they are used', async () => {
+    const { disk, reads } = countedReads(memoryDisk())
+    const ballast = await putBallast(disk)
+    const store = storeOver(disk)
+    const tag = await aChat(store)
+    await append(store, tag, 'hello')
+    await commitKnock(store, tag)
+    const before = await loaded(store, tag)
+    const { heard } = await watched(store, tag)
+    const first = reads(tag)
+    for (let count = 0; count < 5; count++) expect(await loaded(store, tag)).toEqual(before)
+    expect(reads(tag)).toBe(first)
+    await loaded(store, ballast)
+    expect(await loaded(store, tag)).toEqual(before)
+    expect(reads(tag)).toBe(first + 1)
+    await loaded(store, ballast)
+    await append(store, tag, 'again')
+    expect(heard).toEqual([3])
+    expect(await texts(store, tag)).toEqual(['hello', 'again'])
+  })
+
+  it('stay while something of them is being written', async () => {
+    const { disk: counted, reads } = countedReads(memoryDisk())
+    const disk = heldDisk(counted)
+    const ballast = await putBallast(counted)
+    const store = storeOver(disk)
+    const { door } = aDoor()
+    const tag = tagOf(door.chat)
+    await finished(disk, store.create(door))
+    const first = reads(tag)
+    const post = store.append(tag, 0, message('hello'))
+    await turns()
+    await disk.apply()
+    await loaded(store, ballast)
+    expect(await loaded(store, tag)).toMatchObject({ lastEventId: 0 })
+    const next = store.append(tag, 0, message('again'))
+    await finishWrites(disk)
+    expect(await Promise.all([post, next])).toMatchObject([{ id: 1 }, { id: 2 }])
+    expect(reads(tag)).toBe(first)
+  })
+})
+
+/** What stands under a tag, by kind: `{ m: 3, j: 1 }`. */
+function leftOf(keys: readonly string[], tag: ChatTag): Record<string, number> {
+  const left: Record<string, number> = {}
+  for (const key of keys.filter((name) => name.slice(1).includes(tag))) {
+    const kind = key.charAt(0)
+    left[kind] = (left[kind] ?? 0) + 1
+  }
+  return left
+}
+
+describe('what a removed chat leaves behind', () => {
+  /** A chat with more than goes away in one write, and another. */
+  async function aLargeAndASmallChat() {
+    const held = await aHeldStore()
+    const { disk, store, tag } = held
+    const posts = Array.from({ length: 2500 }, (_, index) =>
+      store.append(tag, 0, message(`${index}`), index < 30 ? postKey(aUser(), 'a') : undefined)
+    )
+    await finished(disk, Promise.all([...posts, commitKnock(store, tag, { count: 20 })]))
+    const { door } = aDoor()
+    await finished(disk, store.create(door))
+    await finished(disk, Promise.all([append(store, tagOf(door.chat), 'hello'), commitKnock(store, tagOf(door.chat))]))
+    return { ...held, other: tagOf(door.chat) }
+  }
+
+  it('goes away in several writes, and nothing else does', async () => {
+    const { under, disk, store, tag, other } = await aLargeAndASmallChat()
+    const kept = leftOf(under.keys(), other)
+    const removed = store.remove(tag)
+    await turns()
+    await disk.acknowledge()
+    expect(await removed).toBe(true)
+    expect(leftOf(under.keys(), tag)).toEqual({ m: 2500, j: 20, p: 30, r: 1 })
+    const sizes: number[] = []
+    for (await turns(); disk.pending !== undefined; await turns()) {
+      sizes.push(disk.pending.length)
+      await disk.acknowledge()
+    }
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(1000)
+    expect(leftOf(under.keys(), tag)).toEqual({})
+    expect(leftOf(under.keys(), other)).toEqual(kept)
+    expect(await texts(store, other)).toEqual(['hello'])
+  })
+
+  it('goes away after the next start where the process ended before', async () => {
+    const { under, disk, store, tag, other } = await aLargeAndASmallChat()
+    const removed = store.remove(tag)
+    await turns()
+    for (let count = 0; count < 2; count++) {
+      await disk.acknowledge()
+      await turns()
+    }
+    expect(await removed).toBe(true)
+    expect(leftOf(under.keys(), tag)).toMatchObject({ m: 1500, r: 1 })
+    const next = storeOver(under)
+    await next.close()
+    expect(leftOf(under.keys(), tag)).toMatchObject({ r: 1 })
+    const last = storeOver(under)
+    await turns(20)
+    expect(leftOf(under.keys(), tag)).toEqual({})
+    expect(await texts(last, other)).toEqual(['hello'])
+  })
+
+  it('goes away later where the disk could not do it', async () => {
+    const { under, disk, store, tag } = await aLargeAndASmallChat()
+    const removed = store.remove(tag)
+    await turns()
+    await disk.acknowledge()
+    await removed
+    await turns()
+    disk.fail('full')
+    await turns()
+    expect(leftOf(under.keys(), tag)).toMatchObject({ m: 2500, r: 1 })
+    const idle = store.idleChats(0, 0)
+    await finishWrites(disk)
+    await idle
+    expect(leftOf(under.keys(), tag)).toEqual({})
+  })
+
+  it('is no part of a new chat under the same tag, nor does that one go away with it', async () => {
+    const { door } = aDoor()
+    const { under, disk, store, tag } = await aHeldStore(door)
+    const keys = Array.from({ length: 3 }, (_, index) => postKey(aUser(), `${index}`))
+    for (const key of keys) await finished(disk, store.append(tag, 0, message('old'), key))
+    await finished(disk, commitKnock(store, tag))
+    const removed = store.remove(tag)
+    const created = store.create(door)
+    await turns()
+    await disk.acknowledge()
+    expect(await removed).toBe(true)
+    const posts = created.then(() => Promise.all(keys.map((key) => store.append(tag, 0, message('new'), key))))
+    expect(await finished(disk, posts)).toMatchObject([{ id: 1 }, { id: 2 }, { id: 3 }])
+    expect(await created).toBe('created')
+    await finished(disk, commitKnock(store, tag))
+    expect(await texts(store, tag)).toEqual(['new', 'new', 'new'])
+    expect(leftOf(under.keys(), tag)).toEqual({ c: 1, d: 1, m: 3, j: 1, p: 3, y: 1 })
+  })
+
+  it('keeps a new chat under the same tag waiting no longer than the disk is full', async () => {
+    const { door } = aDoor()
+    const { disk, store, tag } = await aHeldStore(door)
+    await finished(disk, append(store, tag, 'old'))
+    const removed = store.remove(tag)
+    await turns()
+    await disk.acknowledge()
+    await removed
+    const refused = Promise.allSettled([store.create(door)])
+    await turns()
+    disk.fail('full')
+    expect(await refused).toMatchObject([{ reason: { why: 'full' } }])
+    expect(await finished(disk, store.create(door))).toBe('created')
+    expect(await texts(store, tag)).toEqual([])
+  })
+})
