@@ -26,11 +26,15 @@ interface Options {
   readonly env?: Record<string, string>
   /** Puts something between the product and its store. */
   readonly wrap?: (store: Store) => Store
+  /** What its clock shows at the start. */
+  readonly now?: number
 }
 
-export async function startServer({ env = {}, wrap = (store) => store }: Options = {}): Promise<TestServer> {
+const NOW = Date.UTC(2026, 10, 22, 12)
+
+export async function startServer({ env = {}, wrap = (store) => store, now = NOW }: Options = {}): Promise<TestServer> {
   const settings = loadSettings({ LOG_LEVEL: 'trace', ...env })
-  const clock = { now: Date.UTC(2026, 10, 22, 12) }
+  const clock = { now }
   const log: string[] = []
   const store = wrap(memoryStore({ maxChatBytes: settings.MAX_CHAT_BYTES, maxStoreBytes: settings.MAX_STORE_BYTES }))
   const app = await buildApp({

@@ -1,0 +1,117 @@
+/** The server as it is built, in a process of its own, on a port that stays the same when it is killed and started again. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+/** Below the ports that the system gives to connections: a client's own would keep the server from coming back. */
+const PORTS = { from: 15_000, to: 30_000 }
+
+export interface BuiltServer {
+  readonly url: string
+  readonly pid: number
+  /** From the start of its process until it listened. */
+  readonly startedWithinMs: number
+  /** Everything it has printed. */
+  output(): string
+  /** SIGKILL; resolves once the process is gone. */
+  kill(): Promise<void>
+  /** SIGTERM; likewise. */
+  stop(): Promise<void>
+  /** Once killed: the same again. */
+  start(): Promise<void>
+  /** While it is killed: until it listens again. */
+  whenUp(): Promise<void>
+  /** Of the process that runs now. */
+  readonly child: ChildProcess
+}
+
+interface Options {
+  readonly env: Record<string, string>
+  /** What the command line begins with. */
+  readonly command?: readonly [string, ...string[]]
+  /** Where `dist` is. */
+  readonly root?: string
+}
+
+export async function startBuilt({ env, command = [process.execPath], root = ROOT }: Options): Promise<BuiltServer> {
+  const port = await freePort()
+  const [program, ...args] = command
+  let running: ChildProcess
+  let startedWithinMs = 0
+  let text = ''
+  let up = Promise.resolve()
+  let isUp: () => void = () => undefined
+
+  async function start(): Promise<void> {
+    const began = performance.now()
+    const child = spawn(program, [...args, 'dist/main.js'], {
+      cwd: root,
+      env: { PATH: process.env['PATH'] ?? '', LOG_LEVEL: 'error', RATE_LIMIT: 'off', ...env, PORT: `${port}` },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc']
+    })
+    running = child
+    let said = ''
+    const listens = new Promise<void>((resolve, reject) => {
+      for (const stream of [child.stdout, child.stderr]) {
+        stream?.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk
+          said += chunk
+          if (said.includes(' listens on ')) resolve()
+        })
+      }
+      child.once('close', () => reject(new Error(`the server has ended: ${said}`)))
+    })
+    await listens
+    startedWithinMs = performance.now() - began
+    isUp()
+  }
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    if (running.exitCode !== null || running.signalCode !== null) return
+    up = new Promise((resolve) => {
+      isUp = resolve
+    })
+    const gone = once(running, 'close')
+    running.kill(signal)
+    await gone
+  }
+
+  const kill = () => end('SIGKILL')
+  onTestFinished(kill)
+  await start()
+  return {
+    url: `http://127.0.0.1:${port}`,
+    get pid() {
+      return running.pid ?? 0
+    },
+    get startedWithinMs() {
+      return startedWithinMs
+    },
+    get child() {
+      return running
+    },
+    output: () => text,
+    kill,
+    stop: () => end('SIGTERM'),
+    start,
+    whenUp: () => up
+  }
+}
+
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from))
+    const server = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => resolve(true))
+    })
+    if (!isFree) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
+}
