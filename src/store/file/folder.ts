@@ -18,7 +18,7 @@ import {
 } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { platform, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { FORMAT } from './records.ts'
 
 /** Why a folder cannot be opened, as a sentence for its operator. */
@@ -47,7 +47,7 @@ export interface Folder {
  */
 export async function takeFolder(path: string): Promise<Folder> {
   const lock = await orRefuse(path, async () => {
-    if (!existsSync(path)) mkdirSync(path)
+    makeFolder(path)
     return await lockFolder(path)
   })
   try {
@@ -63,6 +63,13 @@ export async function takeFolder(path: string): Promise<Folder> {
     },
     release: () => void lock.close()
   }
+}
+
+/** If it is not there; then its name is synced, too, so that it cannot be gone with all that is acknowledged in it. */
+export function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  mkdirSync(path)
+  syncFolder(dirname(path))
 }
 
 /** @throws FolderRefused if the folder holds nothing that this version can read */

@@ -1,8 +1,8 @@
 /** A file store from its folder: opened, backed up, and restored. */
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import type { Store } from '../store.ts'
 import { type FileStoreOptions, fileStore } from './file-store.ts'
-import { checkFolder, FolderRefused, markCopy, orRefuse, takeFolder } from './folder.ts'
+import { checkFolder, FolderRefused, makeFolder, markCopy, orRefuse, takeFolder } from './folder.ts'
 import { copyLmdb, lmdbDisk } from './lmdb-disk.ts'
 
 /**
@@ -35,7 +35,7 @@ export async function openFileStore(path: string, options: FileStoreOptions): Pr
 export async function copyStore(from: string, to: string): Promise<void> {
   await orRefuse(from, async () => checkFolder(from))
   await orRefuse(to, async () => {
-    if (!existsSync(to)) mkdirSync(to)
+    makeFolder(to)
     if (readdirSync(to).length > 0) throw new FolderRefused(`${to} is not empty. Choose a new folder.`)
     await copyLmdb(from, to)
     markCopy(from, to)

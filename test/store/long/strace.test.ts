@@ -1,6 +1,6 @@
 /** The built server, as the kernel sees it: no byte of a message leaves before the message is on the disk. */
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { createChat, post } from '../../support/api.ts'
@@ -15,7 +15,7 @@ const POSTS = 12
 const TIMEOUT_MS = 60_000
 
 /** What the kernel saw while there was somebody who posts, alone and at the same time, and somebody who follows. */
-async function trace(root: string): Promise<{ texts: string[]; file: string }> {
+async function trace(root: string): Promise<{ texts: string[]; file: string; folder: string }> {
   const folder = aFolder()
   const file = `${folder}.strace`
   const server = await startBuilt({
@@ -31,7 +31,7 @@ async function trace(root: string): Promise<{ texts: string[]; file: string }> {
   await Promise.all(texts.slice(POSTS / 2).map((text) => post(chat, owner, text)))
   await stream.take(POSTS)
   await server.stop()
-  return { texts, file }
+  return { texts, file, folder }
 }
 
 /** The server with a store that acknowledges what is not synced. */
@@ -50,9 +50,12 @@ function anUnsyncedRoot(): string {
 
 describe.skipIf(!haveAll('strace'))('what leaves the server', { timeout: TIMEOUT_MS }, () => {
   it('has been written, synced, and made visible by a synchronous write before', async () => {
-    const { texts, file } = await trace(ROOT)
+    const { texts, file, folder } = await trace(ROOT)
     const calls = readCalls(file)
     expect(texts.flatMap((text) => tooEarly(calls, text))).toEqual([])
+    // The names of a new folder and of what is in it.
+    const synced = calls.flatMap(({ name, descriptor }) => (name === 'fsync' ? descriptor.replace(/^\d+/, '') : []))
+    expect(synced).toEqual(expect.arrayContaining([`<${folder}>`, `<${dirname(folder)}>`]))
   })
 
   it('is seen to be too early if it is not synced', async () => {
