@@ -11,6 +11,8 @@ export interface ChatBook {
   readonly guests: GuestBook[]
   /** The ids of the requests that the owner was told are approved. */
   readonly approved: Set<string>
+  /** When the server was killed. */
+  readonly kills: number[]
   /** What should not have happened to an actor. */
   readonly trouble: string[]
 }
@@ -48,9 +50,18 @@ export interface GuestBook {
   requestId?: string
   /** Was told that it is in. */
   isIn?: boolean
+  readonly cameAt: number
   /** When its connection ended before an answer that was not due yet. */
   goneAt?: number
   connections: number
+}
+
+/** How long the server may take to see that a guest has hung up: an approval in between may have been handed over. */
+export const HANG_UP_MS = 2000
+
+/** A server that is killed does not see who hangs up then, and the next does not know that anybody was there. */
+export function isUnseen({ kills }: ChatBook, { cameAt, goneAt = cameAt }: GuestBook): boolean {
+  return kills.some((killed) => killed >= cameAt && killed <= goneAt + HANG_UP_MS)
 }
 
 export function newReader(name: string, start: number | undefined, isOwner = false): ReaderBook {

@@ -1,6 +1,15 @@
 /** What the actors wrote down against what the log holds. */
 import { Chat, type ChatEvent, type JoinRequests } from '../../src/client/index.ts'
-import { type ChatBook, digestOf, type Entry, entryOf, type GuestBook, type ReaderBook } from './book.ts'
+import {
+  type ChatBook,
+  digestOf,
+  type Entry,
+  entryOf,
+  type GuestBook,
+  HANG_UP_MS,
+  isUnseen,
+  type ReaderBook
+} from './book.ts'
 
 export const KINDS = ['lost', 'doubled', 'out of order', 'untold', 'other'] as const
 
@@ -20,9 +29,6 @@ interface Log {
   /** The ids of each text's messages, by its digest. */
   readonly texts: ReadonlyMap<string, readonly number[]>
 }
-
-/** How long the server may take to see that a guest has hung up: an approval in between may have been handed over. */
-const HANG_UP_MS = 2000
 
 /** Compares one chat's book with its log, read from the server itself. */
 export async function compare(book: ChatBook, serverUrl: string, signal: AbortSignal): Promise<Difference[]> {
@@ -145,16 +151,20 @@ function compareReady({ name, received }: ReaderBook, wanted: readonly Entry[]):
   return []
 }
 
-function compareDoor({ guests, approved }: ChatBook, { requests, approved: logged }: Log): Difference[] {
+function compareDoor(book: ChatBook, { requests, approved: logged }: Log): Difference[] {
   const byName = new Map([...requests.values()].map((request) => [request.name, request]))
-  const forgotten = [...approved].filter((id) => !logged.has(id))
+  const forgotten = [...book.approved].filter((id) => !logged.has(id))
   return [
     ...forgotten.map((id): Difference => ({ kind: 'lost', text: `the approval of ${id} is not in the log` })),
-    ...guests.flatMap((guest) => compareGuest(guest, byName.get(guest.name)))
+    ...book.guests.flatMap((guest) => compareGuest(guest, byName.get(guest.name), isUnseen(book, guest)))
   ]
 }
 
-function compareGuest({ name, requestId, isIn, goneAt }: GuestBook, request: JoinRequest | undefined): Difference[] {
+function compareGuest(
+  { name, requestId, isIn, goneAt }: GuestBook,
+  request: JoinRequest | undefined,
+  isUnseen: boolean
+): Difference[] {
   if (request === undefined) {
     return requestId === undefined ? [] : [{ kind: 'lost', text: `the knock of ${name} is not in the log` }]
   }
@@ -163,7 +173,7 @@ function compareGuest({ name, requestId, isIn, goneAt }: GuestBook, request: Joi
   if (requestId !== undefined && state === 'approved' && !isIn) {
     return [{ kind: 'untold', text: `${name} was approved and not told` }]
   }
-  if (goneAt === undefined || state === 'closed') return []
+  if (goneAt === undefined || state === 'closed' || isUnseen) return []
   const decidedMs = decided_at === null ? Number.POSITIVE_INFINITY : Date.parse(decided_at)
   if (decidedMs <= goneAt + HANG_UP_MS) return []
   return [{ kind: 'untold', text: `${name} hung up and is ${state} without a join_closed` }]

@@ -33,7 +33,7 @@ export async function guests(scene: Scene, everyMs: number): Promise<void> {
     )
     const kind = random.chance(0.1) ? IGNORED : 'guest'
     const link = random.pick(...scene.links)
-    const guest: GuestBook = { name: `${kind}-${count}-${manner}`, connections: 0 }
+    const guest: GuestBook = { name: `${kind}-${count}-${manner}`, cameAt: Date.now(), connections: 0 }
     scene.book.guests.push(guest)
     const visit = enter(scene, guest, link, arrive).finally(() => arrived.delete(visit))
     arrived.add(visit)

@@ -33,14 +33,15 @@ const BREAKING = {
   }
 } satisfies Record<string, (listener: Listener, random: Random, calm: AbortSignal) => Listener>
 
-export type Fault = keyof typeof BREAKING
+/** Besides, a disk that says it has written before it has: `hasty-disk.ts`. */
+export type Fault = keyof typeof BREAKING | 'hasty'
 
 export function isFault(name: string): name is Fault {
-  return Object.hasOwn(BREAKING, name)
+  return name === 'hasty' || Object.hasOwn(BREAKING, name)
 }
 
 /** A store that does not tell its watchers what it should. What it keeps is sound. */
 export function withFault(store: Store, fault: Fault | undefined, random: Random, calm: AbortSignal): Store {
-  if (fault === undefined) return store
+  if (fault === undefined || fault === 'hasty') return store
   return { ...store, watch: (tag, listener) => store.watch(tag, BREAKING[fault](listener, random, calm)) }
 }

@@ -41,6 +41,7 @@ function figuresOf({ seed, seconds, startedAt, books, chaos, differences }: Outc
     ['readers', readers.length],
     ['events delivered', delivered.length],
     ['reconnects', reconnects],
+    ['times the server was killed', books[0]?.kills.length ?? 0],
     ['cuts', chaos.cuts],
     ['stalls', chaos.stalls],
     ['truncations', chaos.truncations],

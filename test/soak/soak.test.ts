@@ -33,4 +33,17 @@ describe.concurrent('the soak', { timeout: TIMEOUT_MS }, () => {
     test.expect(output).toMatch(/lost: chat \d: \S+ never got \w+ \d+/)
     test.expect(code).toBe(1)
   })
+
+  it('finds nothing wrong with a file store whose server is killed', async (test) => {
+    const { code, output } = await soak(test, { STORE: 'file' })
+    test.expect(output).toContain('sound: ')
+    test.expect(output).toMatch(/times the server was killed +[1-9]/)
+    test.expect(code).toBe(0)
+  })
+
+  it('says so if the disk acknowledges what it has not written', async (test) => {
+    const { code, output } = await soak(test, { STORE: 'file', FAULT: 'hasty' })
+    test.expect(output).toMatch(/BROKEN, \d+ differences? \(SEED=1\)/)
+    test.expect(code).toBe(1)
+  })
 })

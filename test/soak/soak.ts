@@ -3,7 +3,8 @@
  * stalls and truncates their connections. At the end what each reader assembled is compared with the log. Bounded:
  * `--seconds` (or SECONDS) of storm, a calm in which everybody must come level, and a hard deadline behind both.
  * `--seed` (or SEED) repeats the decisions of a run. FAULT=lose|double|swap|untold breaks the seam on purpose, between
- * the store and the hub: the soak must say so and exit with 1.
+ * the store and the hub: the soak must say so and exit with 1. STORE=file has the server keep its chats in a file store,
+ * and kills and restarts it in the storm; FAULT=hasty breaks the disk under it, which only shows when it is killed.
  */
 import { randomInt } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
@@ -15,7 +16,7 @@ import { type Fault, isFault, withFault } from './faults.ts'
 import { type Random, randomFrom } from './random.ts'
 import { reportOf } from './report.ts'
 import type { Scene } from './scene.ts'
-import { type SoakServer, startServer } from './server.ts'
+import { type SoakServer, startFileServer, startServer } from './server.ts'
 import { level, type Phases, play, setScene } from './stage.ts'
 
 const CHATS = 3
@@ -25,23 +26,30 @@ const SPARE_MS = 15_000
 const MAX_STOP_MS = 2500
 const MIN_BURST_MS = 4000
 const BURSTS = 5
+/** How long a server lives that is killed again and again. */
+const LIFE_MS = { from: 200, to: 1500 }
 
 interface Options {
   readonly seed: number
   readonly seconds: number
   readonly fault: Fault | undefined
+  /** Whether the chats are on a disk, and the server is killed. */
+  readonly isKilled: boolean
 }
 
 function readOptions(): Options {
   const { values } = parseArgs({ options: { seed: { type: 'string' }, seconds: { type: 'string' } } })
-  const { SEED, SECONDS, FAULT } = process.env
+  const { SEED, SECONDS, FAULT, STORE } = process.env
   const seed = Number(values.seed ?? (SEED || randomInt(2 ** 32)))
   const seconds = Number(values.seconds ?? (SECONDS || 30))
   if (!Number.isInteger(seed)) throw new Error('the seed must be a whole number')
   if (!(seconds > 0)) throw new Error('the seconds must be more than 0')
-  if (!FAULT) return { seed, seconds, fault: undefined }
-  if (!isFault(FAULT)) throw new Error('FAULT must be lose, double, swap or untold')
-  return { seed, seconds, fault: FAULT }
+  if (STORE && STORE !== 'memory' && STORE !== 'file') throw new Error('STORE must be memory or file')
+  const isKilled = STORE === 'file'
+  if (!FAULT) return { seed, seconds, isKilled, fault: undefined }
+  if (!isFault(FAULT)) throw new Error('FAULT must be lose, double, swap, untold or hasty')
+  if (FAULT === 'hasty' && !isKilled) throw new Error('FAULT=hasty needs STORE=file')
+  return { seed, seconds, isKilled, fault: FAULT }
 }
 
 interface Cast {
@@ -52,17 +60,20 @@ interface Cast {
 /** What the run waits for, in case it never comes. */
 let step = 'the server'
 
-async function soak({ seed, seconds, fault }: Options): Promise<boolean> {
+async function soak({ seed, seconds, fault, isKilled }: Options): Promise<boolean> {
   const startedAt = Date.now()
   const random = randomFrom(seed)
   const phases = { calm: new AbortController(), close: new AbortController(), end: new AbortController() }
   for (const { signal } of Object.values(phases)) setMaxListeners(0, signal)
-  const server = await startServer((store) => withFault(store, fault, random.fork(), phases.calm.signal))
+  const server = isKilled
+    ? await startFileServer(fault, random.int(0, 2 ** 32 - 1))
+    : await startServer((store) => withFault(store, fault, random.fork(), phases.calm.signal))
   const proxy = await startChaosProxy(server.port, random.int(0, 2 ** 32 - 1))
   const cast = await begin(proxy, random, phases, seconds * 1000)
   step = 'the storm'
   proxy.storm()
-  await sleep(seconds * 1000)
+  const kills = await rage(server, random, seconds * 1000)
+  for (const { book } of cast.scenes) book.kills.push(...kills)
   const late = await settle(cast, proxy, phases, server.url)
   const differences = await compareAll(cast, server, late)
   step = 'the end'
@@ -84,6 +95,21 @@ async function begin(proxy: ChaosProxy, random: Random, phases: Phases, stormMs:
     play(scene, { stormMs, burstEveryMs: index === 0 ? burstEveryMs : undefined })
   )
   return { scenes, plays }
+}
+
+/** The storm: says when the server was killed. */
+async function rage(server: SoakServer, random: Random, stormMs: number): Promise<number[]> {
+  const kills: number[] = []
+  const endsAt = Date.now() + stormMs
+  while (server.restart !== undefined) {
+    const life = random.int(LIFE_MS.from, LIFE_MS.to)
+    if (Date.now() + life > endsAt) break
+    await sleep(life)
+    kills.push(Date.now())
+    await server.restart()
+  }
+  await sleep(Math.max(0, endsAt - Date.now()))
+  return kills
 }
 
 /** The calm: no chaos, nothing new; who waits at the door is let in, then everybody comes level. */
@@ -120,8 +146,10 @@ async function stop(server: SoakServer): Promise<Difference[]> {
 }
 
 const options = readOptions()
-const { seed, seconds, fault } = options
-process.stdout.write(`soak: SEED=${seed} SECONDS=${seconds}${fault === undefined ? '' : ` FAULT=${fault}`}\n`)
+const { seed, seconds, fault, isKilled } = options
+process.stdout.write(
+  `soak: SEED=${seed} SECONDS=${seconds}${isKilled ? ' STORE=file' : ''}${fault === undefined ? '' : ` FAULT=${fault}`}\n`
+)
 const deadline = setTimeout(
   () => {
     process.stdout.write(`BROKEN: the soak did not end in time; it still waits for ${step} (SEED=${seed})\n`)

@@ -1,7 +1,7 @@
 /** One chat from its first member to the calm in which everybody must come level with its log. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Chat, createChat, knock } from '../../src/client/index.ts'
-import { type ChatBook, newReader } from './book.ts'
+import { type ChatBook, isUnseen, newReader } from './book.ts'
 import { doorkeeper, guests } from './door.ts'
 import type { Random } from './random.ts'
 import { insist, type Scene } from './scene.ts'
@@ -37,7 +37,16 @@ export async function setScene(name: string, proxyUrl: string, random: Random, p
   const [calm, close, end] = [phases.calm.signal, phases.close.signal, phases.end.signal]
   const created = await insist(end, () => createChat(proxyUrl))
   const owner = new Chat(created.url, created.userId, { signal: end })
-  const book: ChatBook = { owner, name, posts: [], readers: [], guests: [], approved: new Set(), trouble: [] }
+  const book: ChatBook = {
+    owner,
+    name,
+    posts: [],
+    readers: [],
+    guests: [],
+    approved: new Set(),
+    kills: [],
+    trouble: []
+  }
   const invite = async () => (await insist(end, () => owner.invite())).link
   const links: [string, ...string[]] = [await invite()]
   while (links.length < LINKS) links.push(await invite())
@@ -102,12 +111,15 @@ async function readersBehind({ readers, posts }: ChatBook, direct: Chat): Promis
   })
 }
 
-async function guestsUntold({ guests: all }: ChatBook, direct: Chat): Promise<string[]> {
+async function guestsUntold(book: ChatBook, direct: Chat): Promise<string[]> {
   const { join_requests } = await direct.joinRequests()
   const states = new Map(join_requests.map(({ name, state }) => [name, state]))
-  return all.flatMap(({ name, requestId, isIn, goneAt }) => {
+  return book.guests.flatMap((guest) => {
+    const { name, requestId, isIn, goneAt } = guest
     const state = states.get(name)
     if (state === 'approved' && requestId !== undefined && !isIn) return [`${name} waits to be told`]
-    return state === 'pending' && goneAt !== undefined ? [`the server has not seen that ${name} is gone`] : []
+    return state === 'pending' && goneAt !== undefined && !isUnseen(book, guest)
+      ? [`the server has not seen that ${name} is gone`]
+      : []
   })
 }
