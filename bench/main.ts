@@ -8,11 +8,11 @@ import { prepareMachine } from './machine.ts'
 import type { Measurement } from './measurement.ts'
 import { requireProc } from './process-figures.ts'
 import { type Measured, tableOf } from './report.ts'
-import { postMessages, readHistory } from './requests.ts'
-import { requireBuild, SERVERS, type Server, startServer } from './servers.ts'
+import { postMessages, postSynced, readHistory } from './requests.ts'
+import { OURS, requireBuild, SERVERS, type Server, startServer } from './servers.ts'
 import { fanOut, idleStreams } from './streams.ts'
 
-const MEASUREMENTS: readonly Measurement[] = [postMessages, fanOut, readHistory, idleStreams]
+const MEASUREMENTS: readonly Measurement[] = [postMessages, postSynced, fanOut, readHistory, idleStreams]
 /** Behind the limits that every step has of its own. */
 const DEADLINE_MS = 240_000
 
@@ -27,7 +27,8 @@ function maxRounds(): number {
 }
 
 async function measureOnce(measurement: Measurement, server: Server, pinned: readonly string[]) {
-  const running = await startServer(server, pinned)
+  if (measurement.settings !== undefined && server !== OURS) return []
+  const running = await startServer(server, pinned, measurement.settings?.())
   try {
     return await measurement.measure(running)
   } catch (error) {

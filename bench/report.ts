@@ -16,6 +16,7 @@ function median(numbers: readonly number[]): number {
 
 /** Three digits are all that a run can promise. */
 function shown(number: number): string {
+  if (Number.isNaN(number)) return ''
   return number.toLocaleString('en', number < 1000 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 })
 }
 

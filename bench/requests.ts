@@ -1,4 +1,7 @@
 /** Posting and reading, as autocannon does them: requests a second, and what they cost the server. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import autocannon from 'autocannon'
 import type { Measurement } from './measurement.ts'
 import { cpuOf } from './process-figures.ts'
@@ -54,6 +57,18 @@ export const postMessages: Measurement = {
     const wanted: Load = { method: 'POST', connections: 32, seconds: 1 }
     await load(await createChat(server.url), { ...wanted, ...WARM_UP.POST })
     return measureLoad(server, await createChat(server.url), wanted)
+  }
+}
+
+/** The same with every answer after its sync. */
+export const postSynced: Measurement = {
+  ...postMessages,
+  name: 'post, synced',
+  rows: ['Post with a file store, 32 connections: requests/s', ...postMessages.rows.slice(1)],
+  settings() {
+    const folder = mkdtempSync(join(tmpdir(), 'silly-chat-bench-'))
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+    return { STORE_URL: `file:${join(folder, 'chats')}` }
   }
 }
 

@@ -24,8 +24,10 @@ function bare(file: URL): readonly string[] {
   return ['--import', 'tsx', fileURLToPath(file)]
 }
 
+export const OURS: Server = { name: 'Silly Chat', args: [DIST] }
+
 export const SERVERS: readonly Server[] = [
-  { name: 'Silly Chat', args: [DIST] },
+  OURS,
   { name: 'bare node:http', args: bare(new URL('./bare-http.ts', import.meta.url)) },
   { name: 'bare Fastify', args: bare(new URL('./bare-fastify.ts', import.meta.url)) }
 ]
@@ -50,11 +52,15 @@ export function requireBuild(): void {
 }
 
 /** @throws Error with a sentence if it does not come up */
-export async function startServer({ name, args }: Server, pinned: readonly string[]): Promise<RunningServer> {
+export async function startServer(
+  { name, args }: Server,
+  pinned: readonly string[],
+  settings: Readonly<Record<string, string>> = {}
+): Promise<RunningServer> {
   const [command = process.execPath, ...rest] = [...pinned, process.execPath, ...args]
   const child = spawn(command, rest, {
     cwd: ROOT,
-    env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', ...SETTINGS },
+    env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', ...SETTINGS, ...settings },
     stdio: ['ignore', 'pipe', 'inherit']
   })
   const kill = () => void child.kill('SIGKILL')
