@@ -265,9 +265,9 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptio
 
 /** What is written with every change of a chat. */
 function recordChanges(tag: ChatTag, before: State | undefined, next: State | undefined): Change[] {
-  const [old, now] = [before, next].map((state) => state && records.idleKey(tag, state.record))
   const changes: Change[] = [{ key: records.chatKey(tag), value: next && records.encodeRecord(next.record) }]
-  if (old !== undefined && (now === undefined || !old.equals(now))) changes.push({ key: old, value: undefined })
-  if (now !== undefined && (old === undefined || !old.equals(now))) changes.push({ key: now, value: NO_VALUE })
+  if (before !== undefined && next !== undefined && records.isSameIdle(before.record, next.record)) return changes
+  if (before !== undefined) changes.push({ key: records.idleKey(tag, before.record), value: undefined })
+  if (next !== undefined) changes.push({ key: records.idleKey(tag, next.record), value: NO_VALUE })
   return changes
 }

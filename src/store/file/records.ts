@@ -38,8 +38,17 @@ export function idleKey(tag: ChatTag, { lastEventId, idleSince }: ChatRecord): B
   return Buffer.concat([idlePrefix(lastEventId === 0, idleSince), Buffer.from(tag)])
 }
 
+/** Whether both stand under the same key. */
+export function isSameIdle(one: ChatRecord, other: ChatRecord): boolean {
+  return (one.lastEventId === 0) === (other.lastEventId === 0) && hourOf(one.idleSince) === hourOf(other.idleSince)
+}
+
+function hourOf(instant: number): number {
+  return Math.max(0, Math.floor(instant / HOUR_MS))
+}
+
 function idlePrefix(isEmpty: boolean, idleSince: number): Buffer {
-  return Buffer.concat([Buffer.from(isEmpty ? 'x' : 'y'), number(Math.max(0, Math.floor(idleSince / HOUR_MS)))])
+  return Buffer.concat([Buffer.from(isEmpty ? 'x' : 'y'), number(hourOf(idleSince))])
 }
 
 /** Behind the keys of all chats of which some may be idle since `instant` or longer. */
@@ -77,7 +86,8 @@ const RECORD_FIELDS = ['version', 'lastEventId', 'idleSince', 'messageBytes', 'j
 
 export function encodeRecord(record: ChatRecord): Buffer {
   const bytes = Buffer.alloc(RECORD_FIELDS.length * 8)
-  for (const [index, field] of RECORD_FIELDS.entries()) bytes.writeDoubleBE(record[field], index * 8)
+  let offset = 0
+  for (const field of RECORD_FIELDS) offset = bytes.writeDoubleBE(record[field], offset)
   return bytes
 }
 
@@ -121,6 +131,7 @@ function number(value: number): Buffer {
   return bytes
 }
 
-function key(kind: string, tag: ChatTag, rest: Buffer = Buffer.alloc(0)): Buffer {
-  return Buffer.concat([Buffer.from(kind + tag, 'latin1'), rest])
+function key(kind: string, tag: ChatTag, rest?: Buffer): Buffer {
+  const start = Buffer.from(kind + tag, 'latin1')
+  return rest === undefined ? start : Buffer.concat([start, rest])
 }
