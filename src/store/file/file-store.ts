@@ -31,8 +31,6 @@ const JOINS_KEPT = 1000
 /** What is to be done, at once, or why not. */
 type Decision<Done, Refused> = { readonly act: () => Promise<Done> | Done } | { readonly refused: Refused }
 
-const GONE = { refused: 'gone' } as const
-
 export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptions): Store {
   const commits = new GroupCommit(disk, onBroken)
   const cache = new ChatCache(disk)
@@ -90,15 +88,14 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptio
     tag: ChatTag,
     decision: (chat: Chat, state: State) => Decision<Done, Refused>
   ): Promise<Done | Refused | 'gone'> {
-    for (;;) {
-      const chat = cache.find(tag)
-      if (chat === undefined) return 'gone'
-      const latest = chat.latest === undefined ? GONE : decision(chat, chat.latest)
+    for (let chat = cache.find(tag); chat !== undefined; chat = cache.find(tag)) {
+      const latest = decisionOn(chat, chat.latest, decision)
       if ('act' in latest) return await latest.act()
-      const durable = chat.durable === undefined ? GONE : decision(chat, chat.durable)
+      const durable = decisionOn(chat, chat.durable, decision)
       if ('refused' in durable) return durable.refused
       await chat.settled
     }
+    return 'gone'
   }
 
   function addMessage(
@@ -261,6 +258,14 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptio
       await disk.close()
     }
   }
+}
+
+function decisionOn<Done, Refused>(
+  chat: Chat,
+  state: State | undefined,
+  decision: (chat: Chat, state: State) => Decision<Done, Refused>
+): Decision<Done, Refused | 'gone'> {
+  return state === undefined ? { refused: 'gone' } : decision(chat, state)
 }
 
 /** What is written with every change of a chat. */
