@@ -33,8 +33,11 @@ describe.concurrent('the soak', { timeout: TIMEOUT_MS }, () => {
     test.expect(output).toMatch(/lost: chat \d: \S+ never got \w+ \d+/)
     test.expect(code).toBe(1)
   })
+})
 
-  it('finds nothing wrong with a file store whose server is killed', async (test) => {
+// Each with a process for its server: one after the other.
+describe('the soak over a file store', { timeout: TIMEOUT_MS }, () => {
+  it('finds nothing wrong where the server is killed', async (test) => {
     const { code, output } = await soak(test, { STORE: 'file' })
     test.expect(output).toContain('sound: ')
     test.expect(output).toMatch(/times the server was killed +[1-9]/)
