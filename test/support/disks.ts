@@ -1,5 +1,8 @@
 /** Disks for tests: one in memory, one that fails now and again, one whose writes end when the test says so. */
+import { type ChatTag, tagOf } from '../../src/ids.ts'
 import { type Change, type Disk, DiskFault, type Entry } from '../../src/store/file/disk.ts'
+import * as records from '../../src/store/file/records.ts'
+import { aDoor } from './doors.ts'
 
 export interface MemoryDisk extends Disk {
   /** All keys, in order, as text. */
@@ -53,6 +56,8 @@ interface Pending {
 
 /** A disk whose writes are there, and then acknowledged, when the test says so. */
 export interface HeldDisk extends Disk {
+  /** What it writes to. */
+  readonly under: Disk
   /** What is being written. */
   readonly pending: readonly Change[] | undefined
   readonly writes: number
@@ -75,6 +80,7 @@ export function heldDisk(disk: Disk): HeldDisk {
   }
   return {
     ...disk,
+    under: disk,
     get pending() {
       return pending?.changes
     },
@@ -110,4 +116,18 @@ export function heldDisk(disk: Disk): HeldDisk {
 /** All that can happen without a disk has happened. */
 export async function turns(count = 3): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+const SPACES = Buffer.alloc(16_800_000, ' ')
+
+/** Puts a chat on a disk that is so large that no other has room in memory beside it. */
+export async function putBallast(disk: Disk): Promise<ChatTag> {
+  const { door } = aDoor()
+  const tag = tagOf(door.chat)
+  const record = { version: 1, lastEventId: 0, idleSince: 0, messageBytes: 0, joins: 0, newestForgotten: 0 }
+  await disk.write([
+    { key: records.chatKey(tag), value: records.encodeRecord(record) },
+    { key: records.doorKey(tag), value: Buffer.concat([records.encodeDoor(door), SPACES]) }
+  ])
+  return tag
 }

@@ -8,7 +8,7 @@ import { fileStore } from '../../../src/store/file/file-store.ts'
 import { lmdbDisk } from '../../../src/store/file/lmdb-disk.ts'
 import * as records from '../../../src/store/file/records.ts'
 import { type Store, StoreUnavailable } from '../../../src/store/store.ts'
-import { failingDisk, type HeldDisk, heldDisk, memoryDisk, turns } from '../../support/disks.ts'
+import { failingDisk, type HeldDisk, heldDisk, memoryDisk, putBallast, turns } from '../../support/disks.ts'
 import { aDoor, aUser } from '../../support/doors.ts'
 import { aFolder } from '../../support/file-store.ts'
 import {
@@ -230,21 +230,6 @@ function countedReads(disk: Disk) {
       }
     }
   }
-}
-
-/** A chat so large that no other has room in memory beside it. */
-async function putBallast(disk: Disk): Promise<ChatTag> {
-  const { door } = aDoor()
-  const tag = tagOf(door.chat)
-  const under = memoryDisk()
-  await storeOver(under).create(door)
-  const record = under.get(records.chatKey(tag))
-  const large = Buffer.concat([records.encodeDoor(door), Buffer.alloc(17_000_000, ' ')])
-  await disk.write([
-    { key: records.chatKey(tag), value: record },
-    { key: records.doorKey(tag), value: large }
-  ])
-  return tag
 }
 
 describe('chats in memory', () => {

@@ -1,0 +1,119 @@
+/** Copies of a file store while it serves, by the commands of the built program. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { call, createChatWithMember } from '../../support/api.ts'
+import { aFolder } from '../../support/file-store.ts'
+import { runProgram, startProgram } from '../../support/program.ts'
+import { openStream } from '../../support/streams.ts'
+
+const posted = z.object({ id: z.int() })
+const history = z.object({ messages: z.array(z.object({ id: z.int(), text: z.string() })), last_event_id: z.int() })
+
+/** Posts to a chat without end, and knows what was acknowledged: texts by event id. */
+function aPoster(chat: string, owner: string, name: string) {
+  const acknowledged = new Map<number, string>()
+  let isStopped = false
+  const posting = (async () => {
+    for (let count = 0; !isStopped; count++) {
+      const text = `${name} ${count}`
+      const answer = await call(chat, { user: owner, json: { text }, headers: { 'idempotency-key': text } })
+      acknowledged.set(posted.parse(await answer.json()).id, text)
+    }
+  })()
+  return {
+    acknowledged,
+    stop: async () => {
+      isStopped = true
+      await posting
+    }
+  }
+}
+
+async function read(chat: string, owner: string) {
+  return history.parse(await (await call(chat, { user: owner })).json())
+}
+
+/** Runs one command of the program to its end. */
+async function command(args: readonly string[], storeUrl: string) {
+  return await runProgram({ args, env: { STORE_URL: storeUrl } }).ended
+}
+
+describe('a backup under load', () => {
+  it('holds all that was acknowledged before it began and nothing by halves; restored, it serves', async () => {
+    const [folder, copy, restored] = [aFolder(), join(aFolder()), aFolder()]
+    const env = { STORE_URL: `file:${folder}`, RATE_LIMIT: 'off' }
+    const server = await startProgram({ env })
+    const chats = await Promise.all([createChatWithMember(server), createChatWithMember(server)])
+    const posters = chats.flatMap(({ chat, owner }, index) =>
+      [0, 1].map((number) => ({ index, ...aPoster(chat, owner, `poster ${index}${number}`) }))
+    )
+    const acknowledgedIn = (index: number) =>
+      new Map(posters.filter((poster) => poster.index === index).flatMap(({ acknowledged }) => [...acknowledged]))
+    while (posters.some(({ acknowledged }) => acknowledged.size < 20)) await new Promise((next) => setImmediate(next))
+    const before = chats.map((_, index) => acknowledgedIn(index))
+    const backup = await command(['backup', copy], `file:${folder}`)
+    expect(backup).toEqual({ code: 0, out: `Copied the chats in ${folder} to ${copy}.\n`, err: '' })
+    await Promise.all(posters.map(({ stop }) => stop()))
+    const after = chats.map((_, index) => acknowledgedIn(index))
+    server.child.kill('SIGKILL')
+    await server.ended
+
+    const restore = await command(['restore', copy], `file:${restored}`)
+    expect(restore).toEqual({ code: 0, out: `Copied the chats in ${copy} to ${restored}.\n`, err: '' })
+    const again = await startProgram({ env: { ...env, STORE_URL: `file:${restored}` } })
+    for (const [index, { chat: former, owner, link: formerLink, member }] of chats.entries()) {
+      const [chat, link] = [former, formerLink].map((url) => url.replace(server.url, again.url))
+      if (chat === undefined || link === undefined) throw new Error('no chat')
+      const { messages, last_event_id } = await read(chat, owner)
+      const found = new Map(messages.map(({ id, text }) => [id, text]))
+      for (const [id, text] of before[index] ?? []) expect(found.get(id)).toBe(text)
+      for (const [id, text] of found) expect(after[index]?.get(id)).toBe(text)
+      const stream = await openStream(`${chat}/events?last_event_id=0`, { user: owner })
+      const ids = (await stream.until('ready')).map(({ id }) => Number(id))
+      expect(ids.slice(0, -1)).toEqual(Array.from({ length: last_event_id }, (_, at) => at + 1))
+      expect(ids.at(-1)).toBe(last_event_id)
+      expect(await (await call(link, { user: member })).json()).toMatchObject({ state: 'approved', chat })
+      const next = await call(chat, { user: member, json: { text: 'after' } })
+      expect(posted.parse(await next.json()).id).toBe(last_event_id + 1)
+      const [id, text] = [...(before[index] ?? [])][0] ?? [0, '']
+      const repeated = await call(chat, { user: owner, json: { text }, headers: { 'idempotency-key': text } })
+      expect(posted.parse(await repeated.json()).id).toBe(id)
+    }
+  })
+})
+
+describe('the commands', () => {
+  it('say what is wrong in a sentence, with exit code 1', async () => {
+    const [folder, made, full] = [aFolder(), aFolder(), aFolder()]
+    const { url, child, ended } = await startProgram({ env: { STORE_URL: `file:${made}` } })
+    expect(url).toMatch(/^http/)
+    child.kill('SIGTERM')
+    await ended
+    mkdirSync(full)
+    writeFileSync(join(full, 'letter'), 'dear')
+    const before = readFileSync(join(made, 'data.mdb'))
+    const usage = /^Usage:\n {2}silly-chat .*\n {2}silly-chat backup <folder> .*\n {2}silly-chat restore <folder> .*\n$/
+    const wrong: [args: string[], storeUrl: string, says: RegExp][] = [
+      [['help'], `file:${made}`, usage],
+      [['backup'], `file:${made}`, usage],
+      [['restore', folder, 'more'], `file:${made}`, usage],
+      [['backup', folder], 'memory:', /^Only a file store can be copied: .*\.\n$/],
+      [['backup', full], `file:${made}`, / is not empty\. Choose a new folder\.\n$/],
+      [['restore', made], `file:${full}`, / is not empty\. Choose a new folder\.\n$/],
+      [['restore', made], `file:${made}`, / is not empty\. Choose a new folder\.\n$/],
+      [['backup', folder], `file:${full}`, / holds no chats of Silly Chat\.\n$/],
+      [['restore', folder], `file:${full}`, / holds no chats of Silly Chat\.\n$/],
+      [['backup', join(folder, 'a', 'b')], `file:${made}`, / cannot be used: ENOENT: .*\.\n$/],
+      [['backup', join(full, 'letter')], `file:${made}`, / cannot be used: ENOTDIR: .*\.\n$/]
+    ]
+    for (const [args, storeUrl, says] of wrong) {
+      const { code, out, err } = await command(args, storeUrl)
+      expect([code, out], err).toEqual([1, ''])
+      expect(err, args.join(' ')).toMatch(says)
+    }
+    expect(readdirSync(full)).toEqual(['letter'])
+    expect(readFileSync(join(made, 'data.mdb')).equals(before)).toBe(true)
+  })
+})
