@@ -20,7 +20,7 @@ export interface SoakServer {
   close(): Promise<void>
 }
 
-export const ENV = {
+const ENV = {
   LOG_LEVEL: 'error',
   RATE_LIMIT: 'off',
   HEARTBEAT_SECONDS: '1',

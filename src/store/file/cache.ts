@@ -8,7 +8,7 @@ import * as records from './records.ts'
 
 /** What the doors in memory may take as JSON, in bytes, and what a chat takes besides. */
 const MAX_BYTES = 16_777_216
-const BYTES_PER_CHAT = 512
+const BYTES_PER_CHAT = 1280
 
 export interface State {
   readonly door: Door
