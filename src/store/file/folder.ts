@@ -26,7 +26,7 @@ export class FolderRefused extends Error {
   override readonly name = 'FolderRefused'
 }
 
-const DATA_FILE = 'data.mdb'
+export const DATA_FILE = 'data.mdb'
 const LOCK_FILE = 'lock.mdb'
 /** Holds the number of the format. Written once the first data are, so that without it nothing was acknowledged. */
 const FORMAT_FILE = 'silly-chat-format'
@@ -130,6 +130,15 @@ function damageOf(file: string): string | undefined {
   } finally {
     closeSync(descriptor)
   }
+}
+
+/** How many pages of a file that is not damaged hold something, free ones among them. */
+export function usedPages(descriptor: number): { pages: number; pageSize: number } {
+  const first = readMeta(descriptor, 0)
+  const second = first && readMeta(descriptor, first.pageSize)
+  if (first === undefined || second === undefined) throw new Error(`${DATA_FILE} is damaged`)
+  const { lastPage } = first.transaction >= second.transaction ? first : second
+  return { pages: Number(lastPage) + 1, pageSize: first.pageSize }
 }
 
 /** Where things stand in a page: in any, and in those that are meta pages. */

@@ -6,6 +6,7 @@
 import { statfsSync } from 'node:fs'
 import { open, type RootDatabase } from 'lmdb'
 import { type Change, type Disk, DiskFault, type Entry } from './disk.ts'
+import { Room } from './room.ts'
 
 /** A write that takes longer will never end: LMDB hangs on what follows a meta page that it could not write. */
 const WRITE_DEADLINE_MS = 60_000
@@ -15,6 +16,7 @@ const PROBE = Buffer.from('probe')
 
 export function lmdbDisk(folder: string): Disk {
   const db: RootDatabase<Buffer, Buffer> = open(lmdbOptions(folder))
+  const room = new Room(folder)
 
   /** After a meta page could not be written every read fails, and every write hangs. */
   function isBroken(): boolean {
@@ -26,7 +28,8 @@ export function lmdbDisk(folder: string): Disk {
     }
   }
 
-  async function batch(changes: Iterable<Change>): Promise<void> {
+  async function batch(changes: readonly Change[]): Promise<void> {
+    room.take(changes)
     const committed = db.batch(() => {
       for (const { key, value } of changes) {
         if (value === undefined) db.remove(key)
@@ -57,7 +60,7 @@ export function lmdbDisk(folder: string): Disk {
         timer = setTimeout(() => reject(new DiskFault('broken')), WRITE_DEADLINE_MS)
       })
       try {
-        await Promise.race([batch(changes), late])
+        await Promise.race([batch([...changes]), late])
       } catch (error) {
         throw error instanceof DiskFault ? error : await faultOf(error)
       } finally {
@@ -66,6 +69,7 @@ export function lmdbDisk(folder: string): Disk {
     },
 
     async close() {
+      room.close()
       if (!isBroken()) await db.close()
     }
   }
