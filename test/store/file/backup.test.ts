@@ -3,8 +3,9 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { runCommand } from '../../../src/commands.ts'
 import { call, createChatWithMember } from '../../support/api.ts'
-import { aFolder } from '../../support/file-store.ts'
+import { aFolder, opened } from '../../support/file-store.ts'
 import { runProgram, startProgram } from '../../support/program.ts'
 import { openStream } from '../../support/streams.ts'
 
@@ -35,6 +36,24 @@ async function read(chat: string, owner: string) {
   return history.parse(await (await call(chat, { user: owner })).json())
 }
 
+/** The chat holds all that was acknowledged before the copy, and nothing that never was; its events have no gap. */
+async function expectCopied(
+  chat: string,
+  owner: string,
+  before: ReadonlyMap<number, string>,
+  after: ReadonlyMap<number, string>
+): Promise<number> {
+  const { messages, last_event_id } = await read(chat, owner)
+  const found = new Map(messages.map(({ id, text }) => [id, text]))
+  for (const [id, text] of before) expect(found.get(id)).toBe(text)
+  for (const [id, text] of found) expect(after.get(id)).toBe(text)
+  const stream = await openStream(`${chat}/events?last_event_id=0`, { user: owner })
+  const ids = (await stream.until('ready')).map(({ id }) => Number(id))
+  expect(ids.slice(0, -1)).toEqual(Array.from({ length: last_event_id }, (_, at) => at + 1))
+  expect(ids.at(-1)).toBe(last_event_id)
+  return last_event_id
+}
+
 /** Runs one command of the program to its end. */
 async function command(args: readonly string[], storeUrl: string) {
   return await runProgram({ args, env: { STORE_URL: storeUrl } }).ended
@@ -63,22 +82,15 @@ describe('a backup under load', () => {
     const restore = await command(['restore', copy], `file:${restored}`)
     expect(restore).toEqual({ code: 0, out: `Copied the chats in ${copy} to ${restored}.\n`, err: '' })
     const again = await startProgram({ env: { ...env, STORE_URL: `file:${restored}` } })
-    for (const [index, { chat: former, owner, link: formerLink, member }] of chats.entries()) {
-      const [chat, link] = [former, formerLink].map((url) => url.replace(server.url, again.url))
-      if (chat === undefined || link === undefined) throw new Error('no chat')
-      const { messages, last_event_id } = await read(chat, owner)
-      const found = new Map(messages.map(({ id, text }) => [id, text]))
-      for (const [id, text] of before[index] ?? []) expect(found.get(id)).toBe(text)
-      for (const [id, text] of found) expect(after[index]?.get(id)).toBe(text)
-      const stream = await openStream(`${chat}/events?last_event_id=0`, { user: owner })
-      const ids = (await stream.until('ready')).map(({ id }) => Number(id))
-      expect(ids.slice(0, -1)).toEqual(Array.from({ length: last_event_id }, (_, at) => at + 1))
-      expect(ids.at(-1)).toBe(last_event_id)
-      expect(await (await call(link, { user: member })).json()).toMatchObject({ state: 'approved', chat })
-      const next = await call(chat, { user: member, json: { text: 'after' } })
-      expect(posted.parse(await next.json()).id).toBe(last_event_id + 1)
+    for (const [index, made] of chats.entries()) {
+      const chat = made.chat.replace(server.url, again.url)
+      const link = made.link.replace(server.url, again.url)
+      const lastEventId = await expectCopied(chat, made.owner, before[index] ?? new Map(), after[index] ?? new Map())
+      expect(await (await call(link, { user: made.member })).json()).toMatchObject({ state: 'approved', chat })
+      const next = await call(chat, { user: made.member, json: { text: 'after' } })
+      expect(posted.parse(await next.json()).id).toBe(lastEventId + 1)
       const [id, text] = [...(before[index] ?? [])][0] ?? [0, '']
-      const repeated = await call(chat, { user: owner, json: { text }, headers: { 'idempotency-key': text } })
+      const repeated = await call(chat, { user: made.owner, json: { text }, headers: { 'idempotency-key': text } })
       expect(posted.parse(await repeated.json()).id).toBe(id)
     }
   })
@@ -87,31 +99,31 @@ describe('a backup under load', () => {
 describe('the commands', () => {
   it('say what is wrong in a sentence, with exit code 1', async () => {
     const [folder, made, full] = [aFolder(), aFolder(), aFolder()]
-    const { url, child, ended } = await startProgram({ env: { STORE_URL: `file:${made}` } })
-    expect(url).toMatch(/^http/)
-    child.kill('SIGTERM')
-    await ended
+    await (await opened(made)).close()
     mkdirSync(full)
     writeFileSync(join(full, 'letter'), 'dear')
     const before = readFileSync(join(made, 'data.mdb'))
-    const usage = /^Usage:\n {2}silly-chat .*\n {2}silly-chat backup <folder> .*\n {2}silly-chat restore <folder> .*\n$/
+    const usage =
+      /^Usage:\n {2}silly-chat .*\n {2}silly-chat backup <folder> .*\n {2}silly-chat restore <folder> .*\n?$/
     const wrong: [args: string[], storeUrl: string, says: RegExp][] = [
       [['help'], `file:${made}`, usage],
       [['backup'], `file:${made}`, usage],
       [['restore', folder, 'more'], `file:${made}`, usage],
-      [['backup', folder], 'memory:', /^Only a file store can be copied: .*\.\n$/],
-      [['backup', full], `file:${made}`, / is not empty\. Choose a new folder\.\n$/],
-      [['restore', made], `file:${full}`, / is not empty\. Choose a new folder\.\n$/],
-      [['restore', made], `file:${made}`, / is not empty\. Choose a new folder\.\n$/],
-      [['backup', folder], `file:${full}`, / holds no chats of Silly Chat\.\n$/],
-      [['restore', folder], `file:${full}`, / holds no chats of Silly Chat\.\n$/],
-      [['backup', join(folder, 'a', 'b')], `file:${made}`, / cannot be used: ENOENT: .*\.\n$/],
-      [['backup', join(full, 'letter')], `file:${made}`, / cannot be used: ENOTDIR: .*\.\n$/]
+      [['backup', folder], 'memory:', /^Only a file store can be copied: .*\.$/],
+      [['backup', full], `file:${made}`, / is not empty\. Choose a new folder\.$/],
+      [['restore', made], `file:${full}`, / is not empty\. Choose a new folder\.$/],
+      [['restore', made], `file:${made}`, / is not empty\. Choose a new folder\.$/],
+      [['backup', folder], `file:${full}`, / holds no chats of Silly Chat\.$/],
+      [['restore', folder], `file:${full}`, / holds no chats of Silly Chat\.$/],
+      [['backup', join(folder, 'a', 'b')], `file:${made}`, / cannot be used: ENOENT: .*\.$/],
+      [['backup', join(full, 'letter')], `file:${made}`, / cannot be used: ENOTDIR: .*\.$/]
     ]
-    for (const [args, storeUrl, says] of wrong) {
+    for (const [args, storeUrl, says] of wrong) await expect(runCommand(args, storeUrl)).rejects.toThrow(says)
+    for (const [args, storeUrl, says] of [wrong[0], wrong[3], wrong[5]].flatMap((one) => (one ? [one] : []))) {
       const { code, out, err } = await command(args, storeUrl)
       expect([code, out], err).toEqual([1, ''])
-      expect(err, args.join(' ')).toMatch(says)
+      expect(err).toMatch(/[^\n]\n$/)
+      expect(err.trimEnd()).toMatch(says)
     }
     expect(readdirSync(full)).toEqual(['letter'])
     expect(readFileSync(join(made, 'data.mdb')).equals(before)).toBe(true)

@@ -1,0 +1,91 @@
+/**
+ * What format 1 looks like on a disk, for ever: every later version must open `fixtures/format-1` and find what stands in
+ * `fixtures/format-1.json`. It was made on Linux x64 by the first version that had a file store, with lmdb 3.5.6:
+ * a chat with links, requests and events of all kinds by the rules (`chat/changes.ts`) and the store's own verbs, its
+ * expected values being what was handed in and what the verbs answered; a chat without events; and, through
+ * `records.ts`, one that has forgotten join events and what is left of a removed one. Then LMDB copied it, compacted.
+ * A new format gets a new folder beside this one, which is never made again.
+ */
+import { cpSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import type { Door, JoinRequest } from '../../../src/chat/door.ts'
+import type { LoggedEvent } from '../../../src/chat/events.ts'
+import { type ChatTag, type PostKey, tagOf } from '../../../src/ids.ts'
+import { lmdbDisk } from '../../../src/store/file/lmdb-disk.ts'
+import { turns } from '../../support/disks.ts'
+import { aFolder, opened } from '../../support/file-store.ts'
+import { ALL, append, loaded, message } from '../contract/support.ts'
+
+interface Expected {
+  readonly chats: readonly {
+    readonly door: Omit<Door, 'requests'> & { readonly requests: readonly JoinRequest[] }
+    readonly version: number
+    readonly lastEventId: number
+    readonly idleSince: number
+    readonly newestForgotten: number
+    /** Event ids. */
+    readonly keys: Readonly<Record<PostKey, number>>
+    readonly events: readonly LoggedEvent[]
+  }[]
+  readonly removed: ChatTag
+}
+
+const FIXTURES = join(import.meta.dirname, 'fixtures')
+const { chats, removed }: Expected = JSON.parse(readFileSync(join(FIXTURES, 'format-1.json'), 'utf8'))
+
+function aCopy(): string {
+  const folder = aFolder()
+  cpSync(join(FIXTURES, 'format-1'), folder, { recursive: true })
+  return folder
+}
+
+it('a folder of format 1 is opened, with everything in it as it was', async () => {
+  const store = await opened(aCopy())
+  expect(chats).toHaveLength(3)
+  for (const { door: expected, version, lastEventId, idleSince, events } of chats) {
+    const tag = tagOf(expected.chat)
+    const { door, ...rest } = await loaded(store, tag)
+    expect({ ...door, requests: [...door.requests.values()] }).toEqual(expected)
+    expect([...door.requests.keys()]).toEqual(expected.requests.map(({ guest }) => guest))
+    expect(rest).toEqual({ version, lastEventId, idleSince })
+    expect(await store.events(tag, 0, { ...ALL, allJoins: false })).toEqual(events)
+    const messages = events.flatMap((event) => (event.type === 'message' ? [event.json] : []))
+    expect(await store.messages(tag, 0)).toEqual({
+      json: Buffer.from(messages.join()),
+      upTo: lastEventId,
+      hasMore: false
+    })
+  }
+  expect([...(await store.idleChats(1e15, 1e15))].sort()).toEqual(chats.map(({ door }) => tagOf(door.chat)).sort())
+})
+
+it('a folder of format 1 is gone on with: ids, keys, rights and what was forgotten', async () => {
+  const folder = aCopy()
+  const store = await opened(folder)
+  for (const { door, version, lastEventId, newestForgotten, keys, events } of chats) {
+    const tag = tagOf(door.chat)
+    const { door: now } = await loaded(store, tag)
+    for (const key of Object.keys(keys).filter((name) => isKey(name, keys))) {
+      const first = events.find(({ id }) => id === keys[key])
+      expect(await store.append(tag, now.rights, message('again'), key)).toEqual(first)
+    }
+    expect(await store.events(tag, newestForgotten, ALL)).toEqual(events.filter(({ id }) => id > newestForgotten))
+    if (newestForgotten > 0) expect(await store.events(tag, newestForgotten - 1, ALL)).toBe('cursor-unknown')
+    expect(await store.append(tag, now.rights + 1, message('without the right'))).toBe('conflict')
+    await append(store, tag, 'next')
+    expect((await loaded(store, tag)).lastEventId).toBe(lastEventId + 1)
+    expect(await store.commit(tag, version, now, [], 0)).toEqual([])
+  }
+  expect(await store.load(removed)).toBeUndefined()
+  await turns(20)
+  await store.close()
+  const disk = lmdbDisk(folder)
+  const left = [...disk.range(Buffer.of(0), Buffer.of(0xff))].filter(({ key }) => key.includes(removed))
+  await disk.close()
+  expect(left).toEqual([])
+})
+
+function isKey(name: string, keys: Readonly<Record<PostKey, number>>): name is PostKey {
+  return name in keys
+}
