@@ -9,6 +9,9 @@ import { aFolder, opened } from '../../support/file-store.ts'
 import { runProgram, startProgram } from '../../support/program.ts'
 import { openStream } from '../../support/streams.ts'
 
+/** Several programs are started. */
+const LONG = { timeout: 60_000 }
+
 const posted = z.object({ id: z.int() })
 const history = z.object({ messages: z.array(z.object({ id: z.int(), text: z.string() })), last_event_id: z.int() })
 
@@ -16,8 +19,11 @@ const history = z.object({ messages: z.array(z.object({ id: z.int(), text: z.str
 function aPoster(chat: string, owner: string, name: string) {
   const acknowledged = new Map<number, string>()
   let isStopped = false
+  let isWarm: () => void = () => {}
+  const warm = new Promise<void>((resolve) => (isWarm = resolve))
   const posting = (async () => {
     for (let count = 0; !isStopped; count++) {
+      if (count === 20) isWarm()
       const text = `${name} ${count}`
       const answer = await call(chat, { user: owner, json: { text }, headers: { 'idempotency-key': text } })
       acknowledged.set(posted.parse(await answer.json()).id, text)
@@ -25,6 +31,7 @@ function aPoster(chat: string, owner: string, name: string) {
   })()
   return {
     acknowledged,
+    warm,
     stop: async () => {
       isStopped = true
       await posting
@@ -60,7 +67,7 @@ async function command(args: readonly string[], storeUrl: string) {
 }
 
 describe('a backup under load', () => {
-  it('holds all that was acknowledged before it began and nothing by halves; restored, it serves', async () => {
+  it('holds all that was acknowledged before it began and nothing by halves; restored, it serves', LONG, async () => {
     const [folder, copy, restored] = [aFolder(), join(aFolder()), aFolder()]
     const env = { STORE_URL: `file:${folder}`, RATE_LIMIT: 'off' }
     const server = await startProgram({ env })
@@ -70,7 +77,7 @@ describe('a backup under load', () => {
     )
     const acknowledgedIn = (index: number) =>
       new Map(posters.filter((poster) => poster.index === index).flatMap(({ acknowledged }) => [...acknowledged]))
-    while (posters.some(({ acknowledged }) => acknowledged.size < 20)) await new Promise((next) => setImmediate(next))
+    await Promise.all(posters.map(({ warm }) => warm))
     const before = chats.map((_, index) => acknowledgedIn(index))
     const backup = await command(['backup', copy], `file:${folder}`)
     expect(backup).toEqual({ code: 0, out: `Copied the chats in ${folder} to ${copy}.\n`, err: '' })
@@ -97,7 +104,7 @@ describe('a backup under load', () => {
 })
 
 describe('the commands', () => {
-  it('say what is wrong in a sentence, with exit code 1', async () => {
+  it('say what is wrong in a sentence, with exit code 1', LONG, async () => {
     const [folder, made, full] = [aFolder(), aFolder(), aFolder()]
     await (await opened(made)).close()
     mkdirSync(full)
