@@ -19,10 +19,8 @@ if (args.length > 0) {
 const store = await openStore(settings.STORE_URL, {
   maxChatBytes: settings.MAX_CHAT_BYTES,
   maxStoreBytes: settings.MAX_STORE_BYTES,
-  onBroken: (err) => {
-    app.log.fatal({ err }, 'the disk has failed: stopping, since only a new process can go on from what is on it')
-    process.exit(1)
-  }
+  // Only a new process can go on from what is on the disk.
+  onBroken: ({ cause }) => exitWith(new Error(`Silly Chat stops, since its disk has failed: ${describe(cause)}`))
 }).catch(exitWith)
 const app = await buildApp({ settings, store, now: Date.now, version: readVersion() })
 
