@@ -10,6 +10,9 @@ import { Problem, type ProblemKind } from '../src/problems.ts'
 import { createService, type Service } from '../src/service.ts'
 import { memoryStore } from '../src/store/memory-store.ts'
 
+/** `npm run check` asks for more. */
+const RUNS = Number(process.env['RUNS'] ?? 50)
+
 const TTL_MS = 100_000
 
 interface ModelLink {
@@ -360,6 +363,6 @@ it('only the owner and who is approved now reads and posts; whoever waits at a d
       }
       await fc.asyncModelRun(setup, sequence)
     }),
-    { numRuns: 200 }
+    { numRuns: RUNS }
   )
 })

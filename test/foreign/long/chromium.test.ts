@@ -1,10 +1,10 @@
 /** The browser's own EventSource, in a real browser. */
 import { describe, expect, it } from 'vitest'
-import { approve, createChat, createLink, knock } from '../support/api.ts'
-import { haveAll } from '../support/real-parts.ts'
-import { startServer } from '../support/server.ts'
-import { followInPage, startChromium } from './chromium.ts'
-import { followAcrossRestart } from './restart.ts'
+import { approve, createChat, createLink, knock } from '../../support/api.ts'
+import { haveAll } from '../../support/real-parts.ts'
+import { startServer } from '../../support/server.ts'
+import { followInPage, startChromium } from '../chromium.ts'
+import { followAcrossRestart } from '../restart.ts'
 
 describe.skipIf(!haveAll('chromium'))("the browser's own EventSource", () => {
   it('misses nothing across a restart, on a page of the same origin and on one of another', async () => {

@@ -1,15 +1,15 @@
 /** The same clients with an nginx in between that buffers as it does by default. */
 import { describe, expect, it } from 'vitest'
-import { exchange } from '../../src/schemas/links.ts'
-import { approve, call, createChat, createLink, knock, post } from '../support/api.ts'
-import { haveAll } from '../support/real-parts.ts'
-import { startServer } from '../support/server.ts'
-import { openStream } from '../support/streams.ts'
-import { followInPage, startChromium } from './chromium.ts'
-import { as, eventsIn, startCurl } from './curl.ts'
-import { followInNode } from './follower.ts'
-import { startNginx } from './nginx.ts'
-import { followAcrossRestart } from './restart.ts'
+import { exchange } from '../../../src/schemas/links.ts'
+import { approve, call, createChat, createLink, knock, post } from '../../support/api.ts'
+import { haveAll } from '../../support/real-parts.ts'
+import { startServer } from '../../support/server.ts'
+import { openStream } from '../../support/streams.ts'
+import { followInPage, startChromium } from '../chromium.ts'
+import { as, eventsIn, startCurl } from '../curl.ts'
+import { followInNode } from '../follower.ts'
+import { startNginx } from '../nginx.ts'
+import { followAcrossRestart } from '../restart.ts'
 
 async function aChatBehindNginx() {
   const server = await startServer()

@@ -1,12 +1,12 @@
 /** The EventSource of npm, which programs use. */
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { approve, createChat, createLink, knock, post } from '../support/api.ts'
-import { startServer } from '../support/server.ts'
-import { slowStore } from '../support/slow-store.ts'
-import { followInNode } from './follower.ts'
-import { followAcrossRestart } from './restart.ts'
-import { startTcpProxy } from './tcp-proxy.ts'
+import { approve, createChat, createLink, knock, post } from '../../support/api.ts'
+import { startServer } from '../../support/server.ts'
+import { slowStore } from '../../support/slow-store.ts'
+import { followInNode } from '../follower.ts'
+import { followAcrossRestart } from '../restart.ts'
+import { startTcpProxy } from '../tcp-proxy.ts'
 
 describe('an EventSource', () => {
   it('is told every message once and in order, however its connection is cut while others talk', async () => {
