@@ -2,9 +2,10 @@
 import type { FastifyInstance } from 'fastify'
 import { onTestFinished } from 'vitest'
 import { buildApp } from '../../src/app.ts'
-import { loadSettings } from '../../src/settings.ts'
+import { loadSettings, type Settings } from '../../src/settings.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import type { Store } from '../../src/store/store.ts'
+import { aFolder, opened } from './file-store.ts'
 
 interface Clock {
   now: number
@@ -30,13 +31,22 @@ interface Options {
   readonly now?: number
 }
 
+/** What is about the limit of the memory store is not tested over another. */
+export const isOverFiles = process.env['STORE'] === 'file'
+
+/** `npm run check` also runs the tests of the routes over a file store, in which they must find no difference. */
+async function emptyStore({ MAX_CHAT_BYTES, MAX_STORE_BYTES }: Settings): Promise<Store> {
+  if (isOverFiles) return await opened(aFolder(), { maxChatBytes: MAX_CHAT_BYTES })
+  return memoryStore({ maxChatBytes: MAX_CHAT_BYTES, maxStoreBytes: MAX_STORE_BYTES })
+}
+
 const NOW = Date.UTC(2026, 10, 22, 12)
 
 export async function startServer({ env = {}, wrap = (store) => store, now = NOW }: Options = {}): Promise<TestServer> {
   const settings = loadSettings({ LOG_LEVEL: 'trace', ...env })
   const clock = { now }
   const log: string[] = []
-  const store = wrap(memoryStore({ maxChatBytes: settings.MAX_CHAT_BYTES, maxStoreBytes: settings.MAX_STORE_BYTES }))
+  const store = wrap(await emptyStore(settings))
   const app = await buildApp({
     settings,
     store,

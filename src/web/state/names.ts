@@ -3,8 +3,8 @@
  * of a message stays what it is; here it is only shown in two parts.
  */
 const MAX_NAME_LENGTH = 40
-/** Nothing that could pass for another line, another direction or another sign. */
-const UNFIT = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}:\n]/u
+/** Nothing that could pass for another line, another direction or another sign; joiners belong to Persian and to emoji. */
+const UNFIT = /^[^\p{L}\p{N}\p{P}\p{S}]+$|[\p{Cc}\p{Zl}\p{Zp}:]|(?![\u200c\u200d])\p{Cf}/u
 
 /** Why a name will not do; empty if it will. */
 export function problemOf(name: string): string {
