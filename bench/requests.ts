@@ -64,6 +64,7 @@ export const postMessages: Measurement = {
 export const postSynced: Measurement = {
   ...postMessages,
   name: 'post, synced',
+  rounds: 1,
   rows: ['Post with a file store, 32 connections: requests/s', ...postMessages.rows.slice(1)],
   settings() {
     const folder = mkdtempSync(join(tmpdir(), 'silly-chat-bench-'))
