@@ -1,7 +1,9 @@
 /** The process: settings in, a listening server, signals, an exit code. Nothing else reads `process`. */
 import { lookup } from 'node:dns/promises'
 import closeWithGrace from 'close-with-grace'
+import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
+import { emptyTtlOf } from './service.ts'
 import { loadSettings, type Settings } from './settings.ts'
 import { openStore } from './store/open.ts'
 import { readVersion } from './version.ts'
@@ -9,6 +11,7 @@ import { readVersion } from './version.ts'
 /** Closing has a deadline of its own (`plugins/shutdown.ts`); if even that fails, the process ends with code 1. */
 const FORCED_EXIT_MS = 10_000
 
+let app: FastifyInstance | undefined
 const settings = settingsOrExit()
 const [, , ...args] = process.argv
 if (args.length > 0) {
@@ -16,13 +19,18 @@ if (args.length > 0) {
   process.stdout.write(await runCommand(args, settings.STORE_URL).catch(exitWith))
   process.exit()
 }
+const chatTtlMs = settings.CHAT_TTL_SECONDS * 1000
 const store = await openStore(settings.STORE_URL, {
   maxChatBytes: settings.MAX_CHAT_BYTES,
   maxStoreBytes: settings.MAX_STORE_BYTES,
+  chatTtlMs,
+  emptyChatTtlMs: emptyTtlOf(chatTtlMs),
+  onLost: (err) => app?.log.error({ err }, 'the store cannot be reached'),
+  onBack: () => app?.log.info('the store is there again'),
   // Only a new process can go on from what is on the disk.
   onBroken: ({ cause }) => exitWith(new Error(`Silly Chat stops, since its disk has failed: ${describe(cause)}`))
 }).catch(exitWith)
-const app = await buildApp({ settings, store, now: Date.now, version: readVersion() })
+app = await buildApp({ settings, store, now: Date.now, version: readVersion() })
 
 closeWithGrace({ delay: FORCED_EXIT_MS, logger: app.log }, async ({ err }) => {
   if (err) app.log.fatal({ err }, 'stopping after a fault')

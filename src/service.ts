@@ -35,8 +35,12 @@ export interface ServiceDependencies {
   readonly chatTtlMs: number
 }
 
-/** A chat that never had an event ends after a day at the latest. */
-const EMPTY_CHAT_TTL_MS = 86_400_000
+const DAY_MS = 86_400_000
+
+/** How long a chat may be without any event at all, if it may be so long without a new one; both in milliseconds. */
+export function emptyTtlOf(chatTtlMs: number): number {
+  return Math.min(chatTtlMs, DAY_MS)
+}
 
 /** What opening a link came to: the state of one's own request, or that one is in without it. */
 export type Exchange = { readonly chat: ChatId; readonly link: LinkId } & (
@@ -53,7 +57,7 @@ export interface NewLink {
 export type Service = ReturnType<typeof createService>
 
 export function createService({ store, now, chatTtlMs }: ServiceDependencies) {
-  const emptyTtlMs = Math.min(chatTtlMs, EMPTY_CHAT_TTL_MS)
+  const emptyTtlMs = emptyTtlOf(chatTtlMs)
 
   async function createChat(): Promise<{ chat: ChatId; author: UserId }> {
     const author = newUserId()
@@ -85,8 +89,12 @@ export function createService({ store, now, chatTtlMs }: ServiceDependencies) {
     text: string,
     key: PostKey | undefined
   ): Promise<LoggedMessage> {
+    // What is remembered may let somebody post, in one step; whether it does is found out by the store.
+    let known = recallChat(chat)
+    if (known !== undefined && isRefusal(rules.enter(known.door, user))) known = undefined
     for (;;) {
-      const { door } = await loadChat(chat)
+      const { door } = known ?? (await loadChat(chat))
+      known = undefined
       allowed(rules.enter(door, user))
       const outcome = await store.append(tagOf(door.chat), door.rights, { text, createdAt: now() }, key)
       if (typeof outcome === 'object') return outcome
@@ -258,6 +266,13 @@ export function createService({ store, now, chatTtlMs }: ServiceDependencies) {
     // The tag leads to a chat; only the whole id, which holds the secret, opens it.
     if (loaded === undefined || loaded.door.chat !== chat) throw new Problem('chat-not-found')
     return loaded
+  }
+
+  /** The chat as it was seen last, unless something may have come due in it since. */
+  function recallChat(chat: ChatId | undefined): LoadedChat | undefined {
+    const known = chat && store.recall(tagOf(chat))
+    if (known === undefined || known.door.chat !== chat) return undefined
+    return now() < Math.min(endOf(known), known.door.nextExpiry ?? Number.POSITIVE_INFINITY) ? known : undefined
   }
 
   /** The chat that a link may lead to; whether it really does is for the rules to say. */

@@ -49,6 +49,7 @@ function readOrigins(text: string): '*' | string[] | undefined {
 
 function isStoreUrl(text: string): boolean {
   if (text.startsWith('file://')) return /^file:\/\/\/./.test(text) && URL.canParse(text)
+  if (/^rediss?:/.test(text)) return /^rediss?:\/\/[^/?#]/.test(text) && URL.canParse(text)
   return text === 'memory:' || /^file:./.test(text)
 }
 
@@ -73,9 +74,9 @@ export const environment = z.object({
     .describe('`on`, or the addresses of the proxies whose `X-Forwarded-*` counts'),
   STORE_URL: z
     .string()
-    .refine(isStoreUrl, 'must be memory: or file: with a folder behind it')
+    .refine(isStoreUrl, 'must be memory:, file: with a folder behind it, or a redis:// or rediss:// URL')
     .default('memory:')
-    .describe('where chats are kept: `memory:` or `file:<folder>`'),
+    .describe('where chats are kept: `memory:`, `file:<folder>`, `redis://…` or `rediss://…`'),
   CORS_ORIGIN: z
     .string()
     .transform(readOrigins)

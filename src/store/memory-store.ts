@@ -6,7 +6,7 @@ import type { Door } from '../chat/door.ts'
 import type { LoggedEvent } from '../chat/events.ts'
 import { type ChatTag, type PostKey, tagOf } from '../ids.ts'
 import { ChatLog } from './chat-log.ts'
-import type { Listener, Store } from './store.ts'
+import type { Listener, LoadedChat, Store } from './store.ts'
 
 export interface MemoryStoreLimits {
   /** Bytes that the messages of one chat may take. */
@@ -41,6 +41,13 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
     for (const listener of chat.listeners) listener(told)
   }
 
+  function find(tag: ChatTag): LoadedChat | undefined {
+    const chat = chats.get(tag)
+    if (chat === undefined) return undefined
+    const { door, version, log, idleSince } = chat
+    return { door, version, lastEventId: log.lastEventId, idleSince }
+  }
+
   return {
     async create(door) {
       const tag = tagOf(door.chat)
@@ -52,12 +59,9 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
       return 'created'
     },
 
-    async load(tag) {
-      const chat = chats.get(tag)
-      if (chat === undefined) return undefined
-      const { door, version, log, idleSince } = chat
-      return { door, version, lastEventId: log.lastEventId, idleSince }
-    },
+    load: async (tag) => find(tag),
+
+    recall: find,
 
     async commit(tag, version, door, events, now) {
       const chat = chats.get(tag)

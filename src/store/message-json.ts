@@ -1,6 +1,11 @@
 import type { NewMessage } from './store.ts'
 
 /** A message in its only form: what posting it is answered with, and what every reader gets. */
-export function messageJson(id: number, { text, createdAt }: NewMessage): string {
-  return JSON.stringify({ id, text, created_at: new Date(createdAt).toISOString() })
+export function messageJson(id: number, message: NewMessage): string {
+  return `{"id":${id},${jsonBehindId(message)}`
+}
+
+/** The same from behind the id, for who does not know that yet. */
+export function jsonBehindId({ text, createdAt }: NewMessage): string {
+  return JSON.stringify({ text, created_at: new Date(createdAt).toISOString() }).slice(1)
 }

@@ -2,20 +2,32 @@
 import { fileURLToPath } from 'node:url'
 import type { FileStoreOptions } from './file/file-store.ts'
 import { type MemoryStoreLimits, memoryStore } from './memory-store.ts'
+import type { RedisStoreOptions } from './redis/redis-store.ts'
+import type { ServerHooks } from './redis/server.ts'
 import type { Store } from './store.ts'
 
-export type StoreOptions = MemoryStoreLimits & FileStoreOptions
+export type StoreOptions = MemoryStoreLimits & FileStoreOptions & RedisStoreOptions & ServerHooks
 
-/** @throws FolderRefused if there is something wrong with the folder of a file store */
+/** @throws Error with a sentence if the store cannot be opened */
 export async function openStore(url: string, options: StoreOptions): Promise<Store> {
-  if (!isFileUrl(url)) return memoryStore(options)
-  // Loaded for who needs it.
-  const { openFileStore } = await import('./file/open.ts')
-  return await openFileStore(folderOf(url), options)
+  // What only some stores need is loaded for who has one.
+  if (isFileUrl(url)) {
+    const { openFileStore } = await import('./file/open.ts')
+    return await openFileStore(folderOf(url), options)
+  }
+  if (isRedisUrl(url)) {
+    const { openRedisStore } = await import('./redis/open.ts')
+    return await openRedisStore(url, options)
+  }
+  return memoryStore(options)
 }
 
 export function isFileUrl(url: string): boolean {
   return url.startsWith('file:')
+}
+
+function isRedisUrl(url: string): boolean {
+  return /^rediss?:/.test(url)
 }
 
 /** `file:` and a path, or a file URL. */

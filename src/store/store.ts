@@ -19,6 +19,12 @@ export interface Store {
   load(tag: ChatTag): Promise<LoadedChat | undefined>
 
   /**
+   * The chat as this process has seen it last, if it remembers: perhaps not what it is now. Good for what the store looks at
+   * again anyway, as the `rights` of a post, and for nothing else; so it may permit but never refuse.
+   */
+  recall(tag: ChatTag): LoadedChat | undefined
+
+  /**
    * Replaces the door and logs what happened at it at the instant `now`, both or neither. `conflict`: the door is no
    * longer of this version, so load it and decide again. Messages do not change the version.
    */
@@ -57,7 +63,8 @@ export interface Store {
 
   /**
    * Tells `listener` of every event that is committed from the moment the promise resolves, each once, in id order,
-   * by whomever it was committed, and then that the chat is gone, if it is removed. `gone`: there is no such chat. The
+   * by whomever it was committed, and then that the chat is gone, if it is removed. `reset`: what was told before may not
+   * be in the log any more, or not all was told; what follows is told again in order. `gone`: there is no such chat. The
    * listener must not throw and must not call the store before it has returned.
    */
   watch(tag: ChatTag, listener: Listener): Promise<Unwatch | 'gone'>
@@ -68,7 +75,10 @@ export interface Store {
    */
   remove(tag: ChatTag, lastEventId?: number): Promise<boolean>
 
-  /** The chats that are idle since `since` or longer, and those without any event that are so since `emptySince`. */
+  /**
+   * The chats that are idle since `since` or longer, and those without any event that are so since `emptySince`; of a store
+   * from which such chats go by themselves, those that are watched here.
+   */
   idleChats(since: number, emptySince: number): Promise<readonly ChatTag[]>
 
   /** Resolves while the store can be reached, rejects otherwise. */
@@ -126,7 +136,7 @@ export interface MessagePage {
   readonly hasMore: boolean
 }
 
-export type Listener = (told: readonly LoggedEvent[] | 'gone') => void
+export type Listener = (told: readonly LoggedEvent[] | 'reset' | 'gone') => void
 
 /** From its call on the listener is told nothing more. May be called again. */
 export type Unwatch = () => void

@@ -60,20 +60,32 @@ export class ChatStream extends EventStream {
 
   async catchUp(source: ChatSource, { user, cursor }: ChatReader): Promise<void> {
     const digest = digestOf(user)
-    let chat = await this.#loadForReading(source, digest)
-    if (chat === undefined) return
     if (cursor !== undefined) {
       this.#level = /^\d{1,15}$/.test(cursor) ? Number(cursor) : -1
       if ((await this.#replay(source, digest, () => this.write(this.#ready()))) === 'done') return
-      this.write(this.#reset(chat.lastEventId))
     }
-    while (chat !== undefined) {
+    await this.#begin(source, digest, cursor !== undefined)
+  }
+
+  /** While this stream catches up, what it reads tells it the same. */
+  override async reset(source: ChatSource): Promise<void> {
+    if (!this.#isLive) return
+    this.#isLive = false
+    const user = this.#member ?? (await source.load())?.door.owner
+    if (user === undefined) this.gone()
+    else await this.#begin(source, user, true)
+  }
+
+  /** Begins with what is from now on; `isReset`: what its reader has cannot be continued. */
+  async #begin(source: ChatSource, user: UserDigest, isReset: boolean): Promise<void> {
+    // Again if more happens meanwhile than the log keeps.
+    for (let lost = isReset; ; lost = true) {
+      const chat = await this.#loadForReading(source, user)
+      if (chat === undefined) return
+      if (lost) this.write(this.#reset(chat.lastEventId))
       this.#level = chat.lastEventId
       this.write((this.#member === undefined ? this.#waiting(chat) : '') + this.#ready())
-      if ((await this.#replay(source, digest, () => {})) === 'done') return
-      // More has happened meanwhile than the log keeps.
-      chat = await this.#loadForReading(source, digest)
-      if (chat !== undefined) this.write(this.#reset(chat.lastEventId))
+      if ((await this.#replay(source, user, () => {})) === 'done') return
     }
   }
 

@@ -1,12 +1,15 @@
 /** What every live stream is to the hub: a socket that is written to, has a heartbeat, and is cut off if it lags. */
 import type { Writable } from 'node:stream'
 import type { Batch } from './batch.ts'
+import type { ChatSource } from './chat-source.ts'
 import { HEARTBEAT } from './sse-format.ts'
 
 /** Whoever follows a chat in this process: a stream, or a request that waits. */
 export interface Follower {
   /** What was committed since the last call, in order. Must not throw. */
   deliver(batch: Batch): void
+  /** What was delivered may not be in the log any more, or not all was: it has to begin anew. */
+  reset(source: ChatSource): Promise<void>
   /** The chat is no more. */
   gone(): void
   /** A heartbeat is due. */
@@ -39,6 +42,7 @@ export abstract class EventStream implements Follower {
   }
 
   abstract deliver(batch: Batch): void
+  abstract reset(source: ChatSource): Promise<void>
   abstract gone(): void
 
   get isOver(): boolean {

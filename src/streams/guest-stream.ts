@@ -29,6 +29,12 @@ export class GuestStream extends EventStream {
     for (const { request } of batch.joins) if (request.guest === this.#guest) this.#show(request)
   }
 
+  override async reset(source: ChatSource): Promise<void> {
+    const request = await this.#ownRequest(source)
+    if (request === undefined) this.end()
+    else this.#show(request)
+  }
+
   /** A reconnect will be told. */
   override gone(): void {
     this.end()
@@ -36,9 +42,13 @@ export class GuestStream extends EventStream {
 
   /** Shows the present state. A change told meanwhile may have come first, and then is the newer one. */
   async begin(source: ChatSource): Promise<void> {
-    const request = (await source.load())?.door.requests.get(this.#guest)
+    const request = await this.#ownRequest(source)
     if (request === undefined) this.end()
     else if (this.#shown === undefined) this.#show(request)
+  }
+
+  async #ownRequest(source: ChatSource): Promise<JoinRequest | undefined> {
+    return (await source.load())?.door.requests.get(this.#guest)
   }
 
   #show(request: JoinRequest): void {

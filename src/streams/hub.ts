@@ -4,9 +4,10 @@
  * answered first), encoded once, and handed to all followers of the channel, 128 a turn.
  */
 import { randomInt } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { LoggedEvent } from '../chat/events.ts'
 import { type ChatTag, tagOf } from '../ids.ts'
-import type { EventsPage, Store, Unwatch } from '../store/store.ts'
+import { type EventsPage, type Store, StoreUnavailable, type Unwatch } from '../store/store.ts'
 import { Batch } from './batch.ts'
 import type { ChatSource } from './chat-source.ts'
 import { type ChatReader, ChatStream } from './chat-stream.ts'
@@ -31,7 +32,7 @@ export interface HubOptions {
 /** Followers told before other work has its turn: a chat with thousands of readers must not hold up the rest. */
 const FOLLOWERS_A_TURN = 128
 /** A thousand clients that lost their streams at once must not come back at once. */
-const RETRY_MS = { min: 1000, max: 5000 }
+const RECONNECT_MS = { min: 1000, max: 5000 }
 /** What a reader that does not read has to take its last bytes when the hub closes. */
 const CLOSE_DEADLINE_MS = 1000
 
@@ -78,7 +79,7 @@ export class Hub {
     const channel = this.#follow(tag, waiter)
     try {
       await waiter.until(async () => {
-        await channel.watched
+        await channel.watching
         return look()
       })
     } finally {
@@ -105,7 +106,7 @@ export class Hub {
       return
     }
     const channel = this.#follow(tag, stream)
-    socket.write(opening(randomInt(RETRY_MS.min, RETRY_MS.max + 1)))
+    socket.write(opening(randomInt(RECONNECT_MS.min, RECONNECT_MS.max + 1)))
     channel.watched
       .then((watched) => (watched === 'gone' ? stream.gone() : start(channel)))
       .catch((error: unknown) => {
@@ -142,16 +143,20 @@ export class Hub {
 
 /** Beyond this `setTimeout` fires at once (Node.js, timers). */
 const MAX_TIMER_MS = 2 ** 31 - 1
-/** When what is due is tried again that the store could not take. */
-const RETRY_SETTLING_MS = 1000
+/** When the store is asked again that could not do its work. */
+const RETRY_MS = 1000
 
 class Channel implements ChatSource {
   readonly tag: ChatTag
   readonly followers = new Set<Follower>()
+  /** Resolves once the store tells of the chat, however long it takes until the store can be reached. */
   readonly watched: Promise<Unwatch | 'gone'>
+  /** The latest attempt at it. */
+  watching: Promise<Unwatch | 'gone'>
   newest = 0
   readonly #options: HubOptions
   #told: LoggedEvent[] = []
+  #isReset = false
   #isGone = false
   #flushing = false
   #isClosed = false
@@ -161,7 +166,11 @@ class Channel implements ChatSource {
   constructor(tag: ChatTag, options: HubOptions) {
     this.tag = tag
     this.#options = options
-    this.watched = options.store.watch(tag, (told) => this.#tell(told))
+    this.watching = this.#watch()
+    this.watched = this.#patiently((isFirst) => {
+      if (!isFirst) this.watching = this.#watch()
+      return this.watching
+    })
     this.watched.then(
       (watched) => watched !== 'gone' && this.#settle(),
       () => undefined // the fault is reported by the stream that waits for it
@@ -169,11 +178,11 @@ class Channel implements ChatSource {
   }
 
   load() {
-    return this.#options.store.load(this.tag)
+    return this.#patiently(() => this.#options.store.load(this.tag))
   }
 
   events(after: number, page: EventsPage) {
-    return this.#options.store.events(this.tag, after, page)
+    return this.#patiently(() => this.#options.store.events(this.tag, after, page))
   }
 
   close(): void {
@@ -183,6 +192,22 @@ class Channel implements ChatSource {
       (watched) => watched !== 'gone' && watched(),
       () => undefined
     )
+  }
+
+  #watch(): Promise<Unwatch | 'gone'> {
+    return this.#options.store.watch(this.tag, (told) => this.#tell(told))
+  }
+
+  /** A stream that is open stays open while the store cannot be reached. */
+  async #patiently<Answer>(ask: (isFirst: boolean) => Promise<Answer>): Promise<Answer> {
+    for (let isFirst = true; ; isFirst = false) {
+      try {
+        return await ask(isFirst)
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable) || this.#isClosed) throw error
+        await sleep(RETRY_MS)
+      }
+    }
   }
 
   /** Settles what is due, and again when the next is: whoever waits is told at that moment. */
@@ -197,13 +222,17 @@ class Channel implements ChatSource {
     }
     this.#options.settle(this.tag).then(again, (error: unknown) => {
       this.#options.onFault(error)
-      again(RETRY_SETTLING_MS)
+      again(RETRY_MS)
     })
   }
 
-  #tell(told: readonly LoggedEvent[] | 'gone'): void {
+  #tell(told: readonly LoggedEvent[] | 'reset' | 'gone'): void {
     if (told === 'gone') this.#isGone = true
-    else {
+    else if (told === 'reset') {
+      this.#isReset = true
+      this.#told = []
+      this.newest = 0
+    } else {
       this.newest = told.at(-1)?.id ?? this.newest
       this.#told.push(...told)
     }
@@ -215,21 +244,30 @@ class Channel implements ChatSource {
   /** One batch at a time: the next gathers while this one is handed out. */
   #flush(): void {
     const batch = new Batch(this.#told)
-    const isGone = this.#isGone
+    const [isReset, isGone] = [this.#isReset, this.#isGone]
     this.#told = []
+    this.#isReset = false
     // Whoever has come to wait at a link waits until it expires at the latest.
-    if (batch.joins.length > 0) this.#settle()
+    if (batch.joins.length > 0 || isReset) this.#settle()
     inTurns(
       this.followers,
       (follower) => {
+        if (isReset) this.#reset(follower)
         follower.deliver(batch)
         if (isGone) follower.gone()
       },
       () => {
-        this.#flushing = this.#told.length > 0 || this.#isGone !== isGone
+        this.#flushing = this.#told.length > 0 || this.#isReset || this.#isGone !== isGone
         if (this.#flushing) setImmediate(() => this.#flush())
       }
     )
+  }
+
+  #reset(follower: Follower): void {
+    follower.reset(this).catch((error: unknown) => {
+      this.#options.onFault(error)
+      follower.destroy()
+    })
   }
 }
 

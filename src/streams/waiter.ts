@@ -23,6 +23,10 @@ export class Waiter implements Follower {
     this.#wake()
   }
 
+  async reset(): Promise<void> {
+    this.deliver()
+  }
+
   gone(): void {
     this.deliver()
   }

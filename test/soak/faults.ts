@@ -18,7 +18,7 @@ const BREAKING = {
   swap: (listener: Listener, random: Random) => {
     let held: readonly LoggedEvent[] | undefined
     return (told) => {
-      if (told !== 'gone' && held === undefined && random.chance(PROBABILITY)) {
+      if (typeof told !== 'string' && held === undefined && random.chance(PROBABILITY)) {
         held = told
         return
       }
@@ -28,7 +28,8 @@ const BREAKING = {
     }
   },
   untold: (listener: Listener) => (told) => {
-    const rest = told === 'gone' ? told : told.filter(({ type }) => type === 'message' || type === 'join_request')
+    const rest =
+      typeof told === 'string' ? told : told.filter(({ type }) => type === 'message' || type === 'join_request')
     if (rest.length > 0) listener(rest)
   }
 } satisfies Record<string, (listener: Listener, random: Random, calm: AbortSignal) => Listener>

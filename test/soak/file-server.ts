@@ -13,6 +13,10 @@ const settings = loadSettings(process.env)
 const options = {
   maxChatBytes: settings.MAX_CHAT_BYTES,
   maxStoreBytes: settings.MAX_STORE_BYTES,
+  chatTtlMs: 0,
+  emptyChatTtlMs: 0,
+  onLost: () => undefined,
+  onBack: () => undefined,
   onBroken: (fault: Error) => {
     throw fault
   }

@@ -29,6 +29,13 @@ async function aChatOfAll(store: Store): Promise<Door> {
 describe('the memory store', () => {
   for (const { promise, run } of CONTRACT) it(promise, () => run(memoryStore))
 
+  it('names idle chats also that nobody watches', async () => {
+    const store = memoryStore(ROOMY)
+    const { door } = aDoor(1)
+    await store.create(door)
+    expect([await store.idleChats(0, 0), await store.idleChats(0, 1)]).toEqual([[], [tagOf(door.chat)]])
+  })
+
   it('makes no more chats than it has room for, and goes on with those it has', async () => {
     const store = memoryStore({ ...ROOMY, maxStoreBytes: 10_000 })
     const [door = aDoor().door, ...others] = await filled(store)

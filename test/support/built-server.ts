@@ -1,13 +1,11 @@
 /** The server as it is built, in a process of its own, on a port that stays the same when it is killed and started again. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { freePort } from './ports.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-/** Below the ports that the system gives to connections: a client's own would keep the server from coming back. */
-const PORTS = { from: 15_000, to: 30_000 }
 
 export interface BuiltServer {
   readonly url: string
@@ -98,20 +96,5 @@ export async function startBuilt({ env, command = [process.execPath], root = ROO
     stop: () => end('SIGTERM'),
     start,
     whenUp: () => up
-  }
-}
-
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from))
-    const server = createServer()
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false))
-      server.listen(port, '127.0.0.1', () => resolve(true))
-    })
-    if (!isFree) continue
-    server.close()
-    await once(server, 'close')
-    return port
   }
 }

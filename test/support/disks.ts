@@ -1,5 +1,6 @@
 /** Disks for tests: one in memory, one that fails now and again, one whose writes end when the test says so. */
 import { type ChatTag, tagOf } from '../../src/ids.ts'
+import { encodeDoor } from '../../src/store/door-json.ts'
 import { type Change, type Disk, DiskFault, type Entry } from '../../src/store/file/disk.ts'
 import * as records from '../../src/store/file/records.ts'
 import { aDoor } from './doors.ts'
@@ -127,7 +128,7 @@ export async function putBallast(disk: Disk): Promise<ChatTag> {
   const record = { version: 1, lastEventId: 0, idleSince: 0, messageBytes: 0, joins: 0, newestForgotten: 0 }
   await disk.write([
     { key: records.chatKey(tag), value: records.encodeRecord(record) },
-    { key: records.doorKey(tag), value: Buffer.concat([records.encodeDoor(door), SPACES]) }
+    { key: records.doorKey(tag), value: Buffer.concat([Buffer.from(encodeDoor(door)), SPACES]) }
   ])
   return tag
 }

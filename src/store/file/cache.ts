@@ -2,6 +2,7 @@
 import type { Door } from '../../chat/door.ts'
 import type { LoggedMessage } from '../../chat/events.ts'
 import type { ChatTag, PostKey } from '../../ids.ts'
+import { decodeDoor } from '../door-json.ts'
 import type { Disk } from './disk.ts'
 import type { ChatRecord } from './records.ts'
 import * as records from './records.ts'
@@ -74,6 +75,6 @@ export class ChatCache {
     const record = this.#disk.get(records.chatKey(tag))
     const door = this.#disk.get(records.doorKey(tag))
     if (record === undefined || door === undefined) return undefined
-    return this.keep(tag, { door: records.decodeDoor(door), record: records.decodeRecord(record) }, door.length)
+    return this.keep(tag, { door: decodeDoor(door.toString()), record: records.decodeRecord(record) }, door.length)
   }
 }

@@ -9,8 +9,9 @@
 import type { Door } from '../../chat/door.ts'
 import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
 import { type ChatTag, type PostKey, tagOf } from '../../ids.ts'
+import { encodeDoor } from '../door-json.ts'
 import { messageJson } from '../message-json.ts'
-import type { Listener, NewMessage, Store, StoreUnavailable } from '../store.ts'
+import type { Listener, LoadedChat, NewMessage, Store, StoreUnavailable } from '../store.ts'
 import { type Chat, ChatCache, type State } from './cache.ts'
 import type { Change, Disk } from './disk.ts'
 import { Garbage } from './garbage.ts'
@@ -144,7 +145,7 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptio
     const forgotten = [...log.oldestJoins(tag, record, excess), ...logged.map(({ id }) => id)].slice(0, excess)
     grown.joins -= forgotten.length
     grown.newestForgotten = forgotten.at(-1) ?? record.newestForgotten
-    const value = records.encodeDoor(door)
+    const value = Buffer.from(encodeDoor(door))
     cache.resize(chat, value.length)
     const changes: Change[] = [
       { key: records.doorKey(tag), value },
@@ -153,6 +154,13 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptio
     ]
     await write(tag, chat, { door, record: grown }, changes, logged)
     return logged
+  }
+
+  function find(tag: ChatTag): LoadedChat | undefined {
+    const state = cache.find(tag)?.durable
+    if (state === undefined) return undefined
+    const { version, lastEventId, idleSince } = state.record
+    return { door: state.door, version, lastEventId, idleSince }
   }
 
   return {
@@ -173,18 +181,15 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptio
         joins: 0,
         newestForgotten: 0
       }
-      const value = records.encodeDoor(door)
+      const value = Buffer.from(encodeDoor(door))
       const chat = cache.keep(tag, undefined, value.length)
       await write(tag, chat, { door, record }, [{ key: records.doorKey(tag), value }], [])
       return 'created'
     },
 
-    async load(tag) {
-      const state = cache.find(tag)?.durable
-      if (state === undefined) return undefined
-      const { version, lastEventId, idleSince } = state.record
-      return { door: state.door, version, lastEventId, idleSince }
-    },
+    load: async (tag) => find(tag),
+
+    recall: find,
 
     async commit(tag, version, door, events, now) {
       return decide(tag, (chat, { record }) => {

@@ -2,7 +2,6 @@
  * The file store's format, version 1: what stands under which key. A key is a letter, the tag of the chat and, for some,
  * a number or a text; numbers are big-endian so that keys sort as they do. Whatever changes here needs a new version.
  */
-import type { Door, JoinRequest } from '../../chat/door.ts'
 import type { LoggedJoinEvent } from '../../chat/events.ts'
 import { type ChatTag, chatTag, type PostKey } from '../../ids.ts'
 
@@ -95,18 +94,6 @@ export function decodeRecord(bytes: Buffer): ChatRecord {
   const [version = 0, lastEventId = 0, idleSince = 0, messageBytes = 0, joins = 0, newestForgotten = 0] =
     RECORD_FIELDS.map((_, index) => bytes.readDoubleBE(index * 8))
   return { version, lastEventId, idleSince, messageBytes, joins, newestForgotten }
-}
-
-type StoredDoor = Omit<Door, 'requests'> & { readonly requests: readonly JoinRequest[] }
-
-export function encodeDoor(door: Door): Buffer {
-  const stored: StoredDoor = { ...door, requests: [...door.requests.values()] }
-  return Buffer.from(JSON.stringify(stored))
-}
-
-export function decodeDoor(bytes: Buffer): Door {
-  const { requests, ...door }: StoredDoor = JSON.parse(bytes.toString())
-  return { ...door, requests: new Map(requests.map((request) => [request.guest, request])) }
 }
 
 export function encodeJoin({ id: _, ...event }: LoggedJoinEvent): Buffer {

@@ -8,13 +8,15 @@ export const BROKEN_WATCHING: Record<string, Breaking> = {
   }),
   'tells nothing of join events': (store) => ({
     watch: (tag, listener) =>
-      store.watch(tag, (told) => listener(told === 'gone' ? told : told.filter(({ type }) => type === 'message')))
+      store.watch(tag, (told) =>
+        listener(typeof told === 'string' ? told : told.filter(({ type }) => type === 'message'))
+      )
   }),
   'tells out of order': (store) => ({
     watch: (tag, listener) => {
       let held: readonly LoggedEvent[] = []
       return store.watch(tag, (events) => {
-        if (events === 'gone') listener(events)
+        if (typeof events === 'string') listener(events)
         else if (held.length === 0) held = events
         else {
           listener([...events, ...held])
@@ -55,9 +57,9 @@ export const BROKEN_WATCHING: Record<string, Breaking> = {
     watch: (tag, listener) => {
       let last: readonly LoggedEvent[] = []
       return store.watch(tag, (told) => {
-        if (told === 'gone') listener(told)
+        if (typeof told === 'string') listener(told)
         if (last.length > 0) listener(last)
-        last = told === 'gone' ? [] : told
+        last = typeof told === 'string' ? [] : told
       })
     }
   }),

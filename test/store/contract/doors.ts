@@ -6,6 +6,7 @@ import {
   ALL,
   aChat,
   aKnock,
+  allTold,
   append,
   type Check,
   commitKnock,
@@ -49,6 +50,7 @@ export const DOORS: readonly Check[] = [
       await commitKnock(store, one)
       expect(await loaded(store, other)).toMatchObject({ lastEventId: 0, door: { links: [] } })
       expect(await texts(store, other)).toEqual([])
+      await allTold(store)
       expect(told).toEqual([])
     }
   },
@@ -84,6 +86,7 @@ export const DOORS: readonly Check[] = [
       expect(await store.commit(tag, stale.version, stale.door, stale.events, NOON)).toBe('conflict')
       expect(await loaded(store, tag)).toEqual(before)
       expect(await ids(store, tag, 0)).toEqual([1])
+      await allTold(store)
       expect(heard).toEqual([])
     }
   },

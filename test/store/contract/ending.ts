@@ -2,7 +2,19 @@
 import { expect } from 'vitest'
 import { postKey } from '../../../src/ids.ts'
 import { aDoor, aUser } from '../../support/doors.ts'
-import { ALL, aChat, append, type Check, commitKnock, expectGone, loaded, message, texts, watched } from './support.ts'
+import {
+  ALL,
+  aChat,
+  allTold,
+  append,
+  type Check,
+  commitKnock,
+  expectGone,
+  loaded,
+  message,
+  texts,
+  watched
+} from './support.ts'
 
 export const ENDING: readonly Check[] = [
   {
@@ -62,10 +74,12 @@ export const ENDING: readonly Check[] = [
       for (const id of [0, 1, 3]) expect(await store.remove(used, id)).toBe(false)
       expect(await store.remove(empty, 1)).toBe(false)
       expect(await loaded(store, used)).toEqual(before)
+      await allTold(store)
       expect(heard).toEqual([])
       expect(await store.remove(used, 2)).toBe(true)
       expect(await store.remove(empty, 0)).toBe(true)
       expect([await store.load(used), await store.load(empty)]).toEqual([undefined, undefined])
+      await allTold(store)
       expect(heard).toEqual(['gone'])
     }
   },
@@ -79,12 +93,14 @@ export const ENDING: readonly Check[] = [
       const elsewhere = await watched(store, await aChat(store))
       await append(store, tag, 'hello')
       await commitKnock(store, tag)
+      await allTold(store)
       former.unwatch()
       await store.remove(tag)
       await store.remove(tag)
       await aChat(store, door)
       await append(store, tag, 'somebody else')
       await store.remove(tag)
+      await allTold(store)
       for (const { heard } of [one, other]) expect(heard).toEqual([1, 2, 'gone'])
       expect(former.heard).toEqual([1, 2])
       expect(elsewhere.heard).toEqual([])
@@ -101,6 +117,7 @@ export const ENDING: readonly Check[] = [
       const [first, removed, second] = await Promise.all([post(), store.remove(tag), post()])
       expect(removed).toBe(true)
       const logged = [first, second].filter((outcome) => outcome !== 'gone')
+      await allTold(store)
       expect(heard).toEqual([...logged.map((_, index) => index + 1), 'gone'])
       expect(await store.load(tag)).toBeUndefined()
     }

@@ -4,12 +4,14 @@ import type { Door } from '../../../src/chat/door.ts'
 import { postKey, tagOf } from '../../../src/ids.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { aDoor, aUser, withLink } from '../../support/doors.ts'
-import { aChat, append, type Check, commitKnock, loaded, message, NOON, watched } from './support.ts'
+import { aChat, allTold, append, type Check, commitKnock, loaded, message, NOON, watched } from './support.ts'
 
 /** A chat with one message at this instant; it was made long before. */
 async function aUsedChat(store: Store, at: number) {
   const { door } = aDoor()
-  await append(store, await aChat(store, door), 'hello', at)
+  const tag = await aChat(store, door)
+  await watched(store, tag)
+  await append(store, tag, 'hello', at)
   return door
 }
 
@@ -17,12 +19,14 @@ async function aUsedChat(store: Store, at: number) {
 async function anEmptyChat(store: Store, at: number) {
   const { door } = aDoor(at)
   const tag = await aChat(store, door)
+  await watched(store, tag)
   expect(await store.commit(tag, (await loaded(store, tag)).version, withLink(door).door, [], at + 10)).toEqual([])
   return door
 }
 
 /** Of these chats, those that the store finds idle. */
 async function idleOf(store: Store, doors: readonly Door[], since: number, emptySince: number): Promise<boolean[]> {
+  await allTold(store)
   const found = await store.idleChats(since, emptySince)
   expect(new Set(found).size).toBe(found.length)
   return doors.map(({ chat }) => found.includes(tagOf(chat)))
@@ -62,7 +66,8 @@ export const IDLING: readonly Check[] = [
     }
   },
   {
-    promise: 'the idle chats are those that are so since the instant or longer, and no others; removed ones are none',
+    promise:
+      'the idle chats that are watched are those that are so since the instant or longer, and no others; removed ones are none',
     run: async (make) => {
       const store = await make()
       expect(await store.idleChats(NOON, NOON)).toEqual([])
@@ -76,6 +81,7 @@ export const IDLING: readonly Check[] = [
       await append(store, tagOf(long.chat), 'again', NOON + 1)
       expect(await idleOf(store, all, NOON, NOON + 1000)).toEqual([false, true, false])
       await store.remove(tagOf(just.chat))
+      await allTold(store)
       expect(await store.idleChats(NOON, NOON + 1000)).toEqual([])
     }
   },
@@ -96,9 +102,11 @@ export const IDLING: readonly Check[] = [
       const tag = tagOf((await aUsedChat(store, NOON)).chat)
       const before = await loaded(store, tag)
       const { heard } = await watched(store, tag)
+      await allTold(store)
       expect(await store.idleChats(NOON, NOON)).toEqual([tag])
       expect(await store.idleChats(NOON, NOON)).toEqual([tag])
       expect(await loaded(store, tag)).toEqual(before)
+      await allTold(store)
       expect(heard).toEqual([])
     }
   }

@@ -6,6 +6,7 @@ import {
   ALL,
   aChat,
   aKnock,
+  allTold,
   append,
   type Check,
   commitKnock,
@@ -70,6 +71,7 @@ export const POSTING: readonly Check[] = [
       expect(new Set(outcomes.map((outcome) => JSON.stringify(outcome))).size).toBe(1)
       expect(outcomes[0]).toMatchObject({ type: 'message', id: 1 })
       expect(await texts(store, tag)).toEqual(['hello', 'meanwhile'])
+      await allTold(store)
       expect(heard).toEqual([1, 2])
     }
   },
@@ -108,6 +110,7 @@ export const POSTING: readonly Check[] = [
       expect(taken).toBeGreaterThan(5)
       expect(taken).toBeLessThan(13)
       expect(outcomes.slice(taken)).toEqual(Array(20 - taken).fill('chat-full'))
+      await allTold(store)
       expect(heard).toHaveLength(taken)
       expect(await texts(store, tag)).toHaveLength(taken)
       await commitKnock(store, tag)

@@ -13,6 +13,8 @@ export interface Check {
   readonly run: (make: (limits?: Partial<Limits>) => Promise<Store>) => Promise<void>
 }
 
+const PATIENCE_MS = 5000
+
 export const ALL: EventsPage = { maxBytes: 1_000_000, allJoins: true }
 export const NOON = Date.UTC(2026, 10, 22, 12)
 
@@ -68,9 +70,9 @@ export async function ids(store: Store, tag: ChatTag, after: number, maxBytes = 
 /** What a watcher is told, as it comes: events by their ids. */
 export async function watched(store: Store, tag: ChatTag) {
   const told: LoggedEvent[] = []
-  const heard: (number | 'gone')[] = []
+  const heard: (number | 'reset' | 'gone')[] = []
   const unwatch = await store.watch(tag, (news) => {
-    if (news === 'gone') heard.push(news)
+    if (typeof news === 'string') heard.push(news)
     else {
       told.push(...news)
       heard.push(...news.map(({ id }) => id))
@@ -78,6 +80,24 @@ export async function watched(store: Store, tag: ChatTag) {
   })
   if (unwatch === 'gone') throw new Error('the chat is not there')
   return { told, heard, unwatch }
+}
+
+/**
+ * Until who watches has been told of all that was committed: a store may answer first. Those that stand for several
+ * processes take turns, so it is asked of two.
+ */
+export async function allTold(store: Store): Promise<void> {
+  for (let process = 0; process < 2; process++) {
+    const tag = await aChat(store)
+    const { heard, unwatch } = await watched(store, tag)
+    await append(store, tag, 'one')
+    await append(store, tag, 'two')
+    for (const began = performance.now(); heard.length === 0 && performance.now() - began < PATIENCE_MS; ) {
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    unwatch()
+    await store.remove(tag)
+  }
 }
 
 /** All that a store says of what does not exist. */

@@ -1,7 +1,7 @@
 /** Who watches is told of everything, once and in order. */
 import { expect } from 'vitest'
 import type { Listener } from '../../../src/store/store.ts'
-import { ALL, aChat, aKnock, append, type Check, commitKnock, ids, NOON, watched } from './support.ts'
+import { ALL, aChat, aKnock, allTold, append, type Check, commitKnock, ids, NOON, watched } from './support.ts'
 
 export const WATCHING: readonly Check[] = [
   {
@@ -14,6 +14,7 @@ export const WATCHING: readonly Check[] = [
       await append(store, tag, 'hello')
       await commitKnock(store, tag)
       await append(store, tag, 'again')
+      await allTold(store)
       expect(heard).toEqual([2, 3, 4])
       expect(told).toEqual(await store.events(tag, 1, ALL))
     }
@@ -26,6 +27,7 @@ export const WATCHING: readonly Check[] = [
       const { heard } = await watched(store, tag)
       const knocking = aKnock(store, tag).then((one) => store.commit(tag, one.version, one.door, one.events, NOON))
       await Promise.all([knocking, ...Array.from({ length: 20 }, () => append(store, tag, 'hello'))])
+      await allTold(store)
       expect(heard).toEqual(Array.from({ length: 21 }, (_, index) => index + 1))
       expect(heard).toEqual(await ids(store, tag, 0))
     }
@@ -36,18 +38,21 @@ export const WATCHING: readonly Check[] = [
       const store = await make()
       const tag = await aChat(store)
       const told: number[] = []
-      const listener: Listener = (news) => news !== 'gone' && told.push(...news.map(({ id }) => id))
+      const listener: Listener = (news) => typeof news !== 'string' && told.push(...news.map(({ id }) => id))
       const first = await store.watch(tag, listener)
       const second = await store.watch(tag, listener)
       if (first === 'gone' || second === 'gone') throw new Error('the chat is not there')
       await append(store, tag, 'hello')
+      await allTold(store)
       expect(told).toEqual([1, 1])
       first()
       first()
       await append(store, tag, 'again')
+      await allTold(store)
       expect(told).toEqual([1, 1, 2])
       second()
       await append(store, tag, 'unheard')
+      await allTold(store)
       expect(told).toEqual([1, 1, 2])
     }
   }

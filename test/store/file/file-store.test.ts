@@ -1,7 +1,16 @@
-import { describe, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { tagOf } from '../../../src/ids.ts'
+import { aDoor } from '../../support/doors.ts'
 import { aFolder, opened } from '../../support/file-store.ts'
 import { CONTRACT } from '../contract.ts'
 
 describe('the file store', () => {
   for (const { promise, run } of CONTRACT) it(promise, () => run((limits) => opened(aFolder(), limits)))
+
+  it('names idle chats also that nobody watches', async () => {
+    const store = await opened(aFolder())
+    const { door } = aDoor(1)
+    await store.create(door)
+    expect([await store.idleChats(0, 0), await store.idleChats(0, 1)]).toEqual([[], [tagOf(door.chat)]])
+  })
 })

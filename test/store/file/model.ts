@@ -65,8 +65,8 @@ type Call = { readonly chat: number; settled?: { outcome?: unknown; error?: unkn
 
 interface Watcher {
   readonly chat: number
-  readonly expected: (number | 'gone')[]
-  readonly heard: (number | 'gone')[]
+  readonly expected: (number | 'reset' | 'gone')[]
+  readonly heard: (number | 'reset' | 'gone')[]
 }
 
 /** Plays the steps on a store over what `open` gives, which after a close is the same disk again. */
@@ -193,9 +193,9 @@ class Model {
   }
 
   async #watch(index: number): Promise<void> {
-    const heard: (number | 'gone')[] = []
+    const heard: (number | 'reset' | 'gone')[] = []
     const unwatch = await this.#store.watch(this.#tag(index), (told) => {
-      heard.push(...(told === 'gone' ? [told] : told.map(({ id }) => id)))
+      heard.push(...(typeof told === 'string' ? [told] : told.map(({ id }) => id)))
     })
     expect(unwatch === 'gone').toBe(this.#known[index] === undefined)
     if (unwatch !== 'gone') this.#watchers.push({ chat: index, expected: [], heard })

@@ -2,6 +2,7 @@
 import { open } from 'lmdb'
 import { newDoor } from '../../../src/chat/changes.ts'
 import { type ChatId, digestOf, newChatId, newUserId, tagOf, type UserId } from '../../../src/ids.ts'
+import { encodeDoor } from '../../../src/store/door-json.ts'
 import * as records from '../../../src/store/file/records.ts'
 import { messageJson } from '../../../src/store/message-json.ts'
 import { opened } from '../../support/file-store.ts'
@@ -57,6 +58,6 @@ function* entriesOf({ chat, owner }: FilledChat): Generator<[key: Buffer, value:
     newestForgotten: 0
   }
   yield [records.chatKey(tag), records.encodeRecord(record)]
-  yield [records.doorKey(tag), records.encodeDoor(newDoor(chat, digestOf(owner), now))]
+  yield [records.doorKey(tag), Buffer.from(encodeDoor(newDoor(chat, digestOf(owner), now)))]
   yield [records.idleKey(tag, record), Buffer.alloc(0)]
 }

@@ -1,0 +1,40 @@
+#!lua flags=no-writes
+-- ARGV: the event after which to read, the last one to read ('' for that of the log), bytes, '1' if all join events are
+-- needed. Gives [id, kind, JSON, id, kind, JSON, …], or 'gone', 'cursor-unknown'.
+local COUNT = 200
+local chat = numbers('last', 'forgotten')
+if not chat then return 'gone' end
+local after, maxBytes = tonumber(ARGV[1]), tonumber(ARGV[3])
+local upTo = ARGV[2] == '' and chat.last or tonumber(ARGV[2])
+if after > upTo or not knows(chat, after) then return 'cursor-unknown' end
+if ARGV[4] == '1' and after < chat.forgotten then return 'cursor-unknown' end
+upTo = math.min(upTo, chat.last)
+
+-- The entries of a stream after `after`, read ahead a few at a time.
+local function reader(stream, kind)
+  local from, page, index = after, {}, 0
+  local function peek()
+    if index >= #page and from then
+      page, index = redis.call('XRANGE', stream, whole(from + 1) .. '-0', whole(upTo) .. '-0', 'COUNT', COUNT), 0
+      from = #page == COUNT and tonumber(string.match(page[COUNT][1], '%d+')) or nil
+    end
+    local entry = page[index + 1]
+    if not entry then return nil end
+    return {id = tonumber(string.match(entry[1], '%d+')), kind = kind, json = entry[2][2]}
+  end
+  return {peek = peek, pass = function() index = index + 1 end}
+end
+
+local messages, joins = reader(MESSAGES, 'm'), reader(JOINS, 'j')
+local events, size = {}, 0
+while true do
+  local message, join = messages.peek(), joins.peek()
+  local isJoin = join and (not message or join.id < message.id)
+  local event = isJoin and join or message
+  if not event then break end
+  size = size + #event.json
+  if #events > 0 and size > maxBytes then break end
+  events[#events + 1], events[#events + 2], events[#events + 3] = whole(event.id), event.kind, event.json
+  if isJoin then joins.pass() else messages.pass() end
+end
+return events

@@ -1,0 +1,118 @@
+/**
+ * The store of many processes: chats in Redis or Valkey, each verb one script there (`*.lua`), so that whatever happens at
+ * the same time happens one after the other. What it promises stands in `store.ts`, and holds as far as the server
+ * keeps what it has acknowledged; if it does not, the ids of events jump ahead and who watches is told to begin anew.
+ */
+import { LRUCache } from 'lru-cache'
+import { type ChatTag, tagOf } from '../../ids.ts'
+import { decodeDoor, encodeDoor } from '../door-json.ts'
+import { jsonBehindId, messageJson } from '../message-json.ts'
+import type { LoadedChat, Store } from '../store.ts'
+import { RedisLog } from './log.ts'
+import { isWord } from './replies.ts'
+import { SCRIPTS } from './scripts.ts'
+import type { RedisServer } from './server.ts'
+import { WatchedChats } from './watched-chats.ts'
+
+export interface RedisStoreOptions {
+  /** Bytes that the messages of one chat may take. */
+  readonly maxChatBytes: number
+  /** How long a chat may be without a new event, in milliseconds, and one that never had any; 0 for ever. */
+  readonly chatTtlMs: number
+  readonly emptyChatTtlMs: number
+}
+
+const JOINS_KEPT = 1000
+/** How long a chat stays behind its time: so long there is for a process to notice, and to tell who follows it. */
+const GRACE_MS = 300_000
+/** What the doors that are remembered may take as JSON, in bytes, and what a chat takes besides. */
+const REMEMBERED_BYTES = 16_777_216
+const BYTES_PER_CHAT = 1280
+
+export function redisStore(server: RedisServer, options: RedisStoreOptions): Store {
+  const ttl = options.chatTtlMs === 0 ? 0 : options.chatTtlMs + GRACE_MS
+  const emptyTtl = options.chatTtlMs === 0 ? 0 : options.emptyChatTtlMs + GRACE_MS
+  const remembered = new LRUCache<ChatTag, LoadedChat>({ maxSize: REMEMBERED_BYTES })
+  const log = new RedisLog(server)
+  const watched = new WatchedChats(server, log)
+
+  function forget(tag: ChatTag): void {
+    remembered.delete(tag)
+    watched.gone(tag)
+  }
+
+  function remember(tag: ChatTag, chat: LoadedChat, doorBytes: number): LoadedChat {
+    remembered.set(tag, chat, { size: doorBytes + BYTES_PER_CHAT })
+    return chat
+  }
+
+  return {
+    async create(door) {
+      const [tag, json] = [tagOf(door.chat), encodeDoor(door)]
+      const reply = await server.run(SCRIPTS.create, tag, [json, door.rights, door.createdAt, emptyTtl])
+      if (isWord(reply)) return 'taken'
+      remember(tag, { door, version: 1, lastEventId: 0, idleSince: door.createdAt }, json.length)
+      return 'created'
+    },
+
+    async load(tag) {
+      const reply = await server.run(SCRIPTS.load, tag, [])
+      if (isWord(reply)) {
+        forget(tag)
+        return undefined
+      }
+      const [json, version, rights, lastEventId, idleSince] = reply
+      const text = `${json}`
+      const door = { ...decodeDoor(text), rights: Number(rights) }
+      const numbers = {
+        version: Number(version),
+        lastEventId: Number(lastEventId),
+        idleSince: Number(idleSince)
+      }
+      return remember(tag, { door, ...numbers }, text.length)
+    },
+
+    recall: (tag) => remembered.get(tag),
+
+    async commit(tag, version, door, joins, now) {
+      const [json, texts] = [encodeDoor(door), joins.map((event) => JSON.stringify(event))]
+      const args = [version, json, door.rights, now, JOINS_KEPT, ttl, ...texts]
+      const reply = await server.run(SCRIPTS.commit, tag, args)
+      if (isWord(reply)) return reply === 'gone' ? reply : 'conflict'
+      const [lastEventId = 0, idleSince = 0] = reply.map(Number)
+      remember(tag, { door, version: version + 1, lastEventId, idleSince }, json.length)
+      return joins.map((event, index) => ({ ...event, id: lastEventId - joins.length + 1 + index }))
+    },
+
+    async append(tag, rights, message, key) {
+      const args = [rights, jsonBehindId(message), message.createdAt, options.maxChatBytes, ttl, key ?? '']
+      const reply = await server.run(SCRIPTS.append, tag, args)
+      if (isWord(reply)) {
+        if (reply === 'gone') forget(tag)
+        return reply === 'gone' || reply === 'chat-full' ? reply : 'conflict'
+      }
+      const id = Number(reply[0])
+      return { type: 'message', id, json: reply[1] === undefined ? messageJson(id, message) : `${reply[1]}` }
+    },
+
+    events: (tag, after, page) => log.events(tag, after, page),
+    messages: (tag, after, page = {}) => log.messages(tag, after, page),
+
+    watch: (tag, listener) => watched.watch(tag, listener),
+
+    async remove(tag, lastEventId) {
+      const [removed] = await server.run(SCRIPTS.remove, tag, [lastEventId ?? ''])
+      remembered.delete(tag)
+      return removed === '1'
+    },
+
+    idleChats: async (since, emptySince) => watched.idle(since, emptySince),
+
+    ping: () => server.ping(),
+
+    async close() {
+      watched.close()
+      server.close()
+    }
+  }
+}

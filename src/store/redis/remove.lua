@@ -1,0 +1,7 @@
+#!lua flags=allow-oom
+-- ARGV: last event id, or ''. Removes the chat, if that still is its last event. Gives whether it did, 1 or 0.
+local chat = numbers('last')
+if not chat or (ARGV[1] ~= '' and tonumber(ARGV[1]) ~= chat.last) then return 0 end
+redis.call('UNLINK', CHAT, MESSAGES, JOINS, POSTS)
+redis.call('SPUBLISH', CHAT, 'g')
+return 1

@@ -1,0 +1,52 @@
+/** What Redis answers and tells, as values of ours. */
+import type { JoinEvent, LoggedEvent } from '../../chat/events.ts'
+
+/** What a script gave, number by number and text by text; a word of its own instead if that is what it gave. */
+export type Reply = string | readonly (string | Buffer)[]
+
+/** @throws TypeError for what no script of ours gives */
+export function readReply(reply: unknown): Reply {
+  if (typeof reply === 'string') return reply
+  if (reply instanceof Buffer) return reply.toString()
+  if (typeof reply === 'number') return [String(reply)]
+  if (Array.isArray(reply)) return reply.map((item) => (item instanceof Buffer ? item : String(item)))
+  throw new TypeError('a script has answered what it never does')
+}
+
+export function isWord(reply: Reply): reply is string {
+  return typeof reply === 'string'
+}
+
+/** A change of a chat, as all who watch it are told. */
+export type News =
+  | 'gone'
+  | { readonly before: number; readonly instant: number; readonly events: readonly LoggedEvent[] }
+
+/** @throws TypeError for what is no news */
+export function readNews(text: string): News {
+  if (text === 'g') return 'gone'
+  const [kind, before, instant, id] = text.split(' ', 4)
+  if ((kind !== 'm' && kind !== 'j') || before === undefined || instant === undefined || id === undefined) {
+    throw new TypeError('what was told is no news of ours')
+  }
+  const json = text.slice(`${kind} ${before} ${instant} ${id} `.length)
+  const common = { before: Number(before), instant: Number(instant) }
+  if (kind === 'm') return { ...common, events: [{ type: 'message', id: Number(id), json }] }
+  const joins: JoinEvent[] = JSON.parse(json)
+  return { ...common, events: joins.map((event, index) => ({ ...event, id: Number(id) + index })) }
+}
+
+/** Events as `events.lua` gives them. */
+export function readEvents(reply: readonly (string | Buffer)[]): LoggedEvent[] {
+  const events: LoggedEvent[] = []
+  for (let index = 0; index < reply.length; index += 3) {
+    const id = Number(reply[index])
+    const json = `${reply[index + 2]}`
+    if (`${reply[index + 1]}` === 'm') events.push({ type: 'message', id, json })
+    else {
+      const event: JoinEvent = JSON.parse(json)
+      events.push({ ...event, id })
+    }
+  }
+  return events
+}

@@ -1,0 +1,22 @@
+/** Ports for programs that cannot choose one by themselves. */
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+
+/** Below the ports that the system gives to connections: a client's own would keep a server from coming back. */
+const PORTS = { from: 15_000, to: 30_000 }
+
+/** A port of 127.0.0.1 on which nobody listens. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from))
+    const server = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => resolve(true))
+    })
+    if (!isFree) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
+}

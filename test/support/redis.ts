@@ -1,0 +1,121 @@
+/** Real Redis servers on free ports, ended with the test or with the process. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { onTestFinished } from 'vitest'
+import { openRedisStore } from '../../src/store/redis/open.ts'
+import type { Store } from '../../src/store/store.ts'
+import { freePort } from './ports.ts'
+
+const run = promisify(execFile)
+
+export interface Redis {
+  readonly url: string
+  readonly port: number
+  /** What `redis-cli` prints. */
+  cli(...args: string[]): Promise<string>
+  signal(name: NodeJS.Signals): void
+  /** SIGKILL; resolves once the process is gone. */
+  kill(): Promise<void>
+  /** Once killed: the same again, with what is on the disk. */
+  start(): Promise<void>
+  /** Ends it for good and removes what it has written. */
+  end(): Promise<void>
+}
+
+/** A server with these settings besides a port and a folder of its own; without persistence if they ask for none. */
+export async function startRedis(...settings: string[]): Promise<Redis> {
+  const port = await freePort()
+  const folder = mkdtempSync(join(tmpdir(), 'silly-redis-'))
+  let running: ChildProcess
+
+  const cli = async (...args: string[]): Promise<string> =>
+    (await run('redis-cli', ['-p', `${port}`, ...args])).stdout.trimEnd()
+
+  async function start(): Promise<void> {
+    const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...settings]
+    running = spawn('redis-server', args, { stdio: 'ignore' })
+    // A server that has ended would be asked for ever.
+    while (running.exitCode === null) {
+      const answer = await cli('ping').catch(() => '')
+      if (answer === 'PONG') return
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    throw new Error(`redis-server ended with ${running.exitCode}`)
+  }
+
+  async function kill(): Promise<void> {
+    if (running.exitCode !== null || running.signalCode !== null) return
+    const gone = once(running, 'exit')
+    running.kill('SIGKILL')
+    await gone
+  }
+
+  await start()
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    cli,
+    signal: (name) => running.kill(name),
+    kill,
+    start,
+    end: async () => {
+      await kill()
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+}
+
+/** As above, until the end of the test. */
+export async function aRedis(...settings: string[]): Promise<Redis> {
+  const redis = await startRedis(...settings)
+  onTestFinished(redis.end)
+  return redis
+}
+
+let shared: Promise<Redis> | undefined
+
+/** One for all tests of a process: chats do not meet. */
+export function sharedRedis(): Promise<Redis> {
+  shared ??= startRedis().then((redis) => {
+    process.once('exit', () => redis.signal('SIGKILL'))
+    return redis
+  })
+  return shared
+}
+
+/** What a process has of a store; closed with the test. */
+export async function aNode(url: string, { maxChatBytes = 1_000_000, chatTtlMs = 0 } = {}): Promise<Store> {
+  const store = await openRedisStore(url, {
+    maxChatBytes,
+    chatTtlMs,
+    emptyChatTtlMs: chatTtlMs,
+    onLost: () => undefined,
+    onBack: () => undefined
+  })
+  onTestFinished(() => store.close())
+  return store
+}
+
+/** Several processes behind a proxy that gives each call to the next of them. */
+export function inTurn(stores: readonly [Store, ...Store[]]): Store {
+  let calls = 0
+  const next = (): Store => stores[calls++ % stores.length] ?? stores[0]
+  return {
+    create: (...call) => next().create(...call),
+    load: (...call) => next().load(...call),
+    recall: (tag) => next().recall(tag),
+    commit: (...call) => next().commit(...call),
+    append: (...call) => next().append(...call),
+    events: (...call) => next().events(...call),
+    messages: (...call) => next().messages(...call),
+    remove: (...call) => next().remove(...call),
+    idleChats: async (...call) => (await Promise.all(stores.map((store) => store.idleChats(...call)))).flat(),
+    watch: (...call) => next().watch(...call),
+    ping: () => next().ping(),
+    close: async () => void (await Promise.all(stores.map((store) => store.close())))
+  }
+}
