@@ -85,7 +85,8 @@ export class ChatStream extends EventStream {
       if (lost) this.write(this.#reset(chat.lastEventId))
       this.#level = chat.lastEventId
       this.write((this.#member === undefined ? this.#waiting(chat) : '') + this.#ready())
-      if ((await this.#replay(source, user, () => {})) === 'done') return
+      this.#isLive = source.newest <= this.#level
+      if (this.#isLive || (await this.#replay(source, user, () => {})) === 'done') return
     }
   }
 

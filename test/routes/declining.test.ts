@@ -102,8 +102,9 @@ describe('a guest who is declined', () => {
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
     const stream = await openStream(`${chat}/events`, { user: owner })
+    await stream.until('ready')
     const newcomer = call(`${link}?wait=300`)
-    const [, asked] = [await stream.next(), await stream.next()]
+    const asked = await stream.next()
     await decline(link, owner)
     const problem = await problemOf(await newcomer)
     expect(problem).toMatchObject({ status: 403, kind: 'declined', request_id: asked?.data['request_id'] })

@@ -12,7 +12,7 @@ import {
   readTexts,
   refusal
 } from '../support/api.ts'
-import { isOverFiles, startServer } from '../support/server.ts'
+import { isOverMemory, startServer } from '../support/server.ts'
 import { openStream } from '../support/streams.ts'
 
 const HOUR = 3_600_000
@@ -173,7 +173,7 @@ describe('a chat whose time is up', () => {
     expect(await ofTalking.take(2)).toMatchObject([{ data: { text: 'here' } }, { data: { text: 'still here' } }])
   })
 
-  it.skipIf(isOverFiles)('sets its memory free', async () => {
+  it.runIf(isOverMemory)('sets its memory free', async () => {
     const server = await startServer({ env: { ...TTL, MAX_STORE_BYTES: '10000' } })
     const { chat, owner } = await createChat(server)
     const fill = async (to: string, user: string) => {

@@ -6,6 +6,7 @@ import { loadSettings, type Settings } from '../../src/settings.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { aFolder, opened } from './file-store.ts'
+import { aNode, sharedRedis } from './redis.ts'
 
 interface Clock {
   now: number
@@ -31,13 +32,20 @@ interface Options {
   readonly now?: number
 }
 
+/** `npm run check` also runs the tests of the routes over the other stores, in which they must find no difference. */
+const STORE = process.env['STORE'] ?? 'memory'
 /** What is about the limit of the memory store is not tested over another. */
-export const isOverFiles = process.env['STORE'] === 'file'
+export const isOverMemory = STORE === 'memory'
 
-/** `npm run check` also runs the tests of the routes over a file store, in which they must find no difference. */
-async function emptyStore({ MAX_CHAT_BYTES, MAX_STORE_BYTES }: Settings): Promise<Store> {
-  if (isOverFiles) return await opened(aFolder(), { maxChatBytes: MAX_CHAT_BYTES })
-  return memoryStore({ maxChatBytes: MAX_CHAT_BYTES, maxStoreBytes: MAX_STORE_BYTES })
+async function emptyStore({
+  MAX_CHAT_BYTES: maxChatBytes,
+  MAX_STORE_BYTES,
+  CHAT_TTL_SECONDS
+}: Settings): Promise<Store> {
+  if (STORE === 'file') return await opened(aFolder(), { maxChatBytes })
+  if (STORE === 'redis')
+    return await aNode((await sharedRedis()).url, { maxChatBytes, chatTtlMs: CHAT_TTL_SECONDS * 1000 })
+  return memoryStore({ maxChatBytes, maxStoreBytes: MAX_STORE_BYTES })
 }
 
 const NOW = Date.UTC(2026, 10, 22, 12)
