@@ -1,9 +1,10 @@
 /** Real Redis servers on free ports, ended with the test or with the process. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
 import { promisify } from 'node:util'
 import { onTestFinished } from 'vitest'
 import { openRedisStore } from '../../src/store/redis/open.ts'
@@ -11,6 +12,10 @@ import type { Store } from '../../src/store/store.ts'
 import { freePort } from './ports.ts'
 
 const run = promisify(execFile)
+
+/** Runs a server, prints its process id, and kills it once the input ends: with this process, however that ends. */
+const GUARD =
+  'exec 3<&0; redis-server "$@" > /dev/null & pid=$!; echo $pid; { read end <&3; kill -9 $pid; } & wait $pid'
 
 export interface Redis {
   readonly url: string
@@ -30,27 +35,32 @@ export interface Redis {
 export async function startRedis(...settings: string[]): Promise<Redis> {
   const port = await freePort()
   const folder = mkdtempSync(join(tmpdir(), 'silly-redis-'))
-  let running: ChildProcess
+  let guard: ChildProcessByStdio<Writable, Readable, null>
+  let pid = 0
 
   const cli = async (...args: string[]): Promise<string> =>
     (await run('redis-cli', ['-p', `${port}`, ...args])).stdout.trimEnd()
 
   async function start(): Promise<void> {
     const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...settings]
-    running = spawn('redis-server', args, { stdio: 'ignore' })
+    guard = spawn('sh', ['-c', GUARD, 'sh', ...args], { stdio: ['pipe', 'pipe', 'ignore'] })
+    const [said] = await once(guard.stdout.setEncoding('utf8'), 'data')
+    pid = Number(said)
     // A server that has ended would be asked for ever.
-    while (running.exitCode === null) {
+    while (isRunning()) {
       const answer = await cli('ping').catch(() => '')
       if (answer === 'PONG') return
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
-    throw new Error(`redis-server ended with ${running.exitCode}`)
+    throw new Error('redis-server has ended')
   }
 
+  const isRunning = (): boolean => guard.exitCode === null && guard.signalCode === null
+
   async function kill(): Promise<void> {
-    if (running.exitCode !== null || running.signalCode !== null) return
-    const gone = once(running, 'exit')
-    running.kill('SIGKILL')
+    if (!isRunning()) return
+    const gone = once(guard, 'exit')
+    guard.stdin.end()
     await gone
   }
 
@@ -59,7 +69,7 @@ export async function startRedis(...settings: string[]): Promise<Redis> {
     url: `redis://127.0.0.1:${port}`,
     port,
     cli,
-    signal: (name) => running.kill(name),
+    signal: (name) => process.kill(pid, name),
     kill,
     start,
     end: async () => {
@@ -80,10 +90,7 @@ let shared: Promise<Redis> | undefined
 
 /** One for all tests of a process: chats do not meet. */
 export function sharedRedis(): Promise<Redis> {
-  shared ??= startRedis().then((redis) => {
-    process.once('exit', () => redis.signal('SIGKILL'))
-    return redis
-  })
+  shared ??= startRedis()
   return shared
 }
 
