@@ -15,7 +15,9 @@ export interface TcpProxy {
   cutShort(): Promise<void>
   /** Resets every connection and refuses new ones, as a port does behind which nobody listens. */
   down(): Promise<void>
-  /** Takes connections again, for the server on this port. */
+  /** Takes connections, but passes nothing on: what stands in between has lost its way. */
+  hold(): void
+  /** Takes connections again, for the server on this port; those that were held are lost. */
   up(target: number): Promise<void>
 }
 
@@ -35,6 +37,7 @@ export async function listenOn(server: Server, port: number): Promise<number> {
 
 export async function startTcpProxy(target: number): Promise<TcpProxy> {
   let server = target
+  let isHeld = false
   let onCutShort: (() => void) | undefined
   const sockets = new Set<Socket>()
 
@@ -48,8 +51,9 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
   const listener = createServer((accepted) => {
     const client = own(accepted)
     const upstream = own(connect({ port: server, host: '127.0.0.1' }))
-    client.on('data', (bytes) => upstream.write(bytes))
+    client.on('data', (bytes) => isHeld || upstream.write(bytes))
     upstream.on('data', (sent) => {
+      if (isHeld) return
       const bytes = backSoon(sent)
       if (onCutShort === undefined) {
         client.write(bytes)
@@ -87,9 +91,14 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
         onCutShort = resolve
       }),
     down,
+    hold: () => {
+      isHeld = true
+    },
     up: async (next) => {
       server = next
-      await listenOn(listener, port)
+      if (isHeld) cut()
+      isHeld = false
+      if (!listener.listening) await listenOn(listener, port)
     }
   }
 }

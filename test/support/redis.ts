@@ -38,8 +38,11 @@ export async function startRedis(...settings: string[]): Promise<Redis> {
   let guard: ChildProcessByStdio<Writable, Readable, null>
   let pid = 0
 
-  const cli = async (...args: string[]): Promise<string> =>
-    (await run('redis-cli', ['-p', `${port}`, ...args])).stdout.trimEnd()
+  const password = settings[settings.indexOf('--requirepass') + 1] ?? ''
+  const cli = async (...args: string[]): Promise<string> => {
+    const env = { ...process.env, ...(settings.includes('--requirepass') && { REDISCLI_AUTH: password }) }
+    return (await run('redis-cli', ['-p', `${port}`, ...args], { env })).stdout.trimEnd()
+  }
 
   async function start(): Promise<void> {
     const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...settings]
