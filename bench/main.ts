@@ -1,18 +1,25 @@
 /**
  * `npm run bench`: Silly Chat beside what somebody would write first, with node:http and with Fastify alone, in one run.
  * Prints one table for the README. The servers take turns, each measurement has a fresh process, and what is shown is
- * the median of three rounds (of memory and of the file store: one). ROUNDS=1 for a quick look. Exits with 1 if any reader lost, doubled or
+ * the median of three rounds (of memory, of the file store and of Redis: one). ROUNDS=1 for a quick look. Exits with 1 if any reader lost, doubled or
  * misordered a message.
  */
 import { prepareMachine } from './machine.ts'
-import type { Measurement } from './measurement.ts'
+import type { Measurement, OpenStore } from './measurement.ts'
 import { requireProc } from './process-figures.ts'
 import { type Measured, tableOf } from './report.ts'
-import { postMessages, postSynced, readHistory } from './requests.ts'
-import { OURS, requireBuild, SERVERS, type Server, startServer } from './servers.ts'
+import { postMessages, postSynced, postThroughRedis, readHistory } from './requests.ts'
+import { OURS, type RunningServer, requireBuild, SERVERS, type Server, startServer } from './servers.ts'
 import { fanOut, idleStreams } from './streams.ts'
 
-const MEASUREMENTS: readonly Measurement[] = [postMessages, postSynced, fanOut, readHistory, idleStreams]
+const MEASUREMENTS: readonly Measurement[] = [
+  postMessages,
+  postSynced,
+  postThroughRedis,
+  fanOut,
+  readHistory,
+  idleStreams
+]
 /** Behind the limits that every step has of its own. */
 const DEADLINE_MS = 240_000
 
@@ -27,14 +34,22 @@ function maxRounds(): number {
 }
 
 async function measureOnce(measurement: Measurement, server: Server, pinned: readonly string[]) {
-  if (measurement.settings !== undefined && server !== OURS) return []
-  const running = await startServer(server, pinned, measurement.settings?.())
+  const { setting } = measurement
+  if (setting !== undefined && (server !== OURS || setting.missing() !== undefined)) return []
+  let store: OpenStore | undefined
+  const running: RunningServer[] = []
   try {
-    return await measurement.measure(running)
+    store = await setting?.open(pinned)
+    const settings = store === undefined ? {} : { STORE_URL: store.url }
+    const first = await startServer(server, pinned, settings)
+    running.push(first)
+    while (running.length < (setting?.nodes ?? 1)) running.push(await startServer(server, pinned, settings))
+    return await measurement.measure(first, { nodes: running.slice(1), store })
   } catch (error) {
     throw new Error(`${measurement.name}, ${server.name}: ${error instanceof Error ? error.message : String(error)}`)
   } finally {
-    running.stop()
+    for (const one of running) one.stop()
+    store?.stop()
   }
 }
 
@@ -53,7 +68,8 @@ async function measureAll(pinned: readonly string[]): Promise<Measured[]> {
   for (let round = 0; round < last; round += 1) {
     for (const { measurement, rounds } of all.filter((one) => round < one.measurement.rounds)) {
       step = `round ${round + 1} of ${last}: ${measurement.name}`
-      process.stderr.write(`${step}\n`)
+      const missing = measurement.setting?.missing()
+      process.stderr.write(missing === undefined ? `${step}\n` : `${step}: skipped, since ${missing}\n`)
       for (const index of inTurn(round)) {
         const server = SERVERS[index]
         if (server !== undefined) rounds[index]?.push(await measureOnce(measurement, server, pinned))

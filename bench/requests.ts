@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import autocannon from 'autocannon'
-import type { Measurement } from './measurement.ts'
+import type { Measurement, Setting } from './measurement.ts'
 import { cpuOf } from './process-figures.ts'
 import { BODY, createChat, type OwnChat, post } from './publishers.ts'
+import { hasRedis, startRedis } from './redis.ts'
 import type { RunningServer } from './servers.ts'
 
 interface Load {
@@ -66,11 +67,75 @@ export const postSynced: Measurement = {
   name: 'post, synced',
   rounds: 1,
   rows: ['Post with a file store, 32 connections: requests/s', ...postMessages.rows.slice(1)],
-  settings() {
-    const folder = mkdtempSync(join(tmpdir(), 'silly-chat-bench-'))
-    process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-    return { STORE_URL: `file:${join(folder, 'chats')}` }
+  setting: {
+    nodes: 1,
+    missing: () => undefined,
+    async open() {
+      const folder = mkdtempSync(join(tmpdir(), 'silly-chat-bench-'))
+      const stop = () => rmSync(folder, { recursive: true, force: true })
+      process.once('exit', stop)
+      return { url: `file:${join(folder, 'chats')}`, stop }
+    }
   }
+}
+
+const REDIS: Setting = {
+  nodes: 2,
+  missing: () => (hasRedis() ? undefined : 'there is no redis-server'),
+  open: startRedis
+}
+
+const ofNodes = (nodes: string) => [
+  `Post with Redis, ${nodes}, 32 connections: requests/s`,
+  'CPU of nodes, µs a request',
+  'CPU of Redis, µs a request',
+  'p99, ms'
+]
+
+/** To one chat, through one node and then through both at once. They and Redis have one core together. */
+export const postThroughRedis: Measurement = {
+  name: 'post, Redis',
+  rounds: 1,
+  rows: [...ofNodes('one node'), ...ofNodes('two nodes')],
+  setting: REDIS,
+  async measure(server, { nodes, store }) {
+    const wanted: Load = { method: 'POST', connections: 32, seconds: 1 }
+    const both = [server, ...nodes]
+    await loadAll(both, { ...wanted, ...WARM_UP.POST })
+    const measure = async (servers: readonly RunningServer[]): Promise<number[]> => {
+      const pids = servers.map(({ pid }) => pid)
+      const redis = store?.pid === undefined ? [] : [store.pid]
+      const [before, beforeInRedis] = [cpuOfAll(pids), cpuOfAll(redis)]
+      const loads = await loadAll(servers, wanted)
+      const [cpu, inRedis] = [cpuOfAll(pids) - before, cpuOfAll(redis) - beforeInRedis]
+      const requests = sum(loads.map((one) => one.requests))
+      const perSecond = sum(loads.map((one) => one.perSecond))
+      return [perSecond, cpu / requests, inRedis / requests, Math.max(...loads.map(({ p99 }) => p99))]
+    }
+    return [...(await measure([server])), ...(await measure(both))]
+  }
+}
+
+/** To one chat through all of these at once. */
+async function loadAll(servers: readonly RunningServer[], wanted: Load) {
+  const chat = await createChat(servers[0]?.url ?? '')
+  const { origin } = new URL(chat.url)
+  return await Promise.all(
+    servers.map(({ url }) => load({ ...chat, url: chat.url.replace(origin, url) }, share(wanted, servers.length)))
+  )
+}
+
+/** What each of so many is to do of it. */
+function share({ connections, most, ...rest }: Load, parts: number): Load {
+  return { ...rest, connections: connections / parts, ...(most !== undefined && { most: most / parts }) }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, one) => all + one, 0)
+}
+
+function cpuOfAll(pids: readonly number[]): number {
+  return sum(pids.map(cpuOf))
 }
 
 export const readHistory: Measurement = {

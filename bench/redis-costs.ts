@@ -1,0 +1,154 @@
+/** Redis alone: the store's own scripts, as fast as one client can ask. */
+import { createClient } from 'redis'
+import { newDoor } from '../src/chat/changes.ts'
+import { type ChatTag, digestOf, newChatId, newUserId, postKey, tagOf } from '../src/ids.ts'
+import { encodeDoor } from '../src/store/door-json.ts'
+import { jsonBehindId } from '../src/store/message-json.ts'
+import { SCRIPTS } from '../src/store/redis/scripts.ts'
+import { chatKey } from '../src/store/redis/server.ts'
+import { cpuOf } from './process-figures.ts'
+import type { RunningRedis } from './redis.ts'
+
+export type Figures = [name: string, figure: number][]
+
+type Client = ReturnType<typeof clientOf>
+
+const TEXT = 'm'.repeat(120)
+const TTL_MS = 2_592_000_000
+const MAX_CHAT_BYTES = 2 ** 40
+const CHATS = 1000
+const WARM_UP = 20_000
+const APPENDS = 100_000
+const AT_ONCE = 64
+/** Connections that are told of every message. */
+const LISTENERS = 8
+const CHANNELS = 10_000
+
+function clientOf(url: string) {
+  return createClient({ url, RESP: 3 })
+}
+
+async function connected(url: string): Promise<Client> {
+  const client = clientOf(url)
+  await client.connect()
+  return client
+}
+
+function keysOf(tag: ChatTag): string[] {
+  const chat = chatKey(tag)
+  return [chat, `${chat}:messages`, `${chat}:joins`, `${chat}:posts`]
+}
+
+async function newChats(client: Client, count: number): Promise<ChatTag[]> {
+  const doors = Array.from({ length: count }, () => newDoor(newChatId(), digestOf(newUserId()), Date.now()))
+  const create = (door: (typeof doors)[number]) =>
+    client.eval(SCRIPTS.create.source, {
+      keys: keysOf(tagOf(door.chat)),
+      arguments: [encodeDoor(door), door.rights, door.createdAt, TTL_MS].map(String)
+    })
+  await Promise.all(doors.map(create))
+  return doors.map(({ chat }) => tagOf(chat))
+}
+
+/** So many messages, over all chats in turn. */
+async function append(client: Client, tags: readonly ChatTag[], count: number, isKeyed = false): Promise<void> {
+  let begun = 0
+  const { digest } = SCRIPTS.append
+  async function appendNext(): Promise<void> {
+    for (let tag = tags[begun % tags.length]; begun < count && tag !== undefined; tag = tags[begun % tags.length]) {
+      begun += 1
+      const now = Date.now()
+      const key = isKeyed ? postKey(digestOf(newUserId()), `${begun}`) : ''
+      const args = [0, jsonBehindId({ text: TEXT, createdAt: now }), now, MAX_CHAT_BYTES, TTL_MS, key].map(String)
+      const reply = await client.evalSha(digest, { keys: keysOf(tag), arguments: args })
+      if (!Array.isArray(reply)) throw new Error(`An append was answered with ${reply}.`)
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, appendNext))
+}
+
+/** What Redis counts of itself. */
+async function countedBy(client: Client) {
+  const info = await client.info()
+  const read = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1])
+  return {
+    memory: read('used_memory'),
+    received: read('total_net_input_bytes'),
+    sent: read('total_net_output_bytes')
+  }
+}
+
+/** What appending costs a message: CPU in µs, and what Redis counts. */
+async function costOf(client: Client, pid: number, tags: readonly ChatTag[], isKeyed = false) {
+  const before = await countedBy(client)
+  const [cpu, startedAt] = [cpuOf(pid), performance.now()]
+  await append(client, tags, APPENDS, isKeyed)
+  const [cpuAfter, endedAt] = [cpuOf(pid), performance.now()]
+  const after = await countedBy(client)
+  return {
+    cpu: (cpuAfter - cpu) / APPENDS,
+    perSecond: (APPENDS * 1000) / (endedAt - startedAt),
+    memory: (after.memory - before.memory) / APPENDS,
+    received: (after.received - before.received) / APPENDS,
+    sent: (after.sent - before.sent) / APPENDS
+  }
+}
+
+export async function measureAppends({ url, pid }: RunningRedis): Promise<Figures> {
+  const client = await connected(url)
+  const listeners = await Promise.all(Array.from({ length: LISTENERS }, () => connected(url)))
+  try {
+    await client.scriptLoad(SCRIPTS.append.source)
+    const empty = await countedBy(client)
+    const tags = await newChats(client, CHATS)
+    const created = await countedBy(client)
+    await append(client, tags, WARM_UP)
+    const plain = await costOf(client, pid, tags)
+    const keyed = await costOf(client, pid, tags, true)
+    const channels = tags.map(chatKey)
+    await Promise.all(listeners.map((listener) => listener.sSubscribe(channels, () => undefined)))
+    const told = await costOf(client, pid, tags)
+    return [
+      ['chat without events: bytes in Redis', (created.memory - empty.memory) / CHATS],
+      ['message of 120 bytes: Redis CPU, µs', plain.cpu],
+      ['messages/s that one client got answered', plain.perSecond],
+      ['message: bytes in Redis', plain.memory],
+      ['message: bytes to Redis', plain.received],
+      ['message: bytes of the answer', plain.sent],
+      ['message with Idempotency-Key: Redis CPU, µs', keyed.cpu],
+      ['message with Idempotency-Key: bytes in Redis', keyed.memory],
+      ['message, for every node that watches: Redis CPU, µs', (told.cpu - plain.cpu) / LISTENERS],
+      ['message, for every node that watches: bytes from Redis', (told.sent - plain.sent) / LISTENERS]
+    ]
+  } finally {
+    for (const one of [client, ...listeners]) one.destroy()
+  }
+}
+
+export async function measureSubscriptions({ url, pid }: RunningRedis): Promise<Figures> {
+  const [client, listener] = [await connected(url), await connected(url)]
+  try {
+    const channels = Array.from({ length: CHANNELS }, () => chatKey(tagOf(newChatId())))
+    const before = await countedBy(client)
+    const cpu = cpuOf(pid)
+    for (const channel of channels) await listener.sSubscribe(channel, () => undefined)
+    return [
+      ['subscription: bytes in Redis', ((await countedBy(client)).memory - before.memory) / CHANNELS],
+      ['subscription: Redis CPU, µs', (cpuOf(pid) - cpu) / CHANNELS]
+    ]
+  } finally {
+    client.destroy()
+    listener.destroy()
+  }
+}
+
+/** Appends from a connection of its own. */
+export async function appendTo(url: string, tags: readonly ChatTag[], count: number): Promise<void> {
+  const client = await connected(url)
+  try {
+    await client.scriptLoad(SCRIPTS.append.source)
+    await append(client, tags, count)
+  } finally {
+    client.destroy()
+  }
+}

@@ -1,0 +1,154 @@
+/** What open streams cost a node whose chats are in Redis: each in a chat of its own, the dearest case. */
+import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ChatTag, readChatId, tagOf } from '../src/ids.ts'
+import { cpuOf, memoryKiBOf } from './process-figures.ts'
+import { createChat, type OwnChat } from './publishers.ts'
+import type { RunningRedis } from './redis.ts'
+import { appendTo, type Figures } from './redis-costs.ts'
+import { OURS, type RunningServer, startServer } from './servers.ts'
+
+const CHATS = 4000
+const AT_ONCE = 32
+const SETTLE_MS = 3000
+const HEARTBEAT_SECONDS = 1
+const BEATS_MS = 8000
+const FEWER = 500
+const READERS = 10
+const MESSAGES = 20_000
+const LEVEL_MS = 20_000
+const POLL_MS = 5
+
+export async function measureStreams({ url, pid }: RunningRedis, pinned: readonly string[]): Promise<Figures> {
+  const settings = { STORE_URL: url, MAX_STREAMS: '1000000' }
+  // The one that is measured has created nothing.
+  const maker = await startServer(OURS, [], settings)
+  const chats = await inParallel(CHATS, () => createChat(maker.url))
+  maker.stop()
+  const idle = await measureIdle(pid, chats, pinned, { ...settings, HEARTBEAT_SECONDS: `${HEARTBEAT_SECONDS}` })
+  const quiet = { ...settings, HEARTBEAT_SECONDS: '3600' }
+  const one = await measureTold(url, chats.slice(0, FEWER), pinned, { settings: quiet, readers: 1 })
+  const many = await measureTold(url, chats.slice(FEWER, 2 * FEWER), pinned, { settings: quiet, readers: READERS })
+  const delivery = (many - one) / (READERS - 1)
+  return [
+    ...idle,
+    ['message that a node is told of: node CPU, µs', one - delivery],
+    ['delivery to a stream: node CPU, µs', delivery]
+  ]
+}
+
+async function measureIdle(
+  redisPid: number,
+  chats: readonly OwnChat[],
+  pinned: readonly string[],
+  settings: Record<string, string>
+) {
+  const node = await startServer(OURS, pinned, settings)
+  const sockets: Socket[] = []
+  try {
+    const [memory, cpu, redisCpu] = [memoryKiBOf(node.pid), cpuOf(node.pid), cpuOf(redisPid)]
+    await openAll(node, chats, sockets)
+    const [opening, redisOpening] = [cpuOf(node.pid) - cpu, cpuOf(redisPid) - redisCpu]
+    await sleep(SETTLE_MS)
+    const figures: Figures = [
+      ['stream in a chat of its own: KiB of a node', (memoryKiBOf(node.pid) - memory) / chats.length],
+      ['opening such a stream: node CPU, µs', opening / chats.length],
+      ['opening such a stream: Redis CPU, µs', redisOpening / chats.length]
+    ]
+    const before = cpuOf(node.pid)
+    await sleep(BEATS_MS)
+    const beats = (chats.length * BEATS_MS) / 1000 / HEARTBEAT_SECONDS
+    return [...figures, ['heartbeat: node CPU, µs', (cpuOf(node.pid) - before) / beats] satisfies Figures[number]]
+  } finally {
+    for (const socket of sockets) socket.destroy()
+    node.stop()
+  }
+}
+
+interface Telling {
+  readonly settings: Record<string, string>
+  /** Of every chat. */
+  readonly readers: number
+}
+
+/** The node's CPU a message, in µs, if others post. */
+async function measureTold(
+  redis: string,
+  chats: readonly OwnChat[],
+  pinned: readonly string[],
+  { settings, readers }: Telling
+): Promise<number> {
+  const node = await startServer(OURS, pinned, settings)
+  const sockets: Socket[] = []
+  try {
+    let told = 0
+    const count = (bytes: Buffer) => {
+      for (let at = bytes.indexOf('event: m'); at !== -1; at = bytes.indexOf('event: m', at + 1)) told += 1
+    }
+    const all = chats.flatMap((chat) => Array.from({ length: readers }, () => chat))
+    await openAll(node, all, sockets, count)
+    const tags = chats.map(tagIn)
+    const measure = async (messages: number): Promise<number> => {
+      const wanted = told + messages * readers
+      const before = cpuOf(node.pid)
+      await appendTo(redis, tags, messages)
+      const deadline = performance.now() + LEVEL_MS
+      // A name that was cut in two by the network is not counted.
+      while (told < wanted * 0.999 && performance.now() < deadline) await sleep(POLL_MS)
+      if (told < wanted * 0.999) throw new Error(`Only ${told} of ${wanted} messages were delivered.`)
+      return (cpuOf(node.pid) - before) / messages
+    }
+    await measure(MESSAGES / 4)
+    return await measure(MESSAGES)
+  } finally {
+    for (const socket of sockets) socket.destroy()
+    node.stop()
+  }
+}
+
+function tagIn({ url }: OwnChat): ChatTag {
+  const id = readChatId(new URL(url).pathname.split('/').at(-1) ?? '')
+  if (id === undefined) throw new Error('A chat has no id.')
+  return tagOf(id)
+}
+
+async function inParallel<Result>(count: number, make: (index: number) => Promise<Result>): Promise<Result[]> {
+  const made: Result[] = []
+  let begun = 0
+  async function makeNext(): Promise<void> {
+    while (begun < count) made.push(await make(begun++))
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, makeNext))
+  return made
+}
+
+async function openAll(
+  node: RunningServer,
+  chats: readonly OwnChat[],
+  sockets: Socket[],
+  onBytes: (bytes: Buffer) => void = () => undefined
+): Promise<void> {
+  const { hostname, port } = new URL(node.url)
+  await inParallel(chats.length, async (index) => {
+    const chat = chats[index]
+    if (chat === undefined) return
+    const socket = connect({ host: hostname, port: Number(port) })
+    sockets.push(socket)
+    socket.write(
+      `GET ${new URL(chat.url).pathname}/events HTTP/1.1\r\nHost: ${hostname}:${port}\r\nAccept: text/event-stream\r\n` +
+        `Authorization: ${chat.headers['authorization']}\r\n\r\n`
+    )
+    await new Promise<void>((resolve, reject) => {
+      let opening = ''
+      let isOpen = false
+      socket.once('error', reject)
+      socket.on('data', (bytes) => {
+        onBytes(bytes)
+        if (isOpen) return
+        opening += bytes.toString('latin1')
+        isOpen = opening.includes('event: ready')
+        if (isOpen) resolve()
+      })
+    })
+  })
+}
