@@ -1,4 +1,5 @@
 /** Redis alone: the store's own scripts, as fast as one client can ask. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from 'redis'
 import { newDoor } from '../src/chat/changes.ts'
 import { type ChatTag, digestOf, newChatId, newUserId, postKey, tagOf } from '../src/ids.ts'
@@ -23,6 +24,10 @@ const AT_ONCE = 64
 /** Connections that are told of every message. */
 const LISTENERS = 8
 const CHANNELS = 10_000
+const RENEWED_MS = 20_000
+const POLL_MS = 500
+/** What reading what was missed may take. */
+const READ_MS = 2000
 
 function clientOf(url: string) {
   return createClient({ url, RESP: 3 })
@@ -148,6 +153,23 @@ export async function appendTo(url: string, tags: readonly ChatTag[], count: num
   try {
     await client.scriptLoad(SCRIPTS.append.source)
     await append(client, tags, count)
+  } finally {
+    client.destroy()
+  }
+}
+
+/** Cuts the connections that are subscribed, and waits until all is subscribed again and what was missed is read. */
+export async function loseSubscriptions(url: string): Promise<void> {
+  const client = await connected(url)
+  try {
+    const { length } = await client.pubSubShardChannels()
+    await client.sendCommand(['CLIENT', 'KILL', 'TYPE', 'PUBSUB'])
+    const deadline = performance.now() + RENEWED_MS
+    for (let found = 0; found < length; found = (await client.pubSubShardChannels()).length) {
+      if (performance.now() > deadline) throw new Error(`Only ${found} of ${length} chats are subscribed again.`)
+      await sleep(POLL_MS)
+    }
+    await sleep(READ_MS)
   } finally {
     client.destroy()
   }

@@ -5,7 +5,7 @@ import { type ChatTag, readChatId, tagOf } from '../src/ids.ts'
 import { cpuOf, memoryKiBOf } from './process-figures.ts'
 import { createChat, type OwnChat } from './publishers.ts'
 import type { RunningRedis } from './redis.ts'
-import { appendTo, type Figures } from './redis-costs.ts'
+import { appendTo, type Figures, loseSubscriptions } from './redis-costs.ts'
 import { OURS, type RunningServer, startServer } from './servers.ts'
 
 const CHATS = 4000
@@ -19,13 +19,14 @@ const MESSAGES = 20_000
 const LEVEL_MS = 20_000
 const POLL_MS = 5
 
-export async function measureStreams({ url, pid }: RunningRedis, pinned: readonly string[]): Promise<Figures> {
+export async function measureStreams(redis: RunningRedis, pinned: readonly string[]): Promise<Figures> {
+  const { url } = redis
   const settings = { STORE_URL: url, MAX_STREAMS: '1000000' }
   // The one that is measured has created nothing.
   const maker = await startServer(OURS, [], settings)
   const chats = await inParallel(CHATS, () => createChat(maker.url))
   maker.stop()
-  const idle = await measureIdle(pid, chats, pinned, { ...settings, HEARTBEAT_SECONDS: `${HEARTBEAT_SECONDS}` })
+  const idle = await measureIdle(redis, chats, pinned, { ...settings, HEARTBEAT_SECONDS: `${HEARTBEAT_SECONDS}` })
   const quiet = { ...settings, HEARTBEAT_SECONDS: '3600' }
   const one = await measureTold(url, chats.slice(0, FEWER), pinned, { settings: quiet, readers: 1 })
   const many = await measureTold(url, chats.slice(FEWER, 2 * FEWER), pinned, { settings: quiet, readers: READERS })
@@ -38,7 +39,7 @@ export async function measureStreams({ url, pid }: RunningRedis, pinned: readonl
 }
 
 async function measureIdle(
-  redisPid: number,
+  redis: RunningRedis,
   chats: readonly OwnChat[],
   pinned: readonly string[],
   settings: Record<string, string>
@@ -46,9 +47,9 @@ async function measureIdle(
   const node = await startServer(OURS, pinned, settings)
   const sockets: Socket[] = []
   try {
-    const [memory, cpu, redisCpu] = [memoryKiBOf(node.pid), cpuOf(node.pid), cpuOf(redisPid)]
+    const [memory, cpu, redisCpu] = [memoryKiBOf(node.pid), cpuOf(node.pid), cpuOf(redis.pid)]
     await openAll(node, chats, sockets)
-    const [opening, redisOpening] = [cpuOf(node.pid) - cpu, cpuOf(redisPid) - redisCpu]
+    const [opening, redisOpening] = [cpuOf(node.pid) - cpu, cpuOf(redis.pid) - redisCpu]
     await sleep(SETTLE_MS)
     const figures: Figures = [
       ['stream in a chat of its own: KiB of a node', (memoryKiBOf(node.pid) - memory) / chats.length],
@@ -58,7 +59,13 @@ async function measureIdle(
     const before = cpuOf(node.pid)
     await sleep(BEATS_MS)
     const beats = (chats.length * BEATS_MS) / 1000 / HEARTBEAT_SECONDS
-    return [...figures, ['heartbeat: node CPU, µs', (cpuOf(node.pid) - before) / beats] satisfies Figures[number]]
+    figures.push(['heartbeat: node CPU, µs', (cpuOf(node.pid) - before) / beats])
+    const renewing = cpuOf(redis.pid)
+    await loseSubscriptions(redis.url)
+    return [
+      ...figures,
+      ['subscription made anew after a loss: Redis CPU, µs', (cpuOf(redis.pid) - renewing) / chats.length]
+    ] satisfies Figures
   } finally {
     for (const socket of sockets) socket.destroy()
     node.stop()

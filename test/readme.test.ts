@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { PROXY_LINES } from './foreign/nginx.ts'
+import { call, createChat, post } from './support/api.ts'
+import { freePort } from './support/ports.ts'
 import { haveAll } from './support/real-parts.ts'
 import { startServer } from './support/server.ts'
 
@@ -23,8 +25,8 @@ interface Terminal {
   done(): Promise<void>
 }
 
-function openTerminal(): Terminal {
-  const bash = spawn('bash', { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+function openTerminal(cwd?: string): Terminal {
+  const bash = spawn('bash', { stdio: ['pipe', 'pipe', 'pipe'], detached: true, cwd })
   // The whole group: streams may run in its background.
   onTestFinished(() => {
     if (bash.pid !== undefined) process.kill(-bash.pid)
@@ -106,6 +108,26 @@ describe('the walk', () => {
   })
 })
 
+it.skipIf(!haveAll('bash', 'redis-server'))('the lines for two nodes start two that share their chats', async () => {
+  const folder = mkdtempSync(`${tmpdir()}/silly-chat-`)
+  const [redis, first, second] = [await freePort(), await freePort(), await freePort()]
+  const lines = /^```bash nodes\n(.*?)^```$/ms.exec(README)?.[1] ?? ''
+  const terminal = openTerminal(ROOT)
+  terminal.paste(
+    lines
+      .replaceAll('data', folder)
+      .replaceAll('6379', `${redis}`)
+      .replaceAll('8001', `${first}`)
+      .replaceAll('8002', `${second}`)
+  )
+  await terminal.shows(`listens on http://127.0.0.1:${first}.`)
+  await terminal.shows(`listens on http://127.0.0.1:${second}.`)
+  const { chat, owner } = await createChat({ url: `http://127.0.0.1:${first}` })
+  await post(chat, owner, 'hello')
+  const read = await call(chat.replace(`${first}`, `${second}`), { user: owner })
+  expect(await read.json()).toMatchObject({ messages: [{ id: 1, text: 'hello' }] })
+}, 40_000)
+
 it('the program in README.md runs and prints what was said', async () => {
   const server = await startServer()
   const program = /^```ts\n(.*?)^```$/ms.exec(README)?.[1] ?? ''
@@ -143,7 +165,7 @@ describe('README.md', () => {
     ])
     expect(files.length).toBeGreaterThan(12)
     for (const file of files.filter(Boolean)) expect(existsSync(`${ROOT}src/${file}`), `src/${file}`).toBe(true)
-    for (const [path] of README.matchAll(/(src|test|openapi)\/[\w/-]+\.(ts|json)/g)) {
+    for (const [path] of README.matchAll(/(src|test|openapi|docs)\/[\w/-]+\.(ts|json|lua|md|mjs)/g)) {
       expect(existsSync(`${ROOT}${path}`), path).toBe(true)
     }
   })

@@ -1,7 +1,7 @@
-/** nginx in front of a server. */
+/** nginx in front of a server, or of several. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,8 +24,16 @@ location @away {
 }
 `
 
+/** What README.md shows for several nodes: these lines go into its `http { … }`. */
+function nodesLines(): string {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const lines = /^```nginx nodes\n(.*?)^```$/ms.exec(readme)?.[1]
+  if (lines === undefined) throw new Error('README.md shows no lines for several nodes')
+  return lines
+}
+
 /** Everything else is as it is by default, but what would be written outside of `folder`. */
-function configuration(folder: string, port: number, target: number): string {
+function configuration(folder: string, lines: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   return `
 daemon off;
@@ -36,10 +44,7 @@ events {}
 http {
   access_log off;
   ${temporary.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join('\n  ')}
-  server {
-    listen 127.0.0.1:${port};
-    ${PROXY_LINES.replace('127.0.0.1:8000', `127.0.0.1:${target}`)}
-  }
+  ${lines}
 }
 `
 }
@@ -56,10 +61,25 @@ async function freePort(): Promise<number> {
 
 /** An nginx in front of the server on this port, ended with the test. */
 export async function startNginx(target: number): Promise<{ url: string }> {
+  const lines = PROXY_LINES.replace('127.0.0.1:8000', `127.0.0.1:${target}`)
+  return await runNginx((port) => `server {\n    listen 127.0.0.1:${port};\n    ${lines}\n  }`)
+}
+
+/** An nginx in front of the nodes on these ports, as README.md shows it, ended with the test. */
+export async function startNginxForNodes([first, second]: readonly [number, number]): Promise<{ url: string }> {
+  return await runNginx((port) =>
+    nodesLines()
+      .replace('127.0.0.1:8001', `127.0.0.1:${first}`)
+      .replace('127.0.0.1:8002', `127.0.0.1:${second}`)
+      .replace('listen 8000', `listen 127.0.0.1:${port}`)
+  )
+}
+
+async function runNginx(linesFor: (port: number) => string): Promise<{ url: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'nginx-'))
   const port = await freePort()
   const file = join(folder, 'nginx.conf')
-  writeFileSync(file, configuration(folder, port, target))
+  writeFileSync(file, configuration(folder, linesFor(port)))
   const child = spawn(PROGRAM, ['-c', file, '-p', folder, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] })
   const closed = once(child, 'close')
   onTestFinished(async () => {

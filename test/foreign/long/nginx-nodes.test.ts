@@ -1,0 +1,116 @@
+/** Two nodes with one Redis behind an nginx, as README.md shows it: clients need not know which node they talk to. */
+import { createServer } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { Chat } from '../../../src/client/index.ts'
+import { approve, call, createChat, createLink, knock, post } from '../../support/api.ts'
+import { type BuiltServer, startBuilt } from '../../support/built-server.ts'
+import { haveAll } from '../../support/real-parts.ts'
+import { aRedis } from '../../support/redis.ts'
+import { openStream } from '../../support/streams.ts'
+import { followInNode } from '../follower.ts'
+import { startNginxForNodes } from '../nginx.ts'
+import { listenOn } from '../tcp-proxy.ts'
+
+const portOf = ({ url }: BuiltServer) => Number(new URL(url).port)
+
+async function twoNodes(): Promise<[BuiltServer, BuiltServer]> {
+  const { url } = await aRedis('--appendonly', 'yes', '--appendfsync', 'always')
+  const env = { STORE_URL: url }
+  return await Promise.all([startBuilt({ env }), startBuilt({ env })])
+}
+
+/** The same address on this node, past nginx. */
+function at({ url }: { url: string }, address: string): string {
+  const { pathname, search } = new URL(address)
+  return `${url}${pathname}${search}`
+}
+
+const textsOf = (count: number) => Array.from({ length: count }, (_, index) => `${index + 1}`)
+
+describe.skipIf(!haveAll('nginx', 'redis-server', 'redis-cli'))('two nodes behind nginx', () => {
+  it('are one service: who knocks at one is let in at the other, and streams of both tell it', async () => {
+    const [one, other] = await twoNodes()
+    const nginx = await startNginxForNodes([portOf(one), portOf(other)])
+    const { chat, owner } = await createChat(nginx)
+    const link = await createLink(chat, owner)
+    expect(new URL(link).origin).toBe(nginx.url)
+    const doorkeepers = await Promise.all(
+      [one, other, nginx].map((place) => openStream(at(place, `${chat}/events`), { user: owner }))
+    )
+    for (const doorkeeper of doorkeepers) await doorkeeper.until('ready')
+
+    const { client, requestId } = await knock(at(one, link), 'Ana')
+    const guest = await openStream(at(one, `${link}/events`), { user: client })
+    expect(await guest.next()).toMatchObject({ data: { state: 'pending' } })
+    for (const doorkeeper of doorkeepers) {
+      expect(await doorkeeper.next()).toMatchObject({ event: 'join_request', id: '1', data: { request_id: requestId } })
+    }
+    await approve(at(other, link), owner)
+    expect(await guest.next()).toMatchObject({ data: { state: 'approved' } })
+    await post(at(one, chat), client, 'hello')
+    for (const doorkeeper of doorkeepers) {
+      expect(await doorkeeper.take(2)).toMatchObject([
+        { event: 'join_approved', id: '2' },
+        { event: 'message', id: '3', data: { text: 'hello' } }
+      ])
+    }
+  }, 30_000)
+
+  it('are missed by nobody when one is killed: posts go on, and every stream has everything once and in order', async () => {
+    const MESSAGES = 200
+    const [one, other] = await twoNodes()
+    const nginx = await startNginxForNodes([portOf(one), portOf(other)])
+    const { chat, owner } = await createChat(nginx)
+    const followers = []
+    // One after the other, so that nginx gives each node two of them.
+    for (let count = 0; count < 4; count++) {
+      const follower = followInNode(`${chat}/events?last_event_id=0`, owner)
+      followers.push(follower)
+      await follower.until(({ opened }) => opened === 1)
+    }
+
+    const said = new Chat(chat, owner)
+    const texts = textsOf(MESSAGES)
+    for (const text of texts) {
+      const posted = said.post(text)
+      // One is under way while the node goes.
+      if (text === '50') await other.kill()
+      await posted
+    }
+    // What was never sent to the dead node nginx gives to the other one, whatever the method.
+    for (let count = 0; count < 4; count++) {
+      expect((await call(chat, { user: owner, json: { text: 'without a key' } })).status).toBe(201)
+    }
+    await post(chat, owner, 'last')
+    await Promise.all(followers.map((follower) => follower.hasText('last')))
+
+    const all = [...texts, ...Array.from({ length: 4 }, () => 'without a key'), 'last']
+    const wanted = all.map((text, index) => [`${index + 1}`, index + 1, text])
+    for (const { messages } of followers) expect(messages).toEqual(wanted)
+    expect(followers.map(({ opened }) => opened).sort()).toEqual([1, 1, 2, 2])
+
+    await other.start()
+    const back = await openStream(at(other, `${chat}/events`), { user: owner, headers: { 'last-event-id': '0' } })
+    expect((await back.until('ready')).map(({ id }) => id)).toEqual([...wanted.map(([id]) => id), `${wanted.length}`])
+  }, 40_000)
+
+  it('get a post once: one that a node has taken and not answered is not given to the other', async () => {
+    const one = await startBuilt({ env: {} })
+    let taken = 0
+    const dying = createServer((socket) => {
+      socket.on('error', () => undefined)
+      socket.once('data', () => {
+        taken++
+        socket.destroy()
+      })
+    })
+    onTestFinished(() => void dying.close())
+    const { chat, owner } = await createChat(one)
+    const nginx = await startNginxForNodes([await listenOn(dying, 0), portOf(one)])
+
+    expect((await call(at(nginx, chat), { user: owner, json: { text: 'hello' } })).status).toBe(502)
+    expect(taken).toBe(1)
+    const read = await call(at(nginx, chat), { user: owner })
+    expect(await read.json()).toMatchObject({ messages: [] })
+  }, 30_000)
+})
