@@ -108,25 +108,29 @@ describe('the walk', () => {
   })
 })
 
-it.skipIf(!haveAll('bash', 'redis-server'))('the lines for two nodes start two that share their chats', async () => {
-  const folder = mkdtempSync(`${tmpdir()}/silly-chat-`)
-  const [redis, first, second] = [await freePort(), await freePort(), await freePort()]
-  const lines = /^```bash nodes\n(.*?)^```$/ms.exec(README)?.[1] ?? ''
-  const terminal = openTerminal(ROOT)
-  terminal.paste(
-    lines
-      .replaceAll('data', folder)
-      .replaceAll('6379', `${redis}`)
-      .replaceAll('8001', `${first}`)
-      .replaceAll('8002', `${second}`)
-  )
-  await terminal.shows(`listens on http://127.0.0.1:${first}.`)
-  await terminal.shows(`listens on http://127.0.0.1:${second}.`)
-  const { chat, owner } = await createChat({ url: `http://127.0.0.1:${first}` })
-  await post(chat, owner, 'hello')
-  const read = await call(chat.replace(`${first}`, `${second}`), { user: owner })
-  expect(await read.json()).toMatchObject({ messages: [{ id: 1, text: 'hello' }] })
-}, 40_000)
+it.skipIf(!haveAll('bash', 'redis-server'))(
+  'the lines for two nodes start two that share their chats',
+  async () => {
+    const folder = mkdtempSync(`${tmpdir()}/silly-chat-`)
+    const [redis, first, second] = [await freePort(), await freePort(), await freePort()]
+    const lines = /^```bash nodes\n(.*?)^```$/ms.exec(README)?.[1] ?? ''
+    const terminal = openTerminal(ROOT)
+    terminal.paste(
+      lines
+        .replaceAll('data', folder)
+        .replaceAll('6379', `${redis}`)
+        .replaceAll('8001', `${first}`)
+        .replaceAll('8002', `${second}`)
+    )
+    await terminal.shows(`listens on http://127.0.0.1:${first}.`)
+    await terminal.shows(`listens on http://127.0.0.1:${second}.`)
+    const { chat, owner } = await createChat({ url: `http://127.0.0.1:${first}` })
+    await post(chat, owner, 'hello')
+    const read = await call(chat.replace(`${first}`, `${second}`), { user: owner })
+    expect(await read.json()).toMatchObject({ messages: [{ id: 1, text: 'hello' }] })
+  },
+  40_000
+)
 
 it('the program in README.md runs and prints what was said', async () => {
   const server = await startServer()
