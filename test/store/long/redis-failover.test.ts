@@ -116,7 +116,10 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a re
     // Somebody comes to the same numbers on the other server.
     const fresh = await loaded(store, tag)
     expect(fresh.door.requests.size).toBe(0)
-    await store.commit(tag, fresh.version, { ...fresh.door, rights: fresh.door.rights + 1 }, [], NOON)
+    const next = { ...fresh.door, rights: fresh.door.rights + 1 }
+    expect(await store.commit(tag, fresh.version, next, [], NOON)).toBe('conflict')
+    const { version, door: current } = await loaded(store, tag)
+    expect(await store.commit(tag, version, current, [], NOON)).toEqual([])
     expect(await store.commit(tag, stale.version, stale.door, [], NOON)).toBe('conflict')
     expect(await store.append(tag, stale.door.rights, message('stale'))).toBe('conflict')
     expect(await texts(store, tag)).toEqual(['kept'])
