@@ -56,6 +56,7 @@ const ALLOWED: Record<string, string[]> = {
     'ids.ts',
     'problems.ts',
     'service.ts',
+    'store/store.ts',
     'urls.ts',
     'views.ts',
     'chat/',

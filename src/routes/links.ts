@@ -1,4 +1,5 @@
 /** `/v1/links`: invite somebody; open an invitation, which knocks; wait at the door. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import { isFinal, type JoinRequest } from '../chat/door.ts'
@@ -13,9 +14,17 @@ import { EXAMPLE } from '../schemas/common.ts'
 import { createLinkBody, exchange, exchangeQuery, link, linkParams } from '../schemas/links.ts'
 import { BODY_PROBLEMS, problemResponses } from '../schemas/problems.ts'
 import { cursorHeaders, cursorQuery, linkEvents } from '../schemas/streams.ts'
-import { refuseEnded, type Service } from '../service.ts'
+import { type Exchange, refuseEnded, type Service } from '../service.ts'
+import { StoreUnavailable } from '../store/store.ts'
 import type { Hub } from '../streams/hub.ts'
 import { guestView, insideView, linkView } from '../views.ts'
+
+/** How often, and when, a request is taken back again whose guest has gone while the store was away. */
+const TAKE_BACK_ATTEMPTS = 60
+const TAKE_BACK_RETRY_MS = 1000
+
+/** A guest's own request, and whose it is. */
+type Asked = Extract<Exchange, { is: 'guest' }>
 
 export interface LinkRoutesOptions {
   readonly service: Service
@@ -108,22 +117,44 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
       const { chat, client, link } = found
       const hangUp = hangUpOf(request, reply)
       if (user === undefined) onAbort(hangUp, () => takeBack(request, link, client))
-      const own = query.wait === undefined ? found.request : await decision(link, client, query.wait, hangUp)
+      const own = query.wait === undefined ? found.request : await decision(found, query.wait, hangUp, user)
       if (user === undefined) await lookAtNetwork()
       return reply.code(isFinal(own) ? 200 : 202).send(guestView(base, chat, client, own))
     }
   )
 
   /** The guest's request once it is decided, or as it is when the time is up. */
-  async function decision(link: LinkId, client: UserId, seconds: number, gone: AbortSignal): Promise<JoinRequest> {
+  async function decision(
+    { link, client, request }: Asked,
+    seconds: number,
+    gone: AbortSignal,
+    user: UserId | undefined
+  ): Promise<JoinRequest> {
     const look = async () => (await service.ownRequest(link, client)).request
-    await hub.wait(tagOf(link), seconds, gone, async () => isFinal(await look()))
-    return refuseEnded(await look(), client)
+    try {
+      await hub.wait(tagOf(link), seconds, gone, async () => isFinal(await look()))
+      return refuseEnded(await look(), client)
+    } catch (error) {
+      // Who has just knocked must learn the own client id, whatever has become of the store since.
+      if (user === undefined && error instanceof StoreUnavailable) return request
+      throw error
+    }
   }
 
   /** Whoever never learned the client id can never come back. */
-  function takeBack({ log }: FastifyRequest, link: LinkId, client: UserId): void {
-    service.leave(link, client).catch((err: unknown) => log.error({ err }, 'a request was not taken back'))
+  async function takeBack({ log }: FastifyRequest, link: LinkId, client: UserId): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await service.leave(link, client)
+        return
+      } catch (err) {
+        if (err instanceof StoreUnavailable && attempt < TAKE_BACK_ATTEMPTS) await sleep(TAKE_BACK_RETRY_MS)
+        else {
+          log.error({ err }, 'a request was not taken back')
+          return
+        }
+      }
+    }
   }
 
   app.head(

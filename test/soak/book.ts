@@ -13,6 +13,8 @@ export interface ChatBook {
   readonly approved: Set<string>
   /** When the server was killed. */
   readonly kills: number[]
+  /** Whether ids may be left out. */
+  mayJump: boolean
   /** What should not have happened to an actor. */
   readonly trouble: string[]
 }

@@ -35,7 +35,8 @@ const MAX_BYTES_UP = 20_000
 const MAX_STALL_MS = 3000
 const CHAT_STREAM = /^GET \/v1\/chats\/[\w-]+\/events/
 
-export async function startChaosProxy(serverPort: number, seed: number): Promise<ChaosProxy> {
+/** Each connection goes to any of these ports. */
+export async function startChaosProxy(ports: readonly number[], seed: number): Promise<ChaosProxy> {
   const random = randomFrom(seed)
   const figures: ChaosFigures = { cuts: 0, stalls: 0, truncations: 0, refused: 0, cutOff: 0 }
   const weather: Weather = { figures, isStormy: false, isRefusing: false }
@@ -45,7 +46,7 @@ export async function startChaosProxy(serverPort: number, seed: number): Promise
       refuse(client, figures)
       return
     }
-    const connection = new Connection(client, serverPort, random.fork(), weather)
+    const connection = new Connection(client, ports[random.int(0, ports.length - 1)] ?? 0, random.fork(), weather)
     open.add(connection)
     client.once('close', () => void open.delete(connection))
   })

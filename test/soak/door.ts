@@ -85,6 +85,11 @@ async function byWaiting([scene, guest, link, fetch]: Parameters<Arrival>, hangU
     const signal = AbortSignal.any([hangUp, scene.close])
     const answer = await fetch(`${link}?name=${guest.name}&wait=${WAIT_SECONDS}`, { signal })
     if (answer.status === 429) return undefined
+    if (answer.status === 503) {
+      // Whether it was recorded nobody knows.
+      guest.goneAt = Date.now()
+      return undefined
+    }
     const { client_id, request_id }: Exchange = JSON.parse(await answer.text())
     if (client_id === null || request_id === null) throw new Error(`a knock was answered with ${answer.status}`)
     guest.requestId = request_id

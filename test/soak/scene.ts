@@ -40,9 +40,9 @@ export function note({ book, end }: Scene, who: string, error: unknown): void {
   book.trouble.push(`${who}: ${error instanceof Error ? `${error.name}: ${error.message}` : error}`)
 }
 
-/** A connection failed; the client never throws that where it resumes by itself. */
+/** A connection failed, or the store was away; the client never throws that where it resumes by itself. */
 export function isBroken(error: unknown): boolean {
-  return error instanceof TypeError && !(error instanceof SillyChatError)
+  return error instanceof SillyChatError ? error.kind === 'store-unreachable' : error instanceof TypeError
 }
 
 /** Again until it arrives: for what may be done twice. */

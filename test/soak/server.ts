@@ -1,4 +1,4 @@
-/** The product as it is, on a free port: in this process, or on a file store in one that can be killed. */
+/** The product as it is, on a free port: in this process, or in one or two that can be killed, on stores that survive. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -8,14 +8,17 @@ import { buildApp } from '../../src/app.ts'
 import { loadSettings } from '../../src/settings.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import type { Store } from '../../src/store/store.ts'
+import { startRedis } from '../support/redis-server.ts'
 import type { Fault } from './faults.ts'
+import type { Random } from './random.ts'
 
 export interface SoakServer {
   readonly url: string
-  readonly port: number
+  /** Of all processes that serve. */
+  readonly ports: readonly number[]
   /** What it logged as errors: there should be none. */
   readonly errors: readonly string[]
-  /** Ends it without warning and starts it again; resolves once it listens. What is not on a disk is gone. */
+  /** Ends something without warning and starts it again; resolves once it is there. What is not on a disk is gone. */
   restart?(): Promise<void>
   close(): Promise<void>
 }
@@ -40,26 +43,16 @@ export async function startServer(wrap: (store: Store) => Store): Promise<SoakSe
     logStream: { write: (line) => void errors.push(line) }
   })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
-  return { url, port: Number(new URL(url).port), errors, close: () => app.close() }
+  return { url, ports: [Number(new URL(url).port)], errors, close: () => app.close() }
 }
 
-/** With a folder of its own, which goes with it. */
-export async function startFileServer(fault: Fault | undefined, seed: number): Promise<SoakServer> {
-  const parent = mkdtempSync(join(tmpdir(), 'silly-chat-soak-'))
-  process.once('exit', () => rmSync(parent, { recursive: true, force: true }))
-  const errors: string[] = []
+/** A process that serves the chats of this store; killed and started again on the same port. */
+async function startProcess(storeUrl: string, errors: string[], fault: Fault | undefined, seed: number) {
   let running = begin(0)
 
   function begin(port: number) {
-    const child = fork(new URL('./file-server.ts', import.meta.url), [], {
-      env: {
-        ...process.env,
-        ...ENV,
-        STORE_URL: `file:${join(parent, 'chats')}`,
-        PORT: `${port}`,
-        FAULT: fault,
-        SEED: `${seed}`
-      },
+    const child = fork(new URL('./store-server.ts', import.meta.url), [], {
+      env: { ...process.env, ...ENV, STORE_URL: storeUrl, PORT: `${port}`, FAULT: fault, SEED: `${seed}` },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc']
     })
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => errors.push(`${text}`))
@@ -78,7 +71,6 @@ export async function startFileServer(fault: Fault | undefined, seed: number): P
   return {
     url,
     port,
-    errors,
     async restart() {
       running.child.kill('SIGKILL')
       await running.exit
@@ -88,6 +80,42 @@ export async function startFileServer(fault: Fault | undefined, seed: number): P
     async close() {
       running.child.kill('SIGTERM')
       await running.exit
+    }
+  }
+}
+
+/** With a folder of its own, which goes with it. */
+export async function startFileServer(fault: Fault | undefined, seed: number): Promise<SoakServer> {
+  const parent = mkdtempSync(join(tmpdir(), 'silly-chat-soak-'))
+  process.once('exit', () => rmSync(parent, { recursive: true, force: true }))
+  const errors: string[] = []
+  const server = await startProcess(`file:${join(parent, 'chats')}`, errors, fault, seed)
+  return { ...server, ports: [server.port], errors }
+}
+
+/** Two nodes over a Redis of their own that keeps what it acknowledges. Any of the three is killed. */
+export async function startNodes(fault: Fault | undefined, random: Random): Promise<SoakServer> {
+  const redis = await startRedis('--appendonly', 'yes', '--appendfsync', 'always')
+  const said: string[] = []
+  const start = () => startProcess(redis.url, said, fault, random.int(0, 2 ** 32 - 1))
+  const [one, other] = [await start(), await start()]
+  const restartRedis = async (): Promise<void> => {
+    await redis.kill()
+    await redis.start()
+  }
+  return {
+    url: one.url,
+    ports: [one.port, other.port],
+    // That a Redis is away which was killed is no fault.
+    get errors() {
+      return said
+        .flatMap((text) => text.split('\n'))
+        .filter((line) => line !== '' && !line.includes('StoreUnavailable'))
+    },
+    restart: () => random.pick(one.restart, other.restart, restartRedis)(),
+    async close() {
+      await Promise.all([one.close(), other.close()])
+      await redis.end()
     }
   }
 }

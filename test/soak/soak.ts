@@ -5,6 +5,7 @@
  * `--seed` (or SEED) repeats the decisions of a run. FAULT=lose|double|swap|untold breaks the seam on purpose, between
  * the store and the hub: the soak must say so and exit with 1. STORE=file has the server keep its chats in a file store,
  * and kills and restarts it in the storm; FAULT=hasty breaks the disk under it, which only shows when it is killed.
+ * STORE=redis has two servers over one Redis, and kills and restarts any of the three.
  */
 import { randomInt } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
@@ -16,11 +17,12 @@ import { type Fault, isFault, withFault } from './faults.ts'
 import { type Random, randomFrom } from './random.ts'
 import { reportOf } from './report.ts'
 import type { Scene } from './scene.ts'
-import { type SoakServer, startFileServer, startServer } from './server.ts'
+import { type SoakServer, startFileServer, startNodes, startServer } from './server.ts'
 import { level, type Phases, play, setScene } from './stage.ts'
 
 const CHATS = 3
-const LEVEL_MS = 10_000
+/** How long everybody has to come level. A client that was refused for a while comes back ever later. */
+const LEVEL_MS = { memory: 10_000, file: 10_000, redis: 40_000 }
 /** What setting up, comparing and ending may take besides storm and calm. */
 const SPARE_MS = 15_000
 const MAX_STOP_MS = 2500
@@ -33,8 +35,8 @@ interface Options {
   readonly seed: number
   readonly seconds: number
   readonly fault: Fault | undefined
-  /** Whether the chats are on a disk, and the server is killed. */
-  readonly isKilled: boolean
+  /** Where the chats are; where they survive it servers are killed. */
+  readonly store: 'memory' | 'file' | 'redis'
 }
 
 function readOptions(): Options {
@@ -44,12 +46,13 @@ function readOptions(): Options {
   const seconds = Number(values.seconds ?? (SECONDS || 30))
   if (!Number.isInteger(seed)) throw new Error('the seed must be a whole number')
   if (!(seconds > 0)) throw new Error('the seconds must be more than 0')
-  if (STORE && STORE !== 'memory' && STORE !== 'file') throw new Error('STORE must be memory or file')
-  const isKilled = STORE === 'file'
-  if (!FAULT) return { seed, seconds, isKilled, fault: undefined }
+  const store = STORE || 'memory'
+  if (store !== 'memory' && store !== 'file' && store !== 'redis')
+    throw new Error('STORE must be memory, file or redis')
+  if (!FAULT) return { seed, seconds, store, fault: undefined }
   if (!isFault(FAULT)) throw new Error('FAULT must be lose, double, swap, untold or hasty')
-  if (FAULT === 'hasty' && !isKilled) throw new Error('FAULT=hasty needs STORE=file')
-  return { seed, seconds, isKilled, fault: FAULT }
+  if (FAULT === 'hasty' && store !== 'file') throw new Error('FAULT=hasty needs STORE=file')
+  return { seed, seconds, store, fault: FAULT }
 }
 
 interface Cast {
@@ -60,21 +63,27 @@ interface Cast {
 /** What the run waits for, in case it never comes. */
 let step = 'the server'
 
-async function soak({ seed, seconds, fault, isKilled }: Options): Promise<boolean> {
+async function soak({ seed, seconds, fault, store }: Options): Promise<boolean> {
   const startedAt = Date.now()
   const random = randomFrom(seed)
   const phases = { calm: new AbortController(), close: new AbortController(), end: new AbortController() }
   for (const { signal } of Object.values(phases)) setMaxListeners(0, signal)
-  const server = isKilled
-    ? await startFileServer(fault, random.int(0, 2 ** 32 - 1))
-    : await startServer((store) => withFault(store, fault, random.fork(), phases.calm.signal))
-  const proxy = await startChaosProxy(server.port, random.int(0, 2 ** 32 - 1))
+  const servers: Record<Options['store'], () => Promise<SoakServer>> = {
+    memory: () => startServer((sound) => withFault(sound, fault, random.fork(), phases.calm.signal)),
+    file: () => startFileServer(fault, random.int(0, 2 ** 32 - 1)),
+    redis: () => startNodes(fault, random.fork())
+  }
+  const server = await servers[store]()
+  const proxy = await startChaosProxy(server.ports, random.int(0, 2 ** 32 - 1))
   const cast = await begin(proxy, random, phases, seconds * 1000)
   step = 'the storm'
   proxy.storm()
   const kills = await rage(server, random, seconds * 1000)
-  for (const { book } of cast.scenes) book.kills.push(...kills)
-  const late = await settle(cast, proxy, phases, server.url)
+  for (const { book } of cast.scenes) {
+    book.kills.push(...kills)
+    book.mayJump = store === 'redis'
+  }
+  const late = await settle(cast, proxy, phases, server.url, LEVEL_MS[store])
   const differences = await compareAll(cast, server, late)
   step = 'the end'
   phases.end.abort(new Error('the soak is over'))
@@ -113,17 +122,23 @@ async function rage(server: SoakServer, random: Random, stormMs: number): Promis
 }
 
 /** The calm: no chaos, nothing new; who waits at the door is let in, then everybody comes level. */
-async function settle({ scenes, plays }: Cast, proxy: ChaosProxy, { calm, close }: Phases, serverUrl: string) {
+async function settle(
+  { scenes, plays }: Cast,
+  proxy: ChaosProxy,
+  { calm, close }: Phases,
+  serverUrl: string,
+  withinMs: number
+) {
   step = 'the last posts and approvals'
   calm.abort()
   proxy.calm()
   await Promise.all(plays.map(({ begun }) => begun))
   await Promise.all(plays.map((one) => one.settle()))
   step = 'readers that are not level with the log'
-  const late = await Promise.all(scenes.map((scene) => level(scene, serverUrl, LEVEL_MS)))
+  const late = await Promise.all(scenes.map((scene) => level(scene, serverUrl, withinMs)))
   close.abort()
   step = 'guests whose hanging up was not told'
-  const gone = await Promise.all(scenes.map((scene) => level(scene, serverUrl, late.flat().length > 0 ? 0 : LEVEL_MS)))
+  const gone = await Promise.all(scenes.map((scene) => level(scene, serverUrl, late.flat().length > 0 ? 0 : withinMs)))
   return [...new Set([...late.flat(), ...gone.flat()])]
 }
 
@@ -146,16 +161,16 @@ async function stop(server: SoakServer): Promise<Difference[]> {
 }
 
 const options = readOptions()
-const { seed, seconds, fault, isKilled } = options
+const { seed, seconds, fault, store } = options
 process.stdout.write(
-  `soak: SEED=${seed} SECONDS=${seconds}${isKilled ? ' STORE=file' : ''}${fault === undefined ? '' : ` FAULT=${fault}`}\n`
+  `soak: SEED=${seed} SECONDS=${seconds}${store === 'memory' ? '' : ` STORE=${store}`}${fault === undefined ? '' : ` FAULT=${fault}`}\n`
 )
 const deadline = setTimeout(
   () => {
     process.stdout.write(`BROKEN: the soak did not end in time; it still waits for ${step} (SEED=${seed})\n`)
     process.exit(1)
   },
-  seconds * 1000 + 2 * LEVEL_MS + SPARE_MS
+  seconds * 1000 + 2 * LEVEL_MS[store] + SPARE_MS
 )
 process.exitCode = (await soak(options)) ? 0 : 1
 clearTimeout(deadline)

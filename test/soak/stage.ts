@@ -45,6 +45,7 @@ export async function setScene(name: string, proxyUrl: string, random: Random, p
     guests: [],
     approved: new Set(),
     kills: [],
+    mayJump: false,
     trouble: []
   }
   const invite = async () => (await insist(end, () => owner.invite())).link

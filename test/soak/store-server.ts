@@ -1,4 +1,4 @@
-/** The server of a soak over the file store: a process of its own, so that it can be killed. Says its URL once it listens. */
+/** The server of a soak over a store that survives it: a process of its own, so that it can be killed. Says its URL once it listens. */
 import { buildApp } from '../../src/app.ts'
 import { loadSettings } from '../../src/settings.ts'
 import { fileStore } from '../../src/store/file/file-store.ts'
