@@ -22,7 +22,7 @@ describe('the process', () => {
 
   it.each([
     ['PORT', 'x'],
-    ['STORE_URL', 'redis://localhost'],
+    ['STORE_URL', 'redis:'],
     ['LOG_LEVEL', 'loud']
   ])('does not start with a wrong %s, and names it', async (name, value) => {
     const { code, err } = await runProgram({ env: { [name]: value } }).ended
