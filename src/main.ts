@@ -1,8 +1,10 @@
+#!/usr/bin/env node
 /** The process: settings in, a listening server, signals, an exit code. Nothing else reads `process`. */
 import { lookup } from 'node:dns/promises'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
+import type { CommandLine } from './command-line.ts'
 import { emptyTtlOf } from './service.ts'
 import { loadSettings, type Settings } from './settings.ts'
 import { openStore } from './store/open.ts'
@@ -12,11 +14,15 @@ import { readVersion } from './version.ts'
 const FORCED_EXIT_MS = 10_000
 
 let app: FastifyInstance | undefined
-const settings = settingsOrExit()
-const [, , ...args] = process.argv
-if (args.length > 0) {
+const line = await readArguments().catch(exitWith)
+if (line.kind === 'text') {
+  process.stdout.write(line.text)
+  process.exit()
+}
+const settings = settingsOrExit(line.flags)
+if (line.kind !== 'serve') {
   const { runCommand } = await import('./commands.ts')
-  process.stdout.write(await runCommand(args, settings.STORE_URL).catch(exitWith))
+  process.stdout.write(await runCommand(line.kind, line.folder, settings.STORE_URL).catch(exitWith))
   process.exit()
 }
 const chatTtlMs = settings.CHAT_TTL_SECONDS * 1000
@@ -49,9 +55,17 @@ try {
   process.exit(1)
 }
 
-function settingsOrExit(): Settings {
+async function readArguments(): Promise<CommandLine> {
+  const [, , ...args] = process.argv
+  if (args.length === 0) return { kind: 'serve', flags: {} }
+  // Loaded for who needs it.
+  const { readCommandLine } = await import('./command-line.ts')
+  return readCommandLine(args, readVersion())
+}
+
+function settingsOrExit(flags: Readonly<Record<string, string>>): Settings {
   try {
-    return loadSettings(process.env)
+    return loadSettings(process.env, flags)
   } catch (error) {
     return exitWith(error)
   }

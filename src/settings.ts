@@ -1,4 +1,4 @@
-/** The settings: read from the environment once, at the start. README.md shows this table; a test compares them. */
+/** The settings: read from flags and the environment once, at the start. README.md shows this table; a test compares them. */
 import { isIP } from 'node:net'
 import { z } from 'zod'
 
@@ -106,13 +106,21 @@ export const environment = z.object({
 
 export type Settings = z.output<typeof environment>
 
+/** The flag that stands for a variable: `--public-url` for PUBLIC_URL. */
+export function flagOf(variable: string): string {
+  return variable === 'STORE_URL' ? '--store' : `--${variable.toLowerCase().replaceAll('_', '-')}`
+}
+
+type Values = Readonly<Record<string, string | undefined>>
+
 /**
- * An empty variable counts as none.
- * @throws Error with a sentence for each variable that has a wrong value
+ * An empty variable counts as none; a flag wins over its variable, by whose name it is found here.
+ * @throws Error with a sentence for each flag and variable that has a wrong value
  */
-export function loadSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+export function loadSettings(env: Values, flags: Values = {}): Settings {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
-  const read = environment.safeParse(given)
+  const read = environment.safeParse({ ...given, ...flags })
   if (read.success) return read.data
-  throw new Error(read.error.issues.map(({ path, message }) => `${path.join('.')} ${message}.`).join('\n'))
+  const nameOf = (variable: string) => (Object.hasOwn(flags, variable) ? flagOf(variable) : variable)
+  throw new Error(read.error.issues.map(({ path, message }) => `${nameOf(path.join('.'))} ${message}.`).join('\n'))
 }

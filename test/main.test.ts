@@ -1,5 +1,6 @@
 /** The built process, as `npm start` runs it: how it starts, what stops it, and with which exit code. */
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { call, createChat } from './support/api.ts'
@@ -28,6 +29,28 @@ describe('the process', () => {
     const { code, err } = await runProgram({ env: { [name]: value } }).ended
     expect(code).toBe(1)
     expect(err).toMatch(new RegExp(`^${name} must be [^\n]*\\.\n$`))
+  })
+
+  it('takes flags before variables, and names the one that is wrong', async () => {
+    const { url } = await startProgram({
+      env: { PORT: 'x' },
+      args: ['--port', '0', '--public-url', 'https://example.org']
+    })
+    expect((await createChat({ url })).chat).toMatch(/^https:\/\/example\.org\//)
+    const wrong = await runProgram({ args: ['--port', 'x'] }).ended
+    expect(wrong).toEqual({ code: 1, out: '', err: '--port must be a whole number from 0 to 65535.\n' })
+    const unknown = await runProgram({ args: ['serve'] }).ended
+    expect(unknown).toEqual({ code: 1, out: '', err: "error: unknown command 'serve'\nSee silly-chat --help.\n" })
+  })
+
+  it('prints its version and its help, and ends', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+    expect(await runProgram({ args: ['--version'] }).ended).toEqual({ code: 0, out: `${version}\n`, err: '' })
+    expect(await runProgram({ env: { PORT: 'x' }, args: ['--help'] }).ended).toEqual({
+      code: 0,
+      out: expect.stringMatching(/^Usage: silly-chat /),
+      err: ''
+    })
   })
 
   it('does not start on a port that is taken, and says so', async () => {

@@ -79,6 +79,21 @@ describe('settings', () => {
     expect(() => loadSettings({ PORT: 'x', LOG_LEVEL: 'x' })).toThrow(/PORT.*\n.*LOG_LEVEL/)
   })
 
+  it('are given by flags, too, which win over variables', () => {
+    const env = { PORT: '1', HOST: '::1', LOG_LEVEL: 'loud' }
+    expect(loadSettings(env, { PORT: '2', LOG_LEVEL: 'warn' })).toMatchObject({
+      PORT: 2,
+      HOST: '::1',
+      LOG_LEVEL: 'warn'
+    })
+  })
+
+  it('that are wrong are named as they were given: by flag or by variable', () => {
+    expect(() => loadSettings({ PORT: 'x', LOG_LEVEL: 'x' }, { PORT: '-1', STORE_URL: '' })).toThrow(
+      /^--port must be .*\.\n--store must be .*\.\nLOG_LEVEL must be .*\.$/
+    )
+  })
+
   it('are those of the table in README.md, with the same defaults and meanings', () => {
     const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
     const rows = [...readme.matchAll(/^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|$/gm)].map(([, ...cells]) => cells)
