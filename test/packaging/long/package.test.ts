@@ -1,0 +1,120 @@
+/** The package: what is in it, and that it is all that somebody needs who has only that. Installs from the registry. */
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { z } from 'zod'
+import { createChat, post } from '../../support/api.ts'
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
+const packed = z.tuple([
+  z.object({
+    filename: z.string(),
+    version: z.string(),
+    size: z.int(),
+    files: z.array(z.object({ path: z.string() }))
+  })
+])
+
+const home = mkdtempSync(join(tmpdir(), 'silly-package-'))
+const folder = join(home, 'empty')
+
+/** What it prints; it runs in the folder into which the package is installed. */
+function run(program: string, ...args: string[]): string {
+  return execFileSync(program, args, { cwd: folder, encoding: 'utf8' })
+}
+
+describe('the package', () => {
+  let contents: z.output<typeof packed>[0]
+
+  beforeAll(() => {
+    // What is built is there already, and others run it meanwhile.
+    const pack = ['pack', ROOT, '--ignore-scripts', '--json', '--pack-destination', home]
+    mkdirSync(folder)
+    contents = packed.parse(JSON.parse(run('npm', ...pack)))[0]
+    // The prefix, since npm would look for a package in the folders above.
+    run(
+      'npm',
+      'install',
+      '--prefix',
+      folder,
+      '--prefer-offline',
+      '--no-audit',
+      '--no-fund',
+      join(home, contents.filename)
+    )
+  }, 120_000)
+
+  afterAll(() => rmSync(home, { recursive: true, force: true }))
+
+  it('is small: what runs, what it says of itself, and the types of the client', () => {
+    const paths = contents.files.map(({ path }) => path)
+    expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/main.js', 'dist/web/index.html']))
+    expect(
+      paths.filter(
+        (path) =>
+          !/^(LICENSE|README\.md|package\.json|dist\/.+\.(js|lua|html|css|svg|br|gz)|dist\/.+\.d\.ts)$/.test(path)
+      )
+    ).toEqual([])
+    const types = paths.filter((path) => path.endsWith('.d.ts') && !/^dist\/(client|schemas)\//.test(path))
+    expect(types).toEqual(['dist/ids.d.ts', 'dist/problems.d.ts', 'dist/urls.d.ts'])
+    expect(contents.size).toBeLessThan(300_000)
+  })
+
+  it('prints its version and its help', () => {
+    expect(run('npx', 'silly-chat', '--version')).toBe(`${contents.version}\n`)
+    expect(run('npx', 'silly-chat', '--help')).toContain('--store <value>')
+  })
+
+  it('serves', async () => {
+    const child = spawn('npx', ['silly-chat', '--port', '0', '--store', 'file:./data', '--log-level', 'error'], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      // npx does not pass signals on: they go to all that it has started.
+      detached: true
+    })
+    const closed = once(child, 'close')
+    const end = async () => {
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid)
+      await closed
+    }
+    onTestFinished(end)
+    const [said] = await once(child.stdout.setEncoding('utf8'), 'data')
+    const url = /listens on (\S+)\. /.exec(said)?.[1] ?? ''
+    const { chat, owner } = await createChat({ url })
+    expect(await post(chat, owner, 'hello')).toBe(1)
+    const page = await fetch(url, { headers: { accept: 'text/html' } })
+    expect(await page.text()).toContain('<title>')
+    expect((await fetch(`${url}/docs`)).status).toBe(200)
+    expect(existsSync(join(folder, 'data', 'data.mdb'))).toBe(true)
+    await end()
+  })
+
+  it('has a client, with all its types', () => {
+    const program = /^```ts\n(.*?)^```$/ms.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))?.[1] ?? ''
+    expect(program).toContain("from 'silly-chat/client'")
+    writeFileSync(join(folder, 'right.mts'), program)
+    writeFileSync(
+      join(folder, 'wrong.mts'),
+      `import { createChat } from 'silly-chat/client'
+const { messages } = await (await createChat('http://localhost')).read()
+// @ts-expect-error: it has types
+console.log(messages[0]?.nothing)
+`
+    )
+    const strict = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--lib', 'es2023,dom']
+    run(process.execPath, join(ROOT, 'node_modules/typescript/bin/tsc'), ...strict, 'wrong.mts', 'right.mts')
+    expect(
+      run(process.execPath, '--eval', "import('silly-chat/client').then(({ knock }) => console.log(typeof knock))")
+    ).toBe('function\n')
+  })
+
+  it('builds nothing where there are no sources', () => {
+    const installed = join(folder, 'node_modules/silly-chat')
+    run('npm', 'run', 'prepare', '--prefix', installed)
+    expect(existsSync(join(installed, 'dist/main.js'))).toBe(true)
+  })
+})
