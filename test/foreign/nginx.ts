@@ -32,9 +32,14 @@ function nodesLines(): string {
   return lines
 }
 
+/** What goes into `http { … }` for nothing to be written outside of `folder`. */
+export function temporaryPaths(folder: string): string {
+  const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+  return kinds.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join('\n  ')
+}
+
 /** Everything else is as it is by default, but what would be written outside of `folder`. */
 function configuration(folder: string, lines: string): string {
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   return `
 daemon off;
 master_process off;
@@ -43,7 +48,7 @@ error_log stderr notice;
 events {}
 http {
   access_log off;
-  ${temporary.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join('\n  ')}
+  ${temporaryPaths(folder)}
   ${lines}
 }
 `
@@ -62,24 +67,30 @@ async function freePort(): Promise<number> {
 /** An nginx in front of the server on this port, ended with the test. */
 export async function startNginx(target: number): Promise<{ url: string }> {
   const lines = PROXY_LINES.replace('127.0.0.1:8000', `127.0.0.1:${target}`)
-  return await runNginx((port) => `server {\n    listen 127.0.0.1:${port};\n    ${lines}\n  }`)
+  return await startNginxWith((folder, port) =>
+    configuration(folder, `server {\n    listen 127.0.0.1:${port};\n    ${lines}\n  }`)
+  )
 }
 
 /** An nginx in front of the nodes on these ports, as README.md shows it, ended with the test. */
 export async function startNginxForNodes([first, second]: readonly [number, number]): Promise<{ url: string }> {
-  return await runNginx((port) =>
-    nodesLines()
-      .replace('127.0.0.1:8001', `127.0.0.1:${first}`)
-      .replace('127.0.0.1:8002', `127.0.0.1:${second}`)
-      .replace('listen 8000', `listen 127.0.0.1:${port}`)
+  return await startNginxWith((folder, port) =>
+    configuration(
+      folder,
+      nodesLines()
+        .replace('127.0.0.1:8001', `127.0.0.1:${first}`)
+        .replace('127.0.0.1:8002', `127.0.0.1:${second}`)
+        .replace('listen 8000', `listen 127.0.0.1:${port}`)
+    )
   )
 }
 
-async function runNginx(linesFor: (port: number) => string): Promise<{ url: string }> {
+/** An nginx that listens on this port, says so on stderr at the level `notice`, and may write into the folder. */
+export async function startNginxWith(configure: (folder: string, port: number) => string): Promise<{ url: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'nginx-'))
   const port = await freePort()
   const file = join(folder, 'nginx.conf')
-  writeFileSync(file, configuration(folder, linesFor(port)))
+  writeFileSync(file, configure(folder, port))
   const child = spawn(PROGRAM, ['-c', file, '-p', folder, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] })
   const closed = once(child, 'close')
   onTestFinished(async () => {

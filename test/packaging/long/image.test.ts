@@ -1,0 +1,96 @@
+/** `deploy/Dockerfile` without containers: its steps in a folder, and what it starts, as the first process of all. */
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { z } from 'zod'
+import { createChat, post } from '../../support/api.ts'
+import { freePort } from '../../support/ports.ts'
+import { isRoot } from '../../support/real-parts.ts'
+import { openStream } from '../../support/streams.ts'
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
+const stages = readFileSync(join(ROOT, 'deploy/Dockerfile'), 'utf8')
+  .split(/^FROM .*\n/m)
+  .slice(1)
+const [build = '', dependencies = '', image = ''] = stages
+
+/** What stands behind this instruction, once for each time that it is given. */
+const given = (stage: string, instruction: string) =>
+  [...stage.matchAll(new RegExp(`^${instruction} (.*)$`, 'gm'))].map(([, rest = '']) => rest)
+const list = (text = '') => z.array(z.string()).min(2).parse(JSON.parse(text))
+
+describe('the image', () => {
+  it('is built from files that are there and that its context holds', () => {
+    const sources = stages
+      .flatMap((stage) => given(stage, 'COPY'))
+      .filter((copied) => !copied.startsWith('--from='))
+      .flatMap((copied) => copied.split(' ').slice(0, -1))
+    const ignored = readFileSync(join(ROOT, '.dockerignore'), 'utf8').trimEnd().split('\n')
+    expect(new Set(ignored)).toEqual(new Set(['*', ...sources.map((source) => `!${source}`)]))
+    expect(ignored[0]).toBe('*')
+    for (const source of sources) expect(existsSync(join(ROOT, source)), source).toBe(true)
+    // The stage that builds does as CI does.
+    expect(given(build, 'RUN')).toEqual(['npm ci --ignore-scripts', 'npm run build'])
+    const { scripts }: { scripts: Record<string, string> } = JSON.parse(
+      readFileSync(join(ROOT, 'package.json'), 'utf8')
+    )
+    expect(scripts).toHaveProperty('build')
+  })
+
+  it.skipIf(!isRoot('unshare'))(
+    'serves with its dependencies alone, is found healthy, and ends on SIGTERM as process 1',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'silly-image-'))
+      onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+      for (const file of ['package.json', 'package-lock.json', 'LICENSE']) cpSync(join(ROOT, file), join(folder, file))
+      const [install = ''] = given(dependencies, 'RUN')
+      expect(install).toBe('npm ci --omit=dev --ignore-scripts')
+      const [npm = '', ...args] = install.split(' ')
+      execFileSync(npm, [...args, '--prefix', folder, '--prefer-offline', '--no-audit', '--no-fund'], { cwd: folder })
+      expect(readdirSync(join(folder, 'node_modules'))).not.toContain('typescript')
+      cpSync(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true })
+
+      const port = await freePort()
+      const settings = given(image, 'ENV').flatMap((line) => line.split(' ').map((one) => one.split('=')))
+      const env = {
+        PATH: process.env['PATH'] ?? '',
+        ...Object.fromEntries(settings),
+        PORT: `${port}`,
+        LOG_LEVEL: 'error',
+        STORE_URL: `file:${folder}/chats`
+      }
+      expect(env).toMatchObject({ NODE_ENV: 'production', HOST: '0.0.0.0' })
+      const [health = ''] = given(image, 'HEALTHCHECK')
+      const [node = '', ...check] = list(health.slice(health.indexOf('CMD ') + 4))
+      const isHealthy = async () => (await once(spawn(node, check, { cwd: folder, env, stdio: 'ignore' }), 'exit'))[0]
+      expect(await isHealthy()).toBe(1)
+
+      const entry = list(given(image, 'ENTRYPOINT')[0])
+      const unshare = spawn('unshare', ['--pid', '--fork', '--kill-child', ...entry], {
+        cwd: folder,
+        env,
+        stdio: ['ignore', 'pipe', 'inherit']
+      })
+      onTestFinished(() => void unshare.kill('SIGKILL'))
+      const exited = once(unshare, 'exit')
+      const [said] = await once(unshare.stdout.setEncoding('utf8'), 'data')
+      expect(said).toContain(' listens on ')
+      expect(await isHealthy()).toBe(0)
+      // Not the address on which it would listen by default.
+      const { chat, owner } = await createChat({ url: `http://127.0.0.2:${port}` })
+      expect(await post(chat, owner, 'hello')).toBe(1)
+      const stream = await openStream(`${chat}/events`, { user: owner })
+      await stream.until('ready')
+
+      const [first = ''] = readFileSync(`/proc/${unshare.pid}/task/${unshare.pid}/children`, 'utf8').split(' ')
+      expect(readFileSync(`/proc/${first}/status`, 'utf8')).toMatch(/^NSpid:\t\d+\t1$/m)
+      process.kill(Number(first), 'SIGTERM')
+      expect(await stream.rest()).toEqual([])
+      expect(await exited).toEqual([0, null])
+    }
+  )
+})
