@@ -1,16 +1,17 @@
 /** The application: what it is made of, in the order in which a request meets it. */
-import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { serializerCompiler } from 'fastify-type-provider-zod'
 import { addBaseUrl } from './plugins/base-url.ts'
+import { isForPage, PAGE_PATH } from './plugins/browsers.ts'
 import { answerClientError, ignoreExpectations } from './plugins/client-errors.ts'
 import { Connections } from './plugins/connections.ts'
+import { addCrossOrigin, crossOriginHeaders } from './plugins/cross-origin.ts'
 import { addJsonBody, MAX_BODY_BYTES } from './plugins/json-body.ts'
 import { addOpenApi } from './plugins/openapi.ts'
 import { addProblems } from './plugins/problems.ts'
 import { addRequestChecks, MAX_URL_LENGTH, repairEscapes } from './plugins/request-checks.ts'
 import { loggerOptions, RequestLog } from './plugins/request-log.ts'
-import { addSafeHeaders } from './plugins/safe-headers.ts'
+import { addSafeHeaders, safeHeaders } from './plugins/safe-headers.ts'
 import { addShutdown } from './plugins/shutdown.ts'
 import { addSweep } from './plugins/sweep.ts'
 import { addUserId } from './plugins/user-id.ts'
@@ -19,7 +20,7 @@ import { approvalRoutes } from './routes/approval.ts'
 import { chatRoutes } from './routes/chats.ts'
 import { healthRoutes } from './routes/health.ts'
 import { linkRoutes } from './routes/links.ts'
-import { addWeb, loadPage } from './routes/web.ts'
+import { addWeb } from './routes/web.ts'
 import { createService } from './service.ts'
 import type { Settings } from './settings.ts'
 import type { Store } from './store/store.ts'
@@ -65,15 +66,17 @@ export async function buildApp({
       keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS
     },
-    rewriteUrl: repairEscapes,
+    rewriteUrl: (request) => (isForPage(request) ? PAGE_PATH : repairEscapes(request)),
     // Without these Fastify loads Ajv and a serializer of its own: a seventh of the start.
     schemaController: { compilersFactory: { buildValidator: neverUsed, buildSerializer: neverUsed } },
-    // Called once there are connections, long after the constant below has its value.
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, connections)
+    // Called once there are connections, long after the constants below have their values.
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, connections, onRefusalsBelow)
   })
   // node:http waits for the longer of the two.
   app.server.headersTimeout = REQUEST_TIMEOUT_MS
   const connections = new Connections(app.server)
+  const onEveryAnswer = safeHeaders(settings)
+  const onRefusalsBelow = { ...onEveryAnswer, ...crossOriginHeaders(settings.CORS_ORIGIN) }
   const chatTtlMs = settings.CHAT_TTL_SECONDS * 1000
   const service = createService({ store, now, chatTtlMs })
   const hub = new Hub({
@@ -93,18 +96,9 @@ export async function buildApp({
   // The order of refusals: bad Host 400, long URL 414, unknown path 404, method 405 (the hooks here, in this order); then
   // body 413, media type 415, broken JSON 400 (Fastify and `addJsonBody`); user id 401 (preValidation hooks); other
   // input 400 (schemas); 404, 403 and the rest (the rules, which look for what exists first).
-  addSafeHeaders(app)
+  addSafeHeaders(app, onEveryAnswer)
+  await addCrossOrigin(app, settings.CORS_ORIGIN)
   addBaseUrl(app, settings.PUBLIC_URL)
-  await app.register(cors, {
-    origin: settings.CORS_ORIGIN,
-    methods: ['GET', 'HEAD', 'POST', 'DELETE'],
-    allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID'],
-    // As one text: a list would be joined for every answer.
-    exposedHeaders: 'Allow, Location, Retry-After, WWW-Authenticate',
-    maxAge: 86_400,
-    strictPreflight: false,
-    preflightContinue: true
-  })
   addRequestChecks(app)
   addShutdown(app, hub, connections)
   addSweep(app, chatTtlMs, service.sweep)
@@ -112,12 +106,11 @@ export async function buildApp({
   addUserId(app)
 
   await addOpenApi(app, { version, publicUrl: settings.PUBLIC_URL })
-  const sendPage = loadPage(settings.PUBLIC_URL)
   await app.register(healthRoutes, { service })
-  await app.register(chatRoutes, { service, hub, sendPage })
-  await app.register(linkRoutes, { service, hub, sendPage })
+  await app.register(chatRoutes, { service, hub })
+  await app.register(linkRoutes, { service, hub })
   await app.register(approvalRoutes, { service })
-  await addWeb(app, sendPage)
+  await addWeb(app, settings.PUBLIC_URL)
 
   return app
 }

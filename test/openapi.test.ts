@@ -122,7 +122,7 @@ describe('Swagger UI', () => {
   it('loads nothing from elsewhere', async () => {
     const server = await startServer()
     const page = await call(`${server.url}/docs`)
-    expect(page.headers.get('content-security-policy')).toContain("default-src 'self'")
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
     expect(await page.text()).not.toMatch(/(src|href)="https?:/)
   })
 })

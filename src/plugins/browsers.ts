@@ -1,9 +1,7 @@
 /** One URL for people and programs: who gets the page, and who is only looking ahead. */
-import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import type { onRequestHookHandler } from 'fastify'
 import { isLinkPreview } from './link-previews.ts'
-
-/** What answers with the page. */
-export type SendPage = (reply: FastifyReply) => FastifyReply
 
 /** An onRequest hook: says that the answer depends on `Accept`, whichever it is. */
 export const varyByAccept: onRequestHookHandler = (_request, reply, done) => {
@@ -12,23 +10,34 @@ export const varyByAccept: onRequestHookHandler = (_request, reply, done) => {
   done()
 }
 
-/** An onRequest hook: browsers and link previews get the page, whatever the id, and nothing else happens. */
-export function pageForBrowsers(sendPage: SendPage): onRequestHookHandler {
-  return ({ headers }, reply, done) => {
-    if (prefersPage(headers.accept) || isLinkPreview(headers['user-agent'])) sendPage(reply)
-    else done()
-  }
+/** Where the page is. */
+export const PAGE_PATH = '/'
+
+/** The addresses that people and programs share: whatever the id. */
+const SHARED = /^(?:https?:\/\/[^/?#]*)?\/v1\/(chats|links)\/[^/?#]+\/?(?:[?#]|$)/
+
+/**
+ * Whether the page is to answer, before any route is looked for: to browsers and link previews, whatever the id, and
+ * nothing else happens. Of a speculative load a link makes nothing.
+ */
+export function isForPage(request: IncomingMessage): boolean {
+  const { method, headers, url = '/' } = request
+  if (method !== 'GET' && method !== 'HEAD') return false
+  if (!prefersPage(headers.accept) && !isLinkPreview(headers['user-agent'])) return false
+  const noun = SHARED.exec(url)?.[1]
+  return noun === 'chats' || (noun === 'links' && !isPrefetch(request))
 }
 
 /** An onRequest hook: a speculative load must have no effect, so it gets nothing. */
-export async function nothingForPrefetch(
-  request: FastifyRequest,
-  reply: FastifyReply
-): Promise<FastifyReply | undefined> {
-  // https://wicg.github.io/nav-speculation/prefetch.html#sec-purpose-header, and its older name.
-  const purposes = [request.headers['sec-purpose'], request.headers['purpose']].flat()
-  const isPrefetch = purposes.some((purpose) => /^\s*prefetch\s*(;|,|$)/i.test(purpose ?? ''))
-  return isPrefetch ? reply.code(204).send() : undefined
+export const nothingForPrefetch: onRequestHookHandler = ({ raw }, reply, done) => {
+  if (isPrefetch(raw)) reply.code(204).send()
+  else done()
+}
+
+/** https://wicg.github.io/nav-speculation/prefetch.html#sec-purpose-header, and its older name. */
+function isPrefetch({ headers }: IncomingMessage): boolean {
+  const purposes = [headers['sec-purpose'], headers['purpose']].flat()
+  return purposes.some((purpose) => /^\s*prefetch\s*(;|,|$)/i.test(purpose ?? ''))
 }
 
 /**

@@ -6,13 +6,15 @@ import { Problem, type ProblemKind } from '../problems.ts'
 import { PROBLEM_JSON } from '../schemas/problems.ts'
 import type { Connections } from './connections.ts'
 import { MAX_URL_LENGTH } from './request-checks.ts'
-import { SAFE_HEADERS } from './safe-headers.ts'
 
 interface ClientError {
   readonly code?: string | undefined
   /** The bytes that were being read: typed wrongly by Fastify, so looked at before it is used. */
   readonly rawPacket?: unknown
 }
+
+/** What every answer says. */
+type Headers = Readonly<Record<string, string>>
 
 const OF_NODE: Readonly<Record<string, ProblemKind>> = {
   HPE_HEADER_OVERFLOW: 'headers-too-large',
@@ -23,15 +25,15 @@ const OF_NODE: Readonly<Record<string, ProblemKind>> = {
 const LINGER_MS = 1000
 
 /** Refuses it, after the answers that are owed to earlier requests of the socket. */
-export function answerClientError(error: ClientError, socket: Socket, connections: Connections): void {
+export function answerClientError(error: ClientError, socket: Socket, connections: Connections, common: Headers): void {
   if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
-  else connections.whenAnswered(socket, () => refuse(socket, toProblem(error)))
+  else connections.whenAnswered(socket, () => refuse(socket, toProblem(error), common))
 }
 
-function refuse(socket: Socket, problem: Problem): void {
+function refuse(socket: Socket, problem: Problem, common: Headers): void {
   const body = problem.body
   const headers = {
-    ...SAFE_HEADERS,
+    ...common,
     'content-type': PROBLEM_JSON,
     'content-length': Buffer.byteLength(body),
     date: new Date().toUTCString(),

@@ -4,6 +4,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import type { z } from 'zod'
+import { addPageHeaders, type Policy } from './safe-headers.ts'
 
 const DESCRIPTION = `A chat that needs no accounts and still lets its owner decide who comes in.
 
@@ -13,7 +14,7 @@ const DESCRIPTION = `A chat that needs no accounts and still lets its owner deci
 
 **Refusals** are \`application/problem+json\` (RFC 9457); switch on \`type\`. They come in the order: bad Host 400, 414, 404 for an unknown path, 405, 413, 415, broken JSON 400, 401, other 400, 404, 403, and then 409, 422 and 429.
 
-**Where the contract is silent.** An empty query parameter counts as none, but an empty \`user_id\` is 401. A body that is sent must be a JSON object, also where none is needed. The state of who is in without a request at a link, the owner or a member who came through another link, is \`approved\`. \`decided_at\` is when the state last changed; a request that ends with its link is decided at that instant. Approving a declined request whose link has ended is 409 \`request-closed\` with the state \`declined\`. A link that has ended stays in the list and answers 410 as long as somebody is in through it, and otherwise until 200 others have ended after it; then it is 404. A log keeps the latest 1,000 join events: an owner's cursor from before those gets \`reset\`. \`expires_in\` and \`max_guests\` may be null for none. A chat that never had an event ends after a day, or after \`CHAT_TTL_SECONDS\` if that is less. An unknown \`request_id\` is 404 before a missing right is 403, also when only asking. A compressed body is 415; headers of more than 64 KiB are 431; a request that has not arrived whole after 30 seconds is 408. OPTIONS on a known path is 204 with \`Allow\`. A \`name\` is counted in UTF-16 code units, like a text. A guest who closes the sending side of the connection while waiting counts as hung up. While the server stops, a request that accepts text/event-stream loses its connection instead of being refused, since an EventSource comes back only then. Every path answers with and without a trailing slash.`
+**Where the contract is silent.** An empty query parameter counts as none, but an empty \`user_id\` is 401. A body that is sent must be a JSON object, also where none is needed. The state of who is in without a request at a link, the owner or a member who came through another link, is \`approved\`. \`decided_at\` is when the state last changed; a request that ends with its link is decided at that instant. Approving a declined request whose link has ended is 409 \`request-closed\` with the state \`declined\`. A link that has ended stays in the list and answers 410 as long as somebody is in through it, and otherwise until 200 others have ended after it; then it is 404. A log keeps the latest 1,000 join events: an owner's cursor from before those gets \`reset\`. \`expires_in\` and \`max_guests\` may be null for none. A chat that never had an event ends after a day, or after \`CHAT_TTL_SECONDS\` if that is less. An unknown \`request_id\` is 404 before a missing right is 403, also when only asking. A compressed body is 415; headers of more than 64 KiB are 431; a request that has not arrived whole after 30 seconds is 408. OPTIONS on a known path is 204 with \`Allow\`. A preflight that asks to reach a private network (\`Access-Control-Request-Private-Network\`) is not told that it may. A \`name\` is counted in UTF-16 code units, like a text. A guest who closes the sending side of the connection while waiting counts as hung up. While the server stops, a request that accepts text/event-stream loses its connection instead of being refused, since an EventSource comes back only then. Every path answers with and without a trailing slash.`
 
 const TAGS = [
   { name: 'chats', description: 'Create a chat, post to it, read it and follow it.' },
@@ -73,21 +74,25 @@ export async function addOpenApi(app: FastifyInstance, { version, publicUrl }: O
       return transformed
     }
   })
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    ...(publicUrl !== undefined && { indexPrefix: new URL(publicUrl).pathname }),
-    staticCSP: {
-      'default-src': "'self'",
-      'connect-src': `'self' ${publicUrl === undefined ? '' : new URL(publicUrl).origin}`,
-      'img-src': "'self' data:",
-      'style-src': "'self' 'unsafe-inline'",
-      'object-src': "'none'",
-      'base-uri': "'none'",
-      'frame-ancestors': "'none'"
-    },
-    // No request leaves for a validator elsewhere, and no user id is kept by the page.
-    uiConfig: { tryItOutEnabled: true, validatorUrl: null, persistAuthorization: false }
+  await app.register(async (docs) => {
+    await addPageHeaders(docs, {
+      ...UI_POLICY,
+      'connect-src': ["'self'", ...(publicUrl === undefined ? [] : [new URL(publicUrl).origin])]
+    })
+    await docs.register(swaggerUi, {
+      routePrefix: '/docs',
+      ...(publicUrl !== undefined && { indexPrefix: new URL(publicUrl).pathname }),
+      // No request leaves for a validator elsewhere, and no user id is kept by the page.
+      uiConfig: { tryItOutEnabled: true, validatorUrl: null, persistAuthorization: false }
+    })
   })
+}
+
+/** What Swagger UI does. It has icons in its styles, and one style of its own that is no file. */
+const UI_POLICY: Policy = {
+  'script-src': ["'self'"],
+  'style-src': ["'self'", "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='"],
+  'img-src': ["'self'", 'data:']
 }
 
 /** The type provider keeps of an answer its description and schemas; headers and examples are as good. */

@@ -1,7 +1,7 @@
 /** `/v1/chats`: create a chat, post to it, read it, follow it, see who has asked. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import { readChatId, tagOf } from '../ids.ts'
-import { pageForBrowsers, type SendPage, varyByAccept } from '../plugins/browsers.ts'
+import { varyByAccept } from '../plugins/browsers.ts'
 import { hangUpOf } from '../plugins/hang-up.ts'
 import { refuseOddBody } from '../plugins/json-body.ts'
 import { sendJson, sendJsonParts } from '../plugins/ready-json.ts'
@@ -31,10 +31,9 @@ import { countedLinkView, joinRequestView } from '../views.ts'
 export interface ChatRoutesOptions {
   readonly service: Service
   readonly hub: Hub
-  readonly sendPage: SendPage
 }
 
-export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { service, hub, sendPage }, done) => {
+export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { service, hub }, done) => {
   app.post(
     '/v1/chats',
     {
@@ -101,7 +100,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
   app.get(
     '/v1/chats/:chat',
     {
-      onRequest: [varyByAccept, pageForBrowsers(sendPage)],
+      onRequest: varyByAccept,
       preValidation: requireUserId,
       schema: {
         operationId: 'readChat',

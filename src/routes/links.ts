@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import { isFinal, type JoinRequest } from '../chat/door.ts'
 import { type LinkId, readLinkId, tagOf, type UserId } from '../ids.ts'
-import { nothingForPrefetch, pageForBrowsers, type SendPage, varyByAccept } from '../plugins/browsers.ts'
+import { nothingForPrefetch, varyByAccept } from '../plugins/browsers.ts'
 import { hangUpOf, lookAtNetwork, onAbort } from '../plugins/hang-up.ts'
 import { cursorOf, openEventStream } from '../plugins/stream-head.ts'
 import { allowUserId, requireUserId, userOf } from '../plugins/user-id.ts'
@@ -29,10 +29,9 @@ type Asked = Extract<Exchange, { is: 'guest' }>
 export interface LinkRoutesOptions {
   readonly service: Service
   readonly hub: Hub
-  readonly sendPage: SendPage
 }
 
-export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { service, hub, sendPage }, done) => {
+export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { service, hub }, done) => {
   app.post(
     '/v1/links',
     {
@@ -63,7 +62,7 @@ export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { s
     }
   )
 
-  const lookingAhead = [varyByAccept, nothingForPrefetch, pageForBrowsers(sendPage)]
+  const lookingAhead = [varyByAccept, nothingForPrefetch]
 
   app.get(
     '/v1/links/:link',

@@ -3,36 +3,42 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import staticFiles from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
-import type { SendPage } from '../plugins/browsers.ts'
+import { PAGE_PATH, varyByAccept } from '../plugins/browsers.ts'
+import { addPageHeaders } from '../plugins/safe-headers.ts'
 
 /** Where `vite build` puts the page, seen from here and from `dist/routes`. */
 const BUILT = new URL('../../dist/web/', import.meta.url)
 
-const HEADERS = {
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'x-robots-tag': 'noindex, nofollow'
+/** What the page does, and no more: its own files, its own server. */
+const POLICY = {
+  'script-src': ["'self'"],
+  'style-src': ["'self'"],
+  'img-src': ["'self'"],
+  'connect-src': ["'self'"],
+  'require-trusted-types-for': ["'script'"],
+  'trusted-types': ["'none'"]
 }
 
 /** @throws Error if the page was not built */
-export function loadPage(publicUrl: string | undefined): SendPage {
+export async function addWeb(app: FastifyInstance, publicUrl: string | undefined): Promise<void> {
   const base = publicUrl === undefined ? '/' : `${new URL(publicUrl).pathname.replace(/\/$/, '')}/`
   const page = readPage().replaceAll('/__BASE__/', base)
-  return (reply) => reply.code(200).headers(HEADERS).type('text/html; charset=utf-8').send(page)
-}
-
-export async function addWeb(app: FastifyInstance, sendPage: SendPage): Promise<void> {
-  app.get('/', { schema: { hide: true } }, async (_request, reply) => sendPage(reply))
-  // Their names change with what is in them.
-  await app.register(staticFiles, {
-    root: fileURLToPath(new URL('assets/', BUILT)),
-    prefix: '/assets/',
-    schemaHide: true,
-    decorateReply: false,
-    index: false,
-    immutable: true,
-    preCompressed: true,
-    maxAge: '365d'
+  await app.register(async (web) => {
+    await addPageHeaders(web, POLICY)
+    web.get(PAGE_PATH, { onRequest: varyByAccept, schema: { hide: true } }, async (_request, reply) =>
+      reply.type('text/html; charset=utf-8').send(page)
+    )
+    // Their names change with what is in them.
+    await web.register(staticFiles, {
+      root: fileURLToPath(new URL('assets/', BUILT)),
+      prefix: '/assets/',
+      schemaHide: true,
+      decorateReply: false,
+      index: false,
+      immutable: true,
+      preCompressed: true,
+      maxAge: '365d'
+    })
   })
 }
 

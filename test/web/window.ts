@@ -28,7 +28,7 @@ export async function openTab(context: { newPage(): Promise<Page> }): Promise<Wi
   const complaints: string[] = []
   page.on('pageerror', ({ message }) => complaints.push(message))
   page.on('console', (message) => {
-    if (/Content Security Policy|Refused/.test(message.text())) complaints.push(message.text())
+    if (/Content Security Policy|Refused|Trusted/.test(message.text())) complaints.push(message.text())
   })
   return { page, complaints }
 }
