@@ -14,6 +14,7 @@ import { loggerOptions, RequestLog } from './plugins/request-log.ts'
 import { addSafeHeaders, safeHeaders } from './plugins/safe-headers.ts'
 import { addShutdown } from './plugins/shutdown.ts'
 import { addSweep } from './plugins/sweep.ts'
+import { addUntrustedProxies } from './plugins/untrusted-proxies.ts'
 import { addUserId } from './plugins/user-id.ts'
 import { compileValidator } from './plugins/validation.ts'
 import { approvalRoutes } from './routes/approval.ts'
@@ -98,6 +99,7 @@ export async function buildApp({
   // input 400 (schemas); 404, 403 and the rest (the rules, which look for what exists first).
   addSafeHeaders(app, onEveryAnswer)
   await addCrossOrigin(app, settings.CORS_ORIGIN)
+  addUntrustedProxies(app, settings.TRUST_PROXY)
   addBaseUrl(app, settings.PUBLIC_URL)
   addRequestChecks(app)
   addShutdown(app, hub, connections)
