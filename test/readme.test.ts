@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { PROXY_LINES } from './foreign/nginx.ts'
+import { PROXY_LINES, TLS_LINES } from './foreign/nginx.ts'
 import { call, createChat, post } from './support/api.ts'
 import { freePort } from './support/ports.ts'
 import { haveAll } from './support/real-parts.ts'
@@ -152,7 +152,7 @@ it('the program in README.md runs and prints what was said', async () => {
 
 describe('README.md', () => {
   it('shows the lines for nginx that the tests run behind', () => {
-    expect(README).toContain(`\`\`\`nginx\n${PROXY_LINES}\`\`\``)
+    expect(README).toContain(`\`\`\`nginx\n${TLS_LINES}\n${PROXY_LINES}\`\`\``)
   })
 
   it('names scripts that exist', () => {

@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest'
 import { EVENT_NAMES, Follower, fired } from './follower.ts'
 
 /** To be closed by whoever has it. */
-export function launchChromium(): Promise<Browser> {
+export function launchChromium(...more: string[]): Promise<Browser> {
   return chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: [
@@ -14,14 +14,15 @@ export function launchChromium(): Promise<Browser> {
       '--no-first-run',
       '--disable-background-networking',
       '--disable-component-update',
-      '--disable-sync'
+      '--disable-sync',
+      ...more
     ]
   })
 }
 
 /** Ends with the test. */
-export async function startChromium(): Promise<Browser> {
-  const browser = await launchChromium()
+export async function startChromium(...more: string[]): Promise<Browser> {
+  const browser = await launchChromium(...more)
   onTestFinished(() => browser.close())
   return browser
 }

@@ -1,5 +1,5 @@
 /** nginx in front of a server, or of several. */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -9,11 +9,18 @@ import { onTestFinished } from 'vitest'
 import { Growing } from './growing.ts'
 import { listenOn } from './tcp-proxy.ts'
 
-/** What an nginx needs that is a proxy of this server: these lines go into its `server { … }`. */
+/** What an nginx needs that is a proxy of this server: these lines go into its `server { … }`. First what HTTPS needs. */
+export const TLS_LINES = `listen 443 ssl http2;
+ssl_certificate     /etc/ssl/certs/chat.example.org.pem;
+ssl_certificate_key /etc/ssl/private/chat.example.org.key;
+`
 export const PROXY_LINES = `location / {
     proxy_pass http://127.0.0.1:8000;
     proxy_http_version 1.1;
     proxy_set_header Host $http_host;
+    proxy_set_header X-Forwarded-For $remote_addr;
+    proxy_set_header X-Forwarded-Host $http_host;
+    proxy_set_header X-Forwarded-Proto $scheme;
     proxy_read_timeout 330s;
     error_page 502 504 = @away;
 }
@@ -23,6 +30,15 @@ location @away {
     return 502;
 }
 `
+
+export interface Front {
+  /** HTTPS and HTTP/2, with a certificate of its own. */
+  readonly tls?: boolean
+  /** Under which path the server is reached. */
+  readonly path?: string
+  /** On which port, where it must be known before. */
+  readonly port?: number
+}
 
 /** What README.md shows for several nodes: these lines go into its `http { … }`. */
 function nodesLines(): string {
@@ -36,6 +52,23 @@ function nodesLines(): string {
 export function temporaryPaths(folder: string): string {
   const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   return kinds.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join('\n  ')
+}
+
+/** The `server { … }` of one that stands before the server on the port `target`. */
+function serverLines(folder: string, port: number, target: number, { tls = false, path = '/' }: Front): string {
+  const listen = tls
+    ? TLS_LINES.replace('443', `127.0.0.1:${port}`)
+        .replace(/\S+\.pem/, join(folder, CERTIFICATE))
+        .replace(/\S+\.key/, join(folder, KEY))
+    : `listen 127.0.0.1:${port};`
+  const proxy = PROXY_LINES.replace('127.0.0.1:8000', `127.0.0.1:${target}${path === '/' ? '' : '/'}`).replace(
+    'location /',
+    `location ${path}`
+  )
+  return `server {
+    ${listen}
+    ${proxy}
+  }`
 }
 
 /** Everything else is as it is by default, but what would be written outside of `folder`. */
@@ -55,6 +88,16 @@ http {
 }
 
 const PROGRAM = 'nginx'
+const CERTIFICATE = 'certificate.pem'
+const KEY = 'key.pem'
+
+function makeCertificate(folder: string): string {
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  const files = ['-keyout', join(folder, KEY), '-out', join(folder, CERTIFICATE)]
+  execFileSync('openssl', ['req', '-x509', '-days', '2', ...curve, ...subject, ...files], { stdio: 'ignore' })
+  return readFileSync(join(folder, CERTIFICATE), 'utf8')
+}
 
 async function freePort(): Promise<number> {
   const listener = createServer()
@@ -65,11 +108,13 @@ async function freePort(): Promise<number> {
 }
 
 /** An nginx in front of the server on this port, ended with the test. */
-export async function startNginx(target: number): Promise<{ url: string }> {
-  const lines = PROXY_LINES.replace('127.0.0.1:8000', `127.0.0.1:${target}`)
-  return await startNginxWith((folder, port) =>
-    configuration(folder, `server {\n    listen 127.0.0.1:${port};\n    ${lines}\n  }`)
-  )
+export async function startNginx(target: number, front: Front = {}): Promise<{ url: string; certificate: string }> {
+  let certificate = ''
+  const { url } = await startNginxWith((folder, port) => {
+    if (front.tls) certificate = makeCertificate(folder)
+    return configuration(folder, serverLines(folder, port, target, front))
+  }, front.port)
+  return { url: front.tls ? url.replace('http:', 'https:') : url, certificate }
 }
 
 /** An nginx in front of the nodes on these ports, as README.md shows it, ended with the test. */
@@ -85,10 +130,13 @@ export async function startNginxForNodes([first, second]: readonly [number, numb
   )
 }
 
-/** An nginx that listens on this port, says so on stderr at the level `notice`, and may write into the folder. */
-export async function startNginxWith(configure: (folder: string, port: number) => string): Promise<{ url: string }> {
+/** An nginx that listens on a port, says so on stderr at the level `notice`, and may write into the folder. */
+export async function startNginxWith(
+  configure: (folder: string, port: number) => string,
+  wanted?: number
+): Promise<{ url: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'nginx-'))
-  const port = await freePort()
+  const port = wanted ?? (await freePort())
   const file = join(folder, 'nginx.conf')
   writeFileSync(file, configure(folder, port))
   const child = spawn(PROGRAM, ['-c', file, '-p', folder, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] })
