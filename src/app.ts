@@ -1,12 +1,14 @@
 /** The application: what it is made of, in the order in which a request meets it. */
 import Fastify, { type FastifyInstance } from 'fastify'
 import { serializerCompiler } from 'fastify-type-provider-zod'
+import { DoorFigures } from './door-figures.ts'
 import { addBaseUrl } from './plugins/base-url.ts'
 import { isForPage, PAGE_PATH } from './plugins/browsers.ts'
 import { answerClientError, ignoreExpectations } from './plugins/client-errors.ts'
 import { Connections } from './plugins/connections.ts'
 import { addCrossOrigin, crossOriginHeaders } from './plugins/cross-origin.ts'
 import { addJsonBody, MAX_BODY_BYTES } from './plugins/json-body.ts'
+import { addMetrics } from './plugins/metrics.ts'
 import { addOpenApi } from './plugins/openapi.ts'
 import { addProblems } from './plugins/problems.ts'
 import { addRequestChecks, MAX_URL_LENGTH, repairEscapes } from './plugins/request-checks.ts'
@@ -79,7 +81,8 @@ export async function buildApp({
   const onEveryAnswer = safeHeaders(settings)
   const onRefusalsBelow = { ...onEveryAnswer, ...crossOriginHeaders(settings.CORS_ORIGIN) }
   const chatTtlMs = settings.CHAT_TTL_SECONDS * 1000
-  const service = createService({ store, now, chatTtlMs })
+  const doors = new DoorFigures()
+  const service = createService({ store, now, chatTtlMs, figures: doors })
   const hub = new Hub({
     store,
     settle: service.settle,
@@ -104,6 +107,7 @@ export async function buildApp({
   addRequestChecks(app)
   addShutdown(app, hub, connections)
   addSweep(app, chatTtlMs, service.sweep)
+  if (settings.METRICS_ADDRESS) addMetrics(app, { address: settings.METRICS_ADDRESS, hub, doors })
   addJsonBody(app)
   addUserId(app)
 

@@ -7,7 +7,8 @@
  */
 import * as changes from './chat/changes.ts'
 import * as rules from './chat/door.ts'
-import { type LoggedMessage, textOf } from './chat/events.ts'
+import { type JoinEvent, type LoggedMessage, textOf } from './chat/events.ts'
+import { DoorFigures } from './door-figures.ts'
 import {
   type ChatId,
   type ChatTag,
@@ -33,6 +34,7 @@ export interface ServiceDependencies {
   readonly now: () => number
   /** How long a chat may be without a new event, in milliseconds; 0 for ever. */
   readonly chatTtlMs: number
+  readonly figures?: DoorFigures
 }
 
 const DAY_MS = 86_400_000
@@ -56,7 +58,7 @@ export interface NewLink {
 
 export type Service = ReturnType<typeof createService>
 
-export function createService({ store, now, chatTtlMs }: ServiceDependencies) {
+export function createService({ store, now, chatTtlMs, figures = new DoorFigures() }: ServiceDependencies) {
   const emptyTtlMs = emptyTtlOf(chatTtlMs)
 
   async function createChat(): Promise<{ chat: ChatId; author: UserId }> {
@@ -64,7 +66,10 @@ export function createService({ store, now, chatTtlMs }: ServiceDependencies) {
     for (;;) {
       const chat = newChatId()
       const outcome = await store.create(changes.newDoor(chat, digestOf(author), now()))
-      if (outcome === 'created') return { chat, author }
+      if (outcome === 'created') {
+        figures.chatsCreated++
+        return { chat, author }
+      }
       if (outcome === 'store-full') throw new Problem('store-full')
     }
   }
@@ -97,7 +102,10 @@ export function createService({ store, now, chatTtlMs }: ServiceDependencies) {
       known = undefined
       allowed(rules.enter(door, user))
       const outcome = await store.append(tagOf(door.chat), door.rights, { text, createdAt: now() }, key)
-      if (typeof outcome === 'object') return outcome
+      if (typeof outcome === 'object') {
+        figures.messages++
+        return outcome
+      }
       if (outcome === 'gone') throw new Problem('chat-not-found')
       if (outcome !== 'conflict') throw new Problem(outcome)
     }
@@ -128,7 +136,7 @@ export function createService({ store, now, chatTtlMs }: ServiceDependencies) {
   async function closeChat(chat: ChatId | undefined, user: UserId): Promise<void> {
     const { door } = await loadChat(chat)
     allowed(rules.own(door, digestOf(user)))
-    await store.remove(tagOf(door.chat))
+    await remove(door)
   }
 
   async function joinRequests(
@@ -246,13 +254,29 @@ export function createService({ store, now, chatTtlMs }: ServiceDependencies) {
       const chat = await store.load(tag)
       if (chat === undefined) return undefined
       const due = Math.min(chat.door.nextExpiry ?? Number.POSITIVE_INFINITY, now())
-      if (due >= endOf(chat)) await store.remove(tag, chat.lastEventId)
+      if (due >= endOf(chat)) await remove(chat.door, chat.lastEventId)
       else {
         const { door, events } = changes.expireLinks(chat.door, due)
         if (door === chat.door) return chat
-        await store.commit(tag, chat.version, door, events, due)
+        await commit(chat, door, events, due)
       }
     }
+  }
+
+  async function commit(
+    before: LoadedChat,
+    door: rules.Door,
+    events: readonly JoinEvent[],
+    at: number
+  ): Promise<'committed' | 'conflict' | 'gone'> {
+    const outcome = await store.commit(tagOf(door.chat), before.version, door, events, at)
+    if (typeof outcome === 'string') return outcome
+    figures.changed(before.door, events)
+    return 'committed'
+  }
+
+  async function remove(door: rules.Door, lastEventId?: number): Promise<void> {
+    if (await store.remove(tagOf(door.chat), lastEventId)) figures.ended(door)
   }
 
   /** When a chat ends in which nothing happens any more. */
@@ -292,9 +316,9 @@ export function createService({ store, now, chatTtlMs }: ServiceDependencies) {
       if (changes.expireLinks(chat.door, at).door !== chat.door) continue
       const decision = allowed(decide(chat.door, at))
       if (decision.door === chat.door) return decision.result
-      const outcome = await store.commit(tag, chat.version, decision.door, decision.events, at)
+      const outcome = await commit(chat, decision.door, decision.events, at)
       if (outcome === 'gone') break
-      if (outcome !== 'conflict') return decision.result
+      if (outcome === 'committed') return decision.result
     }
     throw new Problem('chat-not-found')
   }

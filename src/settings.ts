@@ -47,6 +47,14 @@ function readOrigins(text: string): '*' | string[] | undefined {
   return text === '*' ? text : readList(text, isOrigin)
 }
 
+/** A host and a port with a colon between them; an IPv6 address stands in brackets. */
+function readAddress(text: string): false | { host: string; port: number } | undefined {
+  if (text === 'off') return false
+  const [, bracketed, plain, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(text) ?? []
+  const host = bracketed ?? plain
+  return host === undefined || Number(port) > MAX_PORT ? undefined : { host, port: Number(port) }
+}
+
 function isStoreUrl(text: string): boolean {
   if (text.startsWith('file://')) return /^file:\/\/\/./.test(text) && URL.canParse(text)
   if (/^rediss?:/.test(text)) return /^rediss?:\/\/[^/?#]/.test(text) && URL.canParse(text)
@@ -83,6 +91,12 @@ export const environment = z.object({
     .refine((read) => read !== undefined, 'must be *, or origins like https://example.org with commas between them')
     .default('*')
     .describe('origins whose pages may call the API (no cookies are used)'),
+  METRICS_ADDRESS: z
+    .string()
+    .transform(readAddress)
+    .refine((read) => read !== undefined, 'must be off, or a host and a port like 127.0.0.1:9100')
+    .default(false)
+    .describe('`host:port` of its own on which `/metrics` answers for Prometheus, or `off`'),
   LOG_LEVEL: z
     .enum(
       ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],

@@ -36,7 +36,8 @@ const ALLOWED: Record<string, string[]> = {
   'store/': ['store/', 'ids.ts', 'type:chat/'],
   'streams/': ['streams/', 'ids.ts', 'views.ts', 'chat/', 'store/store.ts', 'type:store/', 'type:urls.ts'],
   'schemas/': ['schemas/', 'ids.ts', 'urls.ts', 'problems.ts'],
-  'service.ts': ['chat/', 'ids.ts', 'problems.ts', 'type:store/'],
+  'service.ts': ['chat/', 'door-figures.ts', 'ids.ts', 'problems.ts', 'type:store/'],
+  'door-figures.ts': ['chat/'],
   'views.ts': ['urls.ts', 'chat/', 'type:ids.ts', 'type:schemas/'],
   'urls.ts': ['ids.ts'],
   'web/': ['web/', 'client/', 'type:schemas/'],
@@ -47,6 +48,7 @@ const ALLOWED: Record<string, string[]> = {
     'ids.ts',
     'schemas/',
     'store/store.ts',
+    'type:door-figures.ts',
     'type:settings.ts',
     'type:streams/',
     'type:urls.ts'

@@ -10,6 +10,7 @@ describe('settings', () => {
       TRUST_PROXY: false,
       STORE_URL: 'memory:',
       CORS_ORIGIN: '*',
+      METRICS_ADDRESS: false,
       LOG_LEVEL: 'info',
       HEARTBEAT_SECONDS: 15,
       MAX_STREAM_BUFFER_BYTES: 1048576,
@@ -32,6 +33,9 @@ describe('settings', () => {
     ['CORS_ORIGIN', 'https://a.example,http://b.example:8080', ['https://a.example', 'http://b.example:8080']],
     ['STORE_URL', 'file:./data', 'file:./data'],
     ['STORE_URL', 'file:///var/lib/chats', 'file:///var/lib/chats'],
+    ['METRICS_ADDRESS', 'off', false],
+    ['METRICS_ADDRESS', '127.0.0.1:9100', { host: '127.0.0.1', port: 9100 }],
+    ['METRICS_ADDRESS', '[::1]:0', { host: '::1', port: 0 }],
     ['LOG_LEVEL', 'silent', 'silent']
   ])('%s may be %j', (name, value, read) => {
     expect(loadSettings({ [name]: value })).toMatchObject({ [name]: read })
@@ -63,6 +67,10 @@ describe('settings', () => {
     ['STORE_URL', 'redis:///0'],
     ['STORE_URL', 'http://localhost'],
     ['CORS_ORIGIN', 'example.org'],
+    ['METRICS_ADDRESS', 'on'],
+    ['METRICS_ADDRESS', '9100'],
+    ['METRICS_ADDRESS', 'localhost:99999'],
+    ['METRICS_ADDRESS', '::1:9100'],
     ['CORS_ORIGIN', 'https://example.org/path'],
     ['LOG_LEVEL', 'loud'],
     ['HEARTBEAT_SECONDS', '0'],
@@ -97,7 +105,12 @@ describe('settings', () => {
   it('are those of the table in README.md, with the same defaults and meanings', () => {
     const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
     const rows = [...readme.matchAll(/^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|$/gm)].map(([, ...cells]) => cells)
-    const defaults: Record<string, unknown> = { ...loadSettings({}), TRUST_PROXY: 'off', PUBLIC_URL: undefined }
+    const defaults: Record<string, unknown> = {
+      ...loadSettings({}),
+      TRUST_PROXY: 'off',
+      METRICS_ADDRESS: 'off',
+      PUBLIC_URL: undefined
+    }
     const expected = Object.entries(environment.shape).map(([name, schema]) => [
       name,
       defaults[name] === undefined ? "the request's own" : `\`${defaults[name]}\``,

@@ -31,6 +31,12 @@ export class Batch {
     this.#frames = Buffer.from(text)
   }
 
+  /** How many messages there are after the event `level`. */
+  countAfter(level: number): number {
+    const first = this.#ids.findIndex((id) => id > level)
+    return first === -1 ? 0 : this.#ids.length - first
+  }
+
   /** The frames of the messages after the event `level`: bytes that all readers share. */
   messagesAfter(level: number): Buffer {
     const first = this.#ids.findIndex((id) => id > level)

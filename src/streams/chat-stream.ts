@@ -20,6 +20,7 @@ import type { Batch } from './batch.ts'
 import type { ChatSource } from './chat-source.ts'
 import { EventStream, type Sink } from './event-stream.ts'
 import { frame, messageFrame } from './sse-format.ts'
+import { StreamFigures } from './stream-figures.ts'
 
 /** How much is read from the log before the reader must have taken it. */
 const REPLAY_PAGE_BYTES = 64 * 1024
@@ -38,9 +39,13 @@ export class ChatStream extends EventStream {
   #isLive = false
   #level = 0
 
-  constructor(socket: Sink, maxBufferBytes: number, base: Base) {
-    super(socket, maxBufferBytes)
+  constructor(socket: Sink, maxBufferBytes: number, base: Base, figures = new StreamFigures()) {
+    super(socket, maxBufferBytes, figures)
     this.#base = base
+  }
+
+  override get kind(): 'chat' {
+    return 'chat'
   }
 
   override deliver(batch: Batch): void {
@@ -49,7 +54,10 @@ export class ChatStream extends EventStream {
     if (this.#member === undefined ? batch.joins.length > 0 : removal !== undefined) {
       const fresh = batch.events.filter(({ id }) => id > this.#level && id <= (removal?.id ?? id))
       this.writeLive(Buffer.from(this.#frames(fresh)))
-    } else this.writeLive(batch.messagesAfter(this.#level))
+    } else {
+      this.figures.deliveries += batch.countAfter(this.#level)
+      this.writeLive(batch.messagesAfter(this.#level))
+    }
     this.#level = batch.last
     if (removal !== undefined) this.#close(reasonOf(removal.request))
   }
@@ -135,14 +143,15 @@ export class ChatStream extends EventStream {
 
   /** Join events are for the owner alone. */
   #frames(events: readonly LoggedEvent[]): string {
-    let frames = ''
-    for (const event of events) {
-      if (event.type === 'message') frames += messageFrame(event.id, event.json)
-      else if (this.#member === undefined) {
-        frames += frame({ event: event.type, id: event.id, data: joinRequestView(this.#base, event.request) })
-      }
-    }
-    return frames
+    const shown = this.#member === undefined ? events : events.filter(({ type }) => type === 'message')
+    this.figures.deliveries += shown.length
+    return shown
+      .map((event) =>
+        event.type === 'message'
+          ? messageFrame(event.id, event.json)
+          : frame({ event: event.type, id: event.id, data: joinRequestView(this.#base, event.request) })
+      )
+      .join('')
   }
 
   #isRemoval({ id, request }: LoggedJoinEvent): boolean {
@@ -164,6 +173,7 @@ export class ChatStream extends EventStream {
   }
 
   #reset(lastEventId: number): string {
+    this.figures.resets++
     return frame({ event: 'reset', data: { reason: 'The event id is not in the log.', last_event_id: lastEventId } })
   }
 

@@ -3,9 +3,11 @@ import type { Writable } from 'node:stream'
 import type { Batch } from './batch.ts'
 import type { ChatSource } from './chat-source.ts'
 import { HEARTBEAT } from './sse-format.ts'
+import type { StreamFigures } from './stream-figures.ts'
 
 /** Whoever follows a chat in this process: a stream, or a request that waits. */
 export interface Follower {
+  readonly kind: 'chat' | 'guest' | 'wait'
   /** What was committed since the last call, in order. Must not throw. */
   deliver(batch: Batch): void
   /** What was delivered may not be in the log any more, or not all was: it has to begin anew. */
@@ -31,13 +33,16 @@ export type Sink = Writable & {
 const END_DEADLINE_MS = 10_000
 
 export abstract class EventStream implements Follower {
+  abstract readonly kind: 'chat' | 'guest'
   protected readonly socket: Sink
+  protected readonly figures: StreamFigures
   readonly #maxBufferBytes: number
   /** Live bytes written so far: those of a replay do not count as falling behind. */
   #liveBytes = 0
 
-  constructor(socket: Sink, maxBufferBytes: number) {
+  constructor(socket: Sink, maxBufferBytes: number, figures: StreamFigures) {
     this.socket = socket
+    this.figures = figures
     this.#maxBufferBytes = maxBufferBytes
   }
 
@@ -71,7 +76,9 @@ export abstract class EventStream implements Follower {
 
   /** Writes what belongs to catching up: it does not count as falling behind. */
   protected write(text: string): void {
-    if (!this.isOver && text !== '') this.socket.write(text)
+    if (this.isOver || text === '') return
+    this.socket.write(text)
+    this.figures.bytes += Buffer.byteLength(text)
   }
 
   /** Hands over live bytes, or cuts off a reader that has fallen too far behind. It comes back with its cursor. */
@@ -79,7 +86,10 @@ export abstract class EventStream implements Follower {
     if (this.isOver || bytes.length === 0) return
     this.socket.write(bytes)
     this.#liveBytes += bytes.length
-    if (Math.min(this.#liveBytes, this.socket.writableLength) > this.#maxBufferBytes) this.socket.destroy()
+    this.figures.bytes += bytes.length
+    if (Math.min(this.#liveBytes, this.socket.writableLength) <= this.#maxBufferBytes) return
+    this.figures.cutOff++
+    this.socket.destroy()
   }
 
   /** Resolves when the socket takes more, or never will, and not before other work had its turn. */

@@ -7,6 +7,7 @@ import type { Batch } from './batch.ts'
 import type { ChatSource } from './chat-source.ts'
 import { EventStream, type Sink } from './event-stream.ts'
 import { frame } from './sse-format.ts'
+import { StreamFigures } from './stream-figures.ts'
 
 export interface GuestReader {
   readonly chat: ChatId
@@ -19,10 +20,14 @@ export class GuestStream extends EventStream {
   readonly #guest: UserDigest
   #shown: JoinRequest['state'] | undefined
 
-  constructor(socket: Sink, maxBufferBytes: number, reader: GuestReader) {
-    super(socket, maxBufferBytes)
+  constructor(socket: Sink, maxBufferBytes: number, reader: GuestReader, figures = new StreamFigures()) {
+    super(socket, maxBufferBytes, figures)
     this.#reader = reader
     this.#guest = digestOf(reader.client)
+  }
+
+  override get kind(): 'guest' {
+    return 'guest'
   }
 
   override deliver(batch: Batch): void {
@@ -56,6 +61,7 @@ export class GuestStream extends EventStream {
     this.#shown = request.state
     const { base, chat, client } = this.#reader
     const data = approvalEventView(base, chat, client, request)
+    this.figures.deliveries++
     this.writeLive(Buffer.from(frame({ event: 'approval', id: request.state, data })))
     if (isFinal(request)) this.end()
   }

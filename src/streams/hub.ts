@@ -14,6 +14,7 @@ import { type ChatReader, ChatStream } from './chat-stream.ts'
 import type { EventStream, Follower, Sink } from './event-stream.ts'
 import { type GuestReader, GuestStream } from './guest-stream.ts'
 import { opening } from './sse-format.ts'
+import { StreamFigures } from './stream-figures.ts'
 import { Waiter } from './waiter.ts'
 
 export interface HubOptions {
@@ -37,6 +38,7 @@ const RECONNECT_MS = { min: 1000, max: 5000 }
 const CLOSE_DEADLINE_MS = 1000
 
 export class Hub {
+  readonly figures = new StreamFigures()
   readonly #options: HubOptions
   readonly #channels = new Map<ChatTag, Channel>()
   readonly #followers = new Set<Follower>()
@@ -53,15 +55,27 @@ export class Hub {
     return this.#followers.size >= this.#options.maxStreams
   }
 
+  /** How many chats are followed in this process. */
+  get chats(): number {
+    return this.#channels.size
+  }
+
+  /** How many streams and waits are open, by kind. */
+  countOpen(): Record<Follower['kind'], number> {
+    const open = { chat: 0, guest: 0, wait: 0 }
+    for (const { kind } of this.#followers) open[kind]++
+    return open
+  }
+
   /** Follows a chat as a member, until the socket closes. */
   openChatStream(socket: Sink, tag: ChatTag, reader: ChatReader): void {
-    const stream = new ChatStream(socket, this.#options.maxBufferBytes, reader.base)
+    const stream = new ChatStream(socket, this.#options.maxBufferBytes, reader.base, this.figures)
     this.#run(socket, tag, stream, (source) => stream.catchUp(source, reader))
   }
 
   /** Follows the own join request as a guest, until it is decided. */
   openGuestStream(socket: Sink, reader: GuestReader): void {
-    const stream = new GuestStream(socket, this.#options.maxBufferBytes, reader)
+    const stream = new GuestStream(socket, this.#options.maxBufferBytes, reader, this.figures)
     this.#run(socket, tagOf(reader.chat), stream, (source) => stream.begin(source))
   }
 
@@ -105,6 +119,7 @@ export class Hub {
       stream.end()
       return
     }
+    this.figures.opened[stream.kind]++
     const channel = this.#follow(tag, stream)
     socket.write(opening(randomInt(RECONNECT_MS.min, RECONNECT_MS.max + 1)))
     channel.watched

@@ -2,6 +2,10 @@
 import type { Follower } from './event-stream.ts'
 
 export class Waiter implements Follower {
+  get kind(): 'wait' {
+    return 'wait'
+  }
+
   #isOver = false
   /** Whether something has happened since the last look. */
   #isStale = false
