@@ -10,7 +10,9 @@ import { addCrossOrigin, crossOriginHeaders } from './plugins/cross-origin.ts'
 import { addJsonBody, MAX_BODY_BYTES } from './plugins/json-body.ts'
 import { addMetrics } from './plugins/metrics.ts'
 import { addOpenApi } from './plugins/openapi.ts'
+import { addOverload } from './plugins/overload.ts'
 import { addProblems } from './plugins/problems.ts'
+import { addRateLimits, NO_LIMITS } from './plugins/rate-limits.ts'
 import { addRequestChecks, MAX_URL_LENGTH, repairEscapes } from './plugins/request-checks.ts'
 import { loggerOptions, RequestLog } from './plugins/request-log.ts'
 import { addSafeHeaders, safeHeaders } from './plugins/safe-headers.ts'
@@ -44,6 +46,8 @@ const REQUEST_TIMEOUT_MS = 30_000
 const TIMEOUT_CHECK_MS = 5000
 /** When the kernel begins to ask whether a silent peer is still there. */
 const KEEP_ALIVE_PROBE_MS = 30_000
+/** Open streams and waits of one user id. */
+const MAX_STREAMS_PER_USER = 16
 /** More than the longest URL we take, so that one that is too long gets its answer. */
 const MAX_HEADER_BYTES = 8 * MAX_URL_LENGTH
 
@@ -89,6 +93,7 @@ export async function buildApp({
     heartbeatMs: settings.HEARTBEAT_SECONDS * 1000,
     maxBufferBytes: settings.MAX_STREAM_BUFFER_BYTES,
     maxStreams: settings.MAX_STREAMS,
+    maxStreamsPerUser: settings.RATE_LIMIT === 'on' ? MAX_STREAMS_PER_USER : Number.POSITIVE_INFINITY,
     onFault: (error) => app.log.error({ err: error }, 'the store failed a stream or a deadline')
   })
 
@@ -105,6 +110,8 @@ export async function buildApp({
   addUntrustedProxies(app, settings.TRUST_PROXY)
   addBaseUrl(app, settings.PUBLIC_URL)
   addRequestChecks(app)
+  await addOverload(app)
+  const limits = settings.RATE_LIMIT === 'on' ? await addRateLimits(app, store) : NO_LIMITS
   addShutdown(app, hub, connections)
   addSweep(app, chatTtlMs, service.sweep)
   if (settings.METRICS_ADDRESS) addMetrics(app, { address: settings.METRICS_ADDRESS, hub, doors })
@@ -113,9 +120,9 @@ export async function buildApp({
 
   await addOpenApi(app, { version, publicUrl: settings.PUBLIC_URL })
   await app.register(healthRoutes, { service })
-  await app.register(chatRoutes, { service, hub })
-  await app.register(linkRoutes, { service, hub })
-  await app.register(approvalRoutes, { service })
+  await app.register(chatRoutes, { service, hub, limits })
+  await app.register(linkRoutes, { service, hub, limits })
+  await app.register(approvalRoutes, { service, limits })
   await addWeb(app, settings.PUBLIC_URL)
 
   return app

@@ -16,6 +16,8 @@ export type UserId = Branded<'UserId'>
 export type UserDigest = Branded<'UserDigest'>
 /** SHA-256 of who posts and of the Idempotency-Key they chose: what a repeated post is known by in its chat. */
 export type PostKey = Branded<'PostKey'>
+/** Where a join request came from: SHA-256 of the chat and of the network it came from, so that chats cannot be compared. */
+export type Source = Branded<'Source'>
 /** The public name of a join request, eight Crockford base32 characters as `7QF2-9KXM`; unique in its chat. */
 export type RequestId = Branded<'RequestId'>
 
@@ -70,6 +72,10 @@ export function digestOf(user: UserId): UserDigest {
 
 export function postKey(user: UserDigest, idempotencyKey: string): PostKey {
   return hash('sha256', `${user} ${idempotencyKey}`, 'base64url') as PostKey
+}
+
+export function sourceOf(tag: ChatTag, network: string): Source {
+  return hash('sha256', `${tag} ${network}`, 'base64url') as Source
 }
 
 /** https://www.crockford.com/base32.html: no I, L, O, U. */

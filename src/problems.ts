@@ -76,6 +76,16 @@ const catalogue = {
     'Idempotency key reused',
     'You have used this Idempotency-Key in this chat for another text. Send a new key with a new text.'
   ],
+  'rate-limited': [
+    429,
+    'Too many requests',
+    'You ask more often than this server admits. Go on after as many seconds as Retry-After says.'
+  ],
+  'too-many-own-streams': [
+    429,
+    'Too many streams of yours',
+    'This user id has as many open streams and waits as it may. Close one, or share one stream between your readers.'
+  ],
   'too-many-waiting': [
     429,
     'Too many are waiting',
@@ -85,6 +95,7 @@ const catalogue = {
   'internal-error': [500, 'Internal error', 'The server failed. Try again; if that does not help, tell its operator.'],
   'store-full': [503, 'Store full', 'The server has no room for more. Try again later.'],
   'too-many-streams': [503, 'Too many open streams', 'The server holds as many streams as it may. Try again later.'],
+  overloaded: [503, 'Overloaded', 'The server has more to do than it can. Send the request again in a moment.'],
   'shutting-down': [503, 'Shutting down', 'The server is stopping. Send the request again in a moment.'],
   'store-unreachable': [503, 'Store unreachable', 'The server cannot reach its store. Try again later.']
 } as const satisfies Record<string, readonly [status: number, title: string, detail: string]>
@@ -117,7 +128,8 @@ export class Problem extends Error {
   }
 
   get headers(): Readonly<Record<string, string>> {
-    if (this.status === 503) return { 'retry-after': RETRY_AFTER_SECONDS, ...this.extras.headers }
+    if (this.status === 503 || this.status === 429)
+      return { 'retry-after': RETRY_AFTER_SECONDS, ...this.extras.headers }
     if (this.status === 401) return { 'www-authenticate': 'Bearer', ...this.extras.headers }
     return this.extras.headers ?? {}
   }

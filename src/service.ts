@@ -21,6 +21,7 @@ import {
   type PostKey,
   postKey,
   type RequestId,
+  sourceOf,
   tagOf,
   type UserDigest,
   type UserId
@@ -49,6 +50,13 @@ export type Exchange = { readonly chat: ChatId; readonly link: LinkId } & (
   | { readonly is: 'guest'; readonly client: UserId; readonly request: rules.JoinRequest }
   | { readonly is: 'inside' }
 )
+
+/** Who opens a link without a user id. */
+export interface Newcomer {
+  readonly name: string | null
+  /** From which network, if that shall limit how many may wait. */
+  readonly network?: string | undefined
+}
 
 /** What a new link is limited to. */
 export interface NewLink {
@@ -172,7 +180,11 @@ export function createService({ store, now, chatTtlMs, figures = new DoorFigures
   }
 
   /** Opens a link: as a newcomer, which knocks, or with the user id of somebody whom the chat knows. */
-  async function exchange(link: LinkId | undefined, user: UserId | undefined, name: string | null): Promise<Exchange> {
+  async function exchange(
+    link: LinkId | undefined,
+    user: UserId | undefined,
+    { name, network }: Newcomer = { name: null }
+  ): Promise<Exchange> {
     const loaded = await loadChatOf(link)
     const { door } = loaded
     if (user !== undefined) {
@@ -183,8 +195,9 @@ export function createService({ store, now, chatTtlMs, figures = new DoorFigures
     }
     const client = newUserId()
     const asked = { link: loaded.link, guest: digestOf(client), name }
+    const source = network === undefined ? undefined : sourceOf(tagOf(loaded.link), network)
     const request = await change(loaded, (current, at) =>
-      changes.knock(current, { ...asked, id: freeRequestId(current), requestedAt: at })
+      changes.knock(current, { ...asked, id: freeRequestId(current), requestedAt: at }, source)
     )
     return { chat: door.chat, link: loaded.link, is: 'guest', client, request }
   }

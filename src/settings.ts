@@ -85,6 +85,10 @@ export const environment = z.object({
     .refine(isStoreUrl, 'must be memory:, file: with a folder behind it, or a redis:// or rediss:// URL')
     .default('memory:')
     .describe('where chats are kept: `memory:`, `file:<folder>`, `redis://…` or `rediss://…`'),
+  RATE_LIMIT: z
+    .enum(['on', 'off'], 'must be on or off')
+    .default('on')
+    .describe('`off` for tests and behind a gateway that limits'),
   CORS_ORIGIN: z
     .string()
     .transform(readOrigins)

@@ -201,7 +201,7 @@ const invite = fc
   )
 
 const knock = at('knock', async ({ model, service, chat, link }) => {
-  const found = await outcome(service.exchange(link.id, undefined, null))
+  const found = await outcome(service.exchange(link.id, undefined))
   if (link.ended !== undefined) {
     expect(found).toBe(`link-${link.ended}`)
     expect(await outcome(service.checkLink(link.id))).toBe(`link-${link.ended}`)
@@ -288,7 +288,7 @@ const close = at('close', async ({ model, service, chat, user, link }) => {
   if (user !== chat.owner) return
   model.chats = model.chats.filter((one) => one !== chat)
   expect(await outcome(service.readMessages(chat.id, user, {}))).toBe('chat-not-found')
-  expect(await outcome(service.exchange(link.id, undefined, null))).toBe('link-not-found')
+  expect(await outcome(service.exchange(link.id, undefined))).toBe('link-not-found')
 })
 
 const post = at('post', async ({ model, service, chat, user }) => {
@@ -317,7 +317,7 @@ const read = at('read', async ({ service, chat, user }) => {
 })
 
 const comeBack = at('come back', async ({ service, chat, user, link }) => {
-  const came = await outcome(service.exchange(link.id, user, null))
+  const came = await outcome(service.exchange(link.id, user))
   const own = chat.asked.find((asked) => asked.guest === user && asked.link === link)
   if (own?.is === 'pending' || own?.is === 'approved')
     expect(came).toMatchObject({ request: { id: own.id, state: own.is } })

@@ -17,7 +17,7 @@ async function anOvertakenService() {
 
 it('whoever is overtaken decides again: no knock, no approval and no link is lost', async () => {
   const { service, chat, author, link } = await anOvertakenService()
-  const guests = await Promise.all(Array.from({ length: 12 }, () => service.exchange(link, undefined, null)))
+  const guests = await Promise.all(Array.from({ length: 12 }, () => service.exchange(link, undefined)))
   const ids = guests.flatMap((guest) => (guest.is === 'guest' ? [guest.request.id] : []))
   expect(new Set(ids).size).toBe(12)
   await Promise.all([
@@ -31,7 +31,7 @@ it('whoever is overtaken decides again: no knock, no approval and no link is los
 
 it('the limits hold also for those who come at the same moment', async () => {
   const { service, chat, link } = await anOvertakenService()
-  const knocks = await Promise.allSettled(Array.from({ length: 110 }, () => service.exchange(link, undefined, null)))
+  const knocks = await Promise.allSettled(Array.from({ length: 110 }, () => service.exchange(link, undefined)))
   expect(knocks.filter(({ status }) => status === 'fulfilled')).toHaveLength(100)
   const links = await Promise.allSettled(Array.from({ length: 25 }, () => service.createLink(chat, newUserId())))
   expect(links.filter(({ status }) => status === 'fulfilled')).toHaveLength(20)

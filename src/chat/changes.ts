@@ -2,7 +2,7 @@
  * How a door changes: links are made and end, guests ask and leave, the owner lets in and turns away. Pure functions
  * that take a door and what somebody wants, and say what comes of it: the new door and the events that follow.
  */
-import type { ChatId, LinkId, RequestId, UserDigest } from '../ids.ts'
+import type { ChatId, LinkId, RequestId, Source, UserDigest } from '../ids.ts'
 import {
   type ApprovedRequest,
   type Asked,
@@ -28,6 +28,8 @@ export const MAX_OPEN_LINKS = 100
 export const MAX_OPEN_LINKS_OF_OTHERS = 20
 /** At most so many join requests wait at one link. */
 export const MAX_WAITING_PER_LINK = 100
+/** … and at most so many of them came from one source: nobody alone can use up the places. */
+export const MAX_WAITING_PER_SOURCE = 50
 /** Of the join requests that have ended, and of the ended links through which nobody is in, the latest so many are kept … */
 export const MAX_ENDED_KEPT = 200
 /** … and more of those requests that ended with their link, since many may end at once and are told so only later. */
@@ -87,13 +89,17 @@ export function expireLinks(door: Door, now: number): Change<undefined> {
 }
 
 /** Somebody new opens a link. `asked.id` must be free in this chat (`requestIdIsTaken`). */
-export function knock(door: Door, asked: Asked): Change<JoinRequest> | Refusal {
+export function knock(door: Door, asked: Asked, source?: Source): Change<JoinRequest> | Refusal {
   const link = openLink(door, asked.link)
   if ('refused' in link) return link
-  const waiting = requestsAt(door, asked.link).filter(({ state }) => state === 'pending').length
-  if (waiting >= MAX_WAITING_PER_LINK) return { refused: 'too-many-waiting' }
+  const waiting = requestsAt(door, asked.link).filter((request) => request.state === 'pending')
+  const ofSource = source === undefined ? [] : waiting.filter((request) => request.source === source)
+  if (waiting.length >= MAX_WAITING_PER_LINK || ofSource.length >= MAX_WAITING_PER_SOURCE) {
+    return { refused: 'too-many-waiting' }
+  }
   const request: JoinRequest = { ...asked, state: 'pending', decidedAt: null }
-  return { door: withRequest(door, request), events: [{ type: 'join_request', request }], result: request }
+  const kept = source === undefined ? request : { ...request, source }
+  return { door: withRequest(door, kept), events: [{ type: 'join_request', request }], result: request }
 }
 
 /** Which request the owner decides on: a link and, if need be, a request id. */

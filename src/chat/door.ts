@@ -2,7 +2,7 @@
  * The door: who owns a chat, which links lead to it, who has asked and who is in; and what can be read off it. Pure:
  * time, ids and digests come in as values. How a door changes stands in `changes.ts`.
  */
-import type { ChatId, LinkId, RequestId, UserDigest } from '../ids.ts'
+import type { ChatId, LinkId, RequestId, Source, UserDigest } from '../ids.ts'
 
 /** Instants are milliseconds since the Unix epoch. A door is never changed in place. */
 export interface Door {
@@ -43,7 +43,12 @@ export interface Asked {
   readonly requestedAt: number
 }
 
-export type PendingRequest = Asked & { readonly state: 'pending'; readonly decidedAt: null }
+export type PendingRequest = Asked & {
+  readonly state: 'pending'
+  readonly decidedAt: null
+  /** Where it came from, as far as that limits how many may wait; forgotten once it is decided. */
+  readonly source?: Source
+}
 export type ApprovedRequest = Asked & { readonly state: 'approved'; readonly decidedAt: number }
 /** By the owner, before or after it was approved. May still be approved while its link is open. */
 export type DeclinedRequest = Asked & { readonly state: 'declined'; readonly decidedAt: number }

@@ -1,5 +1,6 @@
 /** `/v1/approval`: ask whether a link is approved; let a guest in. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
+import type { RateLimits } from '../plugins/rate-limits.ts'
 import { allowUserId, requireUserId, userOf } from '../plugins/user-id.ts'
 import { answer, USER_ID_OPTIONAL } from '../schemas/answers.ts'
 import { approval, approvalQuery, approvalStatus, approveBody } from '../schemas/approval.ts'
@@ -10,12 +11,14 @@ import { decisionView } from '../views.ts'
 
 export interface ApprovalRoutesOptions {
   readonly service: Service
+  readonly limits: RateLimits
 }
 
-export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (app, { service }, done) => {
+export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (app, { service, limits }, done) => {
   app.get(
     '/v1/approval',
     {
+      onRequest: limits.on('read'),
       preValidation: allowUserId,
       schema: {
         operationId: 'getApproval',
@@ -45,6 +48,7 @@ export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (
   app.post(
     '/v1/approval',
     {
+      onRequest: limits.on('read'),
       preValidation: requireUserId,
       schema: {
         operationId: 'approve',

@@ -1,13 +1,14 @@
 /** `/v1/chats`: create a chat, post to it, read it, follow it, see who has asked. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import { readChatId, tagOf } from '../ids.ts'
+import { admit } from '../plugins/admit.ts'
 import { varyByAccept } from '../plugins/browsers.ts'
 import { hangUpOf } from '../plugins/hang-up.ts'
 import { refuseOddBody } from '../plugins/json-body.ts'
+import type { RateLimits } from '../plugins/rate-limits.ts'
 import { sendJson, sendJsonParts } from '../plugins/ready-json.ts'
 import { cursorOf, openEventStream } from '../plugins/stream-head.ts'
 import { requireUserId, userOf } from '../plugins/user-id.ts'
-import { Problem } from '../problems.ts'
 import { answer, emptyAnswer, example, streamAnswer } from '../schemas/answers.ts'
 import {
   chatParams,
@@ -31,12 +32,14 @@ import { countedLinkView, joinRequestView } from '../views.ts'
 export interface ChatRoutesOptions {
   readonly service: Service
   readonly hub: Hub
+  readonly limits: RateLimits
 }
 
-export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { service, hub }, done) => {
+export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { service, hub, limits }, done) => {
   app.post(
     '/v1/chats',
     {
+      onRequest: limits.on('create-chat'),
       preValidation: refuseOddBody,
       schema: {
         operationId: 'createChat',
@@ -67,6 +70,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
   app.post(
     '/v1/chats/:chat',
     {
+      onRequest: limits.on('post'),
       preValidation: requireUserId,
       schema: {
         operationId: 'postMessage',
@@ -100,7 +104,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
   app.get(
     '/v1/chats/:chat',
     {
-      onRequest: varyByAccept,
+      onRequest: [varyByAccept, limits.on('read')],
       preValidation: requireUserId,
       schema: {
         operationId: 'readChat',
@@ -118,7 +122,8 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
             'user-id-required',
             'chat-not-found',
             'not-a-member',
-            'too-many-streams'
+            'too-many-streams',
+            'too-many-own-streams'
           )
         }
       }
@@ -128,11 +133,12 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
       const read = () => service.readMessages(readChatId(request.params.chat), userOf(request), request.query)
       let found = await read()
       if (wait !== undefined && found.page.json.length === 0) {
-        if (hub.isFull) throw new Problem('too-many-streams')
-        await hub.wait(tagOf(found.chat), wait, hangUpOf(request, reply), async () => {
+        admit(hub, userOf(request))
+        const look = async () => {
           found = await read()
           return found.page.json.length > 0
-        })
+        }
+        await hub.wait(tagOf(found.chat), wait, hangUpOf(request, reply), look, userOf(request))
       }
       const { chat, page } = found
       const start = `{"chat":${JSON.stringify(chatUrl(request.base, chat))},"messages":[`
@@ -145,6 +151,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
     '/v1/chats/:chat/events',
     {
       exposeHeadRoute: false,
+      onRequest: limits.on('stream'),
       preValidation: requireUserId,
       schema: {
         operationId: 'followChat',
@@ -160,14 +167,20 @@ With a cursor (\`Last-Event-ID\`, or \`last_event_id\` for a first connect): eve
         querystring: cursorQuery,
         response: {
           200: streamAnswer('The live stream of the chat.', chatEvents, CHAT_STREAM_EXAMPLE),
-          ...problemResponses('user-id-required', 'chat-not-found', 'not-a-member', 'too-many-streams')
+          ...problemResponses(
+            'user-id-required',
+            'chat-not-found',
+            'not-a-member',
+            'too-many-streams',
+            'too-many-own-streams'
+          )
         }
       }
     },
     async (request, reply) => {
       const user = userOf(request)
       const tag = await service.enterChat(readChatId(request.params.chat), user)
-      if (hub.isFull) throw new Problem('too-many-streams')
+      admit(hub, user)
       const reader = { user, base: request.base, cursor: cursorOf(request) }
       openEventStream(request, reply, (socket) => hub.openChatStream(socket, tag, reader))
     }
@@ -176,6 +189,7 @@ With a cursor (\`Last-Event-ID\`, or \`last_event_id\` for a first connect): eve
   app.delete(
     '/v1/chats/:chat',
     {
+      onRequest: limits.on('read'),
       preValidation: requireUserId,
       schema: {
         operationId: 'closeChat',
@@ -199,6 +213,7 @@ With a cursor (\`Last-Event-ID\`, or \`last_event_id\` for a first connect): eve
   app.get(
     '/v1/chats/:chat/links',
     {
+      onRequest: limits.on('read'),
       preValidation: requireUserId,
       schema: {
         operationId: 'listLinks',
@@ -222,6 +237,7 @@ With a cursor (\`Last-Event-ID\`, or \`last_event_id\` for a first connect): eve
   app.get(
     '/v1/chats/:chat/join-requests',
     {
+      onRequest: limits.on('read'),
       preValidation: requireUserId,
       schema: {
         operationId: 'listJoinRequests',

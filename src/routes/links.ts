@@ -4,11 +4,12 @@ import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import { isFinal, type JoinRequest } from '../chat/door.ts'
 import { type LinkId, readLinkId, tagOf, type UserId } from '../ids.ts'
+import { admit } from '../plugins/admit.ts'
 import { nothingForPrefetch, varyByAccept } from '../plugins/browsers.ts'
 import { hangUpOf, lookAtNetwork, onAbort } from '../plugins/hang-up.ts'
+import type { RateLimits } from '../plugins/rate-limits.ts'
 import { cursorOf, openEventStream } from '../plugins/stream-head.ts'
 import { allowUserId, requireUserId, userOf } from '../plugins/user-id.ts'
-import { Problem } from '../problems.ts'
 import { answer, emptyAnswer, example, streamAnswer, USER_ID_OPTIONAL } from '../schemas/answers.ts'
 import { EXAMPLE } from '../schemas/common.ts'
 import { createLinkBody, exchange, exchangeQuery, link, linkParams } from '../schemas/links.ts'
@@ -29,12 +30,14 @@ type Asked = Extract<Exchange, { is: 'guest' }>
 export interface LinkRoutesOptions {
   readonly service: Service
   readonly hub: Hub
+  readonly limits: RateLimits
 }
 
-export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { service, hub }, done) => {
+export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { service, hub, limits }, done) => {
   app.post(
     '/v1/links',
     {
+      onRequest: limits.on('create-link'),
       preValidation: allowUserId,
       schema: {
         operationId: 'createLink',
@@ -68,7 +71,7 @@ export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { s
     '/v1/links/:link',
     {
       exposeHeadRoute: false,
-      onRequest: lookingAhead,
+      onRequest: [...lookingAhead, limits.on('knock', 'read')],
       preValidation: allowUserId,
       schema: {
         operationId: 'exchangeLink',
@@ -103,15 +106,17 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
             'link-revoked',
             'link-full',
             'too-many-waiting',
-            'too-many-streams'
+            'too-many-streams',
+            'too-many-own-streams'
           )
         }
       }
     },
     async (request, reply) => {
       const { user, base, query } = request
-      if (query.wait !== undefined && hub.isFull) throw new Problem('too-many-streams')
-      const found = await service.exchange(readLinkId(request.params.link), user, query.name || null)
+      if (query.wait !== undefined) admit(hub, user)
+      const network = limits.networkOf(request)
+      const found = await service.exchange(readLinkId(request.params.link), user, { name: query.name || null, network })
       if (found.is === 'inside') return reply.code(200).send(insideView(base, found.chat, found.link))
       const { chat, client, link } = found
       const hangUp = hangUpOf(request, reply)
@@ -131,7 +136,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
   ): Promise<JoinRequest> {
     const look = async () => (await service.ownRequest(link, client)).request
     try {
-      await hub.wait(tagOf(link), seconds, gone, async () => isFinal(await look()))
+      await hub.wait(tagOf(link), seconds, gone, async () => isFinal(await look()), client)
       return refuseEnded(await look(), client)
     } catch (error) {
       // Who has just knocked must learn the own client id, whatever has become of the store since.
@@ -160,7 +165,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
     '/v1/links/:link',
     {
       config: { swagger: { exposeHeadRoute: true } },
-      onRequest: lookingAhead,
+      onRequest: [...lookingAhead, limits.on('read')],
       schema: {
         operationId: 'checkLink',
         tags: ['links'],
@@ -183,6 +188,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
   app.delete(
     '/v1/links/:link',
     {
+      onRequest: limits.on('read'),
       preValidation: requireUserId,
       schema: {
         operationId: 'revokeLink',
@@ -206,6 +212,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
   app.delete(
     '/v1/links/:link/request',
     {
+      onRequest: limits.on('read'),
       preValidation: requireUserId,
       schema: {
         operationId: 'leave',
@@ -230,6 +237,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
     '/v1/links/:link/events',
     {
       exposeHeadRoute: false,
+      onRequest: limits.on('stream'),
       preValidation: requireUserId,
       schema: {
         operationId: 'followLink',
@@ -246,7 +254,13 @@ Every state but \`pending\` ends the stream. A reconnect whose \`Last-Event-ID\`
         response: {
           200: streamAnswer('The live stream of the own join request.', linkEvents, LINK_STREAM_EXAMPLE),
           204: emptyAnswer('You know the final state already.'),
-          ...problemResponses('user-id-required', 'link-not-found', 'not-this-guest', 'too-many-streams')
+          ...problemResponses(
+            'user-id-required',
+            'link-not-found',
+            'not-this-guest',
+            'too-many-streams',
+            'too-many-own-streams'
+          )
         }
       }
     },
@@ -254,7 +268,7 @@ Every state but \`pending\` ends the stream. A reconnect whose \`Last-Event-ID\`
       const client = userOf(request)
       const { chat, request: own } = await service.ownRequest(readLinkId(request.params.link), client)
       if (isFinal(own) && cursorOf(request) === own.state) return reply.code(204).send()
-      if (hub.isFull) throw new Problem('too-many-streams')
+      admit(hub, client)
       openEventStream(request, reply, (socket) => hub.openGuestStream(socket, { chat, client, base: request.base }))
       return reply
     }

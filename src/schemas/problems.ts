@@ -30,6 +30,12 @@ interface ProblemResponse {
 /** What the headers of a refusal tell, by status. */
 const HEADERS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
   401: { 'WWW-Authenticate': '`Bearer`: how to send a user id (RFC 6750).' },
+  429: {
+    'Retry-After': 'When to try again, in seconds.',
+    'RateLimit-Limit': 'How many requests a minute are admitted.',
+    'RateLimit-Remaining': 'How many of them are left.',
+    'RateLimit-Reset': 'In how many seconds they are counted anew.'
+  },
   503: { 'Retry-After': 'When to try again, in seconds.' }
 }
 
@@ -37,6 +43,8 @@ const HEADERS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
 const ALWAYS = [
   'bad-host',
   'uri-too-long',
+  'rate-limited',
+  'overloaded',
   'store-full',
   'store-unreachable',
   'shutting-down',

@@ -81,6 +81,12 @@ export interface Store {
    */
   idleChats(since: number, emptySince: number): Promise<readonly ChatTag[]>
 
+  /**
+   * Adds to a counter that all processes share and that ends so long after it was begun. Only stores that are shared
+   * have counters.
+   */
+  readonly count?: (key: string, by: number, lifetimeMs: number) => Promise<{ total: number; endsInMs: number }>
+
   /** Resolves while the store can be reached, rejects otherwise. */
   ping(): Promise<void>
 

@@ -6,7 +6,7 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LoggedEvent } from '../chat/events.ts'
-import { type ChatTag, tagOf } from '../ids.ts'
+import { type ChatTag, digestOf, tagOf, type UserDigest, type UserId } from '../ids.ts'
 import { type EventsPage, type Store, StoreUnavailable, type Unwatch } from '../store/store.ts'
 import { Batch } from './batch.ts'
 import type { ChatSource } from './chat-source.ts'
@@ -26,6 +26,8 @@ export interface HubOptions {
   readonly maxBufferBytes: number
   /** Open streams and waits; see `isFull`. */
   readonly maxStreams: number
+  /** Those of one user id, see `hasTooMany`; any number if none is given. */
+  readonly maxStreamsPerUser?: number | undefined
   /** The store failed: a stream was ended, or what is due in a chat has to wait. */
   readonly onFault: (error: unknown) => void
 }
@@ -42,6 +44,8 @@ export class Hub {
   readonly #options: HubOptions
   readonly #channels = new Map<ChatTag, Channel>()
   readonly #followers = new Set<Follower>()
+  /** How many of them belong to each user. */
+  readonly #ofUsers = new Map<UserDigest, number>()
   readonly #heartbeat: NodeJS.Timeout
   #closing = false
 
@@ -53,6 +57,11 @@ export class Hub {
 
   get isFull(): boolean {
     return this.#followers.size >= this.#options.maxStreams
+  }
+
+  /** Whether this user has as many open streams and waits as one may. */
+  hasTooMany(user: UserId): boolean {
+    return (this.#ofUsers.get(digestOf(user)) ?? 0) >= (this.#options.maxStreamsPerUser ?? Number.POSITIVE_INFINITY)
   }
 
   /** How many chats are followed in this process. */
@@ -70,13 +79,13 @@ export class Hub {
   /** Follows a chat as a member, until the socket closes. */
   openChatStream(socket: Sink, tag: ChatTag, reader: ChatReader): void {
     const stream = new ChatStream(socket, this.#options.maxBufferBytes, reader.base, this.figures)
-    this.#run(socket, tag, stream, (source) => stream.catchUp(source, reader))
+    this.#run(socket, tag, stream, reader.user, (source) => stream.catchUp(source, reader))
   }
 
   /** Follows the own join request as a guest, until it is decided. */
   openGuestStream(socket: Sink, reader: GuestReader): void {
     const stream = new GuestStream(socket, this.#options.maxBufferBytes, reader, this.figures)
-    this.#run(socket, tagOf(reader.chat), stream, (source) => stream.begin(source))
+    this.#run(socket, tagOf(reader.chat), stream, reader.client, (source) => stream.begin(source))
   }
 
   /**
@@ -84,13 +93,19 @@ export class Hub {
    * `gone` is aborted or the hub closes.
    * @throws what `look` throws
    */
-  async wait(tag: ChatTag, seconds: number, gone: AbortSignal, look: () => Promise<boolean>): Promise<void> {
+  async wait(
+    tag: ChatTag,
+    seconds: number,
+    gone: AbortSignal,
+    look: () => Promise<boolean>,
+    user?: UserId
+  ): Promise<void> {
     const waiter = new Waiter()
     const end = () => waiter.end()
     const timer = setTimeout(end, seconds * 1000)
     gone.addEventListener('abort', end)
     if (gone.aborted || this.#closing) end()
-    const channel = this.#follow(tag, waiter)
+    const channel = this.#follow(tag, waiter, user)
     try {
       await waiter.until(async () => {
         await channel.watching
@@ -114,13 +129,19 @@ export class Hub {
     clearTimeout(deadline)
   }
 
-  #run(socket: Sink, tag: ChatTag, stream: EventStream, start: (source: ChatSource) => Promise<void>): void {
+  #run(
+    socket: Sink,
+    tag: ChatTag,
+    stream: EventStream,
+    user: UserId,
+    start: (source: ChatSource) => Promise<void>
+  ): void {
     if (this.#closing) {
       stream.end()
       return
     }
     this.figures.opened[stream.kind]++
-    const channel = this.#follow(tag, stream)
+    const channel = this.#follow(tag, stream, user)
     socket.write(opening(randomInt(RECONNECT_MS.min, RECONNECT_MS.max + 1)))
     channel.watched
       .then((watched) => (watched === 'gone' ? stream.gone() : start(channel)))
@@ -130,16 +151,26 @@ export class Hub {
       })
   }
 
-  #follow(tag: ChatTag, follower: Follower): Channel {
+  #follow(tag: ChatTag, follower: Follower, user: UserId | undefined): Channel {
     const channel = this.#channelOf(tag)
     this.#followers.add(follower)
     channel.followers.add(follower)
+    const digest = user && digestOf(user)
+    this.#count(digest, 1)
     follower.onClose(() => {
+      this.#count(digest, -1)
       this.#followers.delete(follower)
       channel.followers.delete(follower)
       if (channel.followers.size === 0) this.#drop(channel)
     })
     return channel
+  }
+
+  #count(user: UserDigest | undefined, change: 1 | -1): void {
+    if (user === undefined) return
+    const count = (this.#ofUsers.get(user) ?? 0) + change
+    if (count > 0) this.#ofUsers.set(user, count)
+    else this.#ofUsers.delete(user)
   }
 
   #channelOf(tag: ChatTag): Channel {

@@ -48,7 +48,7 @@ async function aScene({ settle }: { settle?: (tag: ChatTag, real: Settle) => Ret
   }
   const knock = async (expiresInSeconds?: number) => {
     const { link } = await service.createLink(chat, author, { expiresInSeconds })
-    const found = await service.exchange(link.id, undefined, null)
+    const found = await service.exchange(link.id, undefined)
     if (found.is !== 'guest') throw new Error('not let wait')
     return { link: link.id, client: found.client, id: found.request.id }
   }

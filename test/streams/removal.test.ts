@@ -39,7 +39,7 @@ async function aScene(turns: () => number) {
   const hub = new Hub({ store, settle, heartbeatMs: 60_000, maxBufferBytes: 1e6, maxStreams: 1e4, onFault })
   const { chat, author: owner } = await service.createChat()
   const { link } = await service.createLink(chat, owner)
-  const found = await service.exchange(link.id, undefined, null)
+  const found = await service.exchange(link.id, undefined)
   if (found.is !== 'guest') throw new Error('not let wait')
   const { client: guest, request } = found
   await service.decide(link.id, owner, request.id, 'approve')

@@ -51,7 +51,7 @@ async function emptyStore({
 const NOW = Date.UTC(2026, 10, 22, 12)
 
 export async function startServer({ env = {}, wrap = (store) => store, now = NOW }: Options = {}): Promise<TestServer> {
-  const settings = loadSettings({ LOG_LEVEL: 'trace', ...env })
+  const settings = loadSettings({ LOG_LEVEL: 'trace', RATE_LIMIT: 'off', ...env })
   const clock = { now }
   const log: string[] = []
   const store = wrap(await emptyStore(settings))

@@ -1,0 +1,119 @@
+/**
+ * How often somebody may ask. First by what they hold (a user id, or one link or chat from one network), so that people
+ * behind one address do not stand in each other's way; then by network (an IPv4 address, an IPv6 /64), so that it helps
+ * nobody to invent ids. The README tells the reasons for the figures; the page never meets them.
+ */
+import { hash } from 'node:crypto'
+import rateLimit, { normalizeIP } from '@fastify/rate-limit'
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  onRequestAsyncHookHandler,
+  onRequestHookHandler
+} from 'fastify'
+import { Problem } from '../problems.ts'
+import type { Store } from '../store/store.ts'
+import { sharedStore } from './shared-counters.ts'
+
+/** Requests a minute: by who holds something, and by network. Who makes a chat holds nothing yet. */
+export const RATE_LIMITS = {
+  'create-chat': { own: 60, network: 60 },
+  'create-link': { own: 60, network: 600 },
+  knock: { own: 60, network: 600 },
+  post: { own: 600, network: 6000 },
+  read: { own: 1200, network: 12_000 },
+  stream: { own: 120, network: 6000 }
+} as const satisfies Record<string, { own: number; network: number }>
+
+export type LimitedWork = keyof typeof RATE_LIMITS
+
+export interface RateLimits {
+  /** A route's hook that refuses what is asked too often; of users who say who they are, perhaps by another limit. */
+  on(work: LimitedWork, ofUsers?: LimitedWork): onRequestHookHandler | onRequestAsyncHookHandler
+  /** The network that a request comes from, if that shall limit something. */
+  networkOf(request: FastifyRequest): string | undefined
+}
+
+const WINDOW_MS = 60_000
+const IPV6_PREFIX = 64
+
+export const NO_LIMITS: RateLimits = {
+  on: () => (_request, _reply, done) => done(),
+  networkOf: () => undefined
+}
+
+export async function addRateLimits(app: FastifyInstance, store: Store): Promise<RateLimits> {
+  const { count } = store
+  await app.register(rateLimit, { global: false, ...(count && { store: sharedStore(count) }) })
+  const limiter = (max: number, key: (request: FastifyRequest) => string) =>
+    app.createRateLimit({
+      max,
+      timeWindow: WINDOW_MS,
+      keyGenerator: (request) => hash('sha256', key(request), 'base64url')
+    })
+  const limit = (work: LimitedWork): onRequestAsyncHookHandler => {
+    const { own, network } = RATE_LIMITS[work]
+    const byOwn = limiter(own, (request) => `own ${work} ${holdingOf(request)}`)
+    const byNetwork = limiter(network, (request) => `network ${work} ${networkOf(request)}`)
+    return async (request, reply) => {
+      const found = await byOwn(request)
+      reply.headers(headersOf(found))
+      refuseExceeded(found)
+      // Only then: who is refused for what they hold does not use up what their network may.
+      refuseExceeded(await byNetwork(request))
+    }
+  }
+  const all = new Map<LimitedWork, onRequestAsyncHookHandler>()
+  const limitOf = (work: LimitedWork): onRequestAsyncHookHandler => {
+    const known = all.get(work) ?? limit(work)
+    all.set(work, known)
+    return known
+  }
+  return {
+    networkOf,
+    on: (work, ofUsers = work) => {
+      const [limitNew, limitKnown] = [limitOf(work), limitOf(ofUsers)]
+      return (request: FastifyRequest, reply: FastifyReply) =>
+        (userIn(request) === undefined ? limitNew : limitKnown).call(app, request, reply)
+    }
+  }
+}
+
+type Found = Awaited<ReturnType<ReturnType<FastifyInstance['createRateLimit']>>>
+
+/** https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/06/ */
+function headersOf(found: Found): Record<string, string> {
+  if (found.isAllowed) return {}
+  const { max, remaining, ttlInSeconds } = found
+  return { 'ratelimit-limit': `${max}`, 'ratelimit-remaining': `${remaining}`, 'ratelimit-reset': `${ttlInSeconds}` }
+}
+
+function refuseExceeded(found: Found): void {
+  if (found.isAllowed || !found.isExceeded) return
+  const headers = { ...headersOf(found), 'retry-after': `${found.ttlInSeconds}` }
+  throw new Problem('rate-limited', { headers })
+}
+
+/** The network that a request comes from, as far as it can be told from others. */
+function networkOf({ ip }: FastifyRequest): string {
+  return normalizeIP(ip, IPV6_PREFIX)
+}
+
+/** What is sent as a user id, whether or not it is one. */
+function userIn({ headers, query }: FastifyRequest): string | undefined {
+  return headers.authorization ?? memberOf(query, 'user_id')
+}
+
+/** What somebody holds who asks: a user id, or else the link or the chat; that many may hold, so each network counts. */
+function holdingOf(request: FastifyRequest): string {
+  const { params } = request
+  const opened = memberOf(params, 'link') ?? memberOf(params, 'chat') ?? ''
+  return userIn(request) ?? `${opened} ${networkOf(request)}`
+}
+
+function memberOf(source: unknown, name: 'user_id' | 'link' | 'chat'): string | undefined {
+  if (typeof source !== 'object' || source === null) return undefined
+  const value: unknown = Reflect.get(source, name)
+  return value === undefined ? undefined : `${value}`
+}

@@ -1,0 +1,81 @@
+/** Processes that share a limit, through a store. */
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { sharedStore } from '../../src/plugins/shared-counters.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+/** What all share, and how to count in one of the processes. */
+function aStore() {
+  const totals = new Map<string, { total: number; endsAt: number }>()
+  let isAway = false
+  const calls: number[] = []
+  const count = async (key: string, by: number, lifetimeMs: number) => {
+    calls.push(by)
+    if (isAway) throw new Error('away')
+    let found = totals.get(key)
+    if (found === undefined || found.endsAt <= Date.now()) found = { total: 0, endsAt: Date.now() + lifetimeMs }
+    found.total += by
+    totals.set(key, found)
+    return { total: found.total, endsInMs: found.endsAt - Date.now() }
+  }
+  const aProcess = () => {
+    const Counters = sharedStore(count)
+    const counters = new Counters({})
+    return (key: string) => {
+      let current = 0
+      counters.incr(
+        key,
+        (_error, result) => {
+          current = result?.current ?? 0
+        },
+        60_000,
+        10
+      )
+      return current
+    }
+  }
+  return {
+    calls,
+    aProcess,
+    away: (is: boolean) => {
+      isAway = is
+    }
+  }
+}
+
+it('what others have counted is known a moment later, and nobody waits for it', async () => {
+  const store = aStore()
+  const [one, other] = [store.aProcess(), store.aProcess()]
+  for (let index = 1; index <= 5; index++) expect(one('key')).toBe(index)
+  expect(other('key')).toBe(1)
+  await vi.advanceTimersByTimeAsync(600)
+  expect(store.calls).toEqual([5, 1])
+  expect(other('key')).toBe(7)
+  await vi.advanceTimersByTimeAsync(600)
+  expect(one('key')).toBe(6)
+  await vi.advanceTimersByTimeAsync(600)
+  expect(one('key')).toBe(9)
+  expect(one('another')).toBe(1)
+})
+
+it('counts anew once the time is up, which began with whoever was first', async () => {
+  const store = aStore()
+  const [one, other] = [store.aProcess(), store.aProcess()]
+  one('key')
+  await vi.advanceTimersByTimeAsync(50_000)
+  other('key')
+  await vi.advanceTimersByTimeAsync(600)
+  expect(other('key')).toBe(3)
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(other('key')).toBe(1)
+})
+
+it('a store that is away leaves each process to count alone', async () => {
+  const store = aStore()
+  store.away(true)
+  const one = store.aProcess()
+  for (let index = 1; index <= 20; index++) expect(one('key')).toBe(index)
+  await vi.advanceTimersByTimeAsync(600)
+  expect(one('key')).toBe(21)
+})
