@@ -23,6 +23,8 @@ const RECONNECT_MS = { first: 50, most: 1000, spread: 100 }
 const START_DEADLINE_MS = 10_000
 const START_RETRY_MS = 250
 const MIN_VERSION = 7
+/** For how long a chat may be on its way from one server to another, and how often it is looked whether it is there. */
+const MOVING_MS = { most: 2000, pause: 50 }
 
 /** The first words of what a server says that cannot do its work at the moment. Others are faults of ours. */
 const PASSING = new Set([
@@ -84,7 +86,11 @@ export class RedisServer {
     }
     const cluster = valueIn(info, 'redis_mode') === 'cluster' ? clusterOf(options) : undefined
     const server = new RedisServer(options, clientOf(options), cluster, hooks)
-    await (cluster ?? server.#client).connect()
+    try {
+      await (cluster ?? server.#client).connect()
+    } catch (error) {
+      throw new ServerRefused(`The store at ${hostOf(url)} cannot be reached: ${reasonOf(error)}.`)
+    }
     return server
   }
 
@@ -96,19 +102,31 @@ export class RedisServer {
     try {
       const client = await this.clientFor(tag)
       if (this.#silent.has(client)) throw new NoAnswer()
-      return readReply(await this.#inTime(client, this.#evaluate(script, tag, args.map(String), as)))
+      return readReply(await this.#inTime(client, this.#evaluateAnywhere(script, tag, args.map(String), as)))
     } catch (error) {
       throw this.#explain(error)
     }
   }
 
-  get isCluster(): boolean {
-    return this.#cluster !== undefined
+  /**
+   * The connection to the server that has this chat, as far as is known.
+   * @throws StoreUnavailable
+   */
+  async clientFor(tag: ChatTag): Promise<Client> {
+    if (this.#cluster === undefined) return this.#client
+    try {
+      return await inTime(this.#cluster.getNodeClientForKey(chatKey(tag)))
+    } catch (cause) {
+      this.#lost(cause)
+      void this.refresh()
+      throw new StoreUnavailable('unreachable', { cause })
+    }
   }
 
-  /** The connection to the server that has this chat now. */
-  async clientFor(tag: ChatTag): Promise<Client> {
-    return this.#cluster === undefined ? this.#client : await this.#cluster.getNodeClientForKey(chatKey(tag))
+  /** Asks a cluster which of its servers has what; if that fails, what was known stands. */
+  async refresh(): Promise<void> {
+    // Commands that are sent to the wrong server bring it to light too, but subscriptions and lost servers do not.
+    await this.#cluster?._slots.rediscover().catch(this.#lost)
   }
 
   /** @throws StoreUnavailable unless every server answers */
@@ -117,7 +135,7 @@ export class RedisServer {
       const clients =
         this.#cluster === undefined
           ? [this.#client]
-          : await Promise.all(this.#cluster.masters.map((master) => this.#cluster?.nodeClient(master)))
+          : await inTime(Promise.all(this.#cluster.masters.map((master) => this.#cluster?.nodeClient(master))))
       await Promise.all(clients.map((client) => client && this.#inTime(client, client.ping())))
     } catch (error) {
       throw this.#explain(error)
@@ -137,24 +155,26 @@ export class RedisServer {
       return await target.evalSha(script.digest, options)
     } catch (error) {
       // A server that was started meanwhile.
-      if (!(error instanceof ErrorReply && error.message.startsWith('NOSCRIPT'))) throw error
+      if (!isReply(error, 'NOSCRIPT')) throw error
       return await target.eval(script.source, options)
     }
   }
 
-  async #inTime<Answer>(client: Client, answer: Promise<Answer>): Promise<Answer> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        this.#waitFor(client)
-        reject(new NoAnswer())
-      }, COMMAND_DEADLINE_MS)
-    })
-    try {
-      return await Promise.race([answer, late])
-    } finally {
-      clearTimeout(timer)
+  /** Until all keys of a chat that moves from one server of a cluster to another have arrived, neither can do anything. */
+  async #evaluateAnywhere(script: Script, tag: ChatTag, args: string[], as: 'bytes' | undefined): Promise<unknown> {
+    const deadline = performance.now() + MOVING_MS.most
+    for (;;) {
+      try {
+        return await this.#evaluate(script, tag, args, as)
+      } catch (error) {
+        if (!isReply(error, 'TRYAGAIN') || performance.now() > deadline) throw error
+        await sleep(MOVING_MS.pause)
+      }
     }
+  }
+
+  async #inTime<Answer>(client: Client, answer: Promise<Answer>): Promise<Answer> {
+    return await inTime(answer, () => this.#waitFor(client))
   }
 
   /** Nothing is asked of this server until it answers, or its connection is given up for its silence. */
@@ -205,6 +225,25 @@ export class RedisServer {
 
 class NoAnswer extends Error {
   override readonly name = 'NoAnswer'
+}
+
+function isReply(error: unknown, word: string): boolean {
+  return error instanceof ErrorReply && error.message.startsWith(`${word} `)
+}
+
+async function inTime<Answer>(answer: Promise<Answer>, onLate?: () => void): Promise<Answer> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      onLate?.()
+      reject(new NoAnswer())
+    }, COMMAND_DEADLINE_MS)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** The name of a chat's first key, and of its channel. What stands under each is told in `chat.lua`. */
@@ -259,6 +298,8 @@ function clusterOf({ url, ...defaults }: Options) {
       ...(password !== '' && { password: decodeURIComponent(password) }),
       socket: { ...defaults.socket, ...(protocol === 'rediss:' && { tls: true as const }) }
     },
+    // Otherwise one server that is not there would hold up finding out about all of them.
+    minimizeConnections: true,
     // When a server is lost, whoever has taken over is looked for so soon.
     topologyRefreshOnReconnectionAttemptStrategy: RECONNECT_MS.first
   })

@@ -5,7 +5,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ChatTag, chatTag } from '../../ids.ts'
 import { StoreUnavailable } from '../store.ts'
-import { SCRIPTS } from './scripts.ts'
 import { type Client, chatKey, type RedisServer, tagIn } from './server.ts'
 
 const RETRY_MS = { first: 50, most: 1000 }
@@ -24,6 +23,8 @@ export interface SubscriptionHooks {
 interface Subscription {
   /** The connection it is on; undefined while it is on none. */
   client: Client | undefined
+  /** How often it was lost. */
+  losses: number
 }
 
 export class Subscriptions {
@@ -35,6 +36,7 @@ export class Subscriptions {
   readonly #lost = new Set<ChatTag>()
   readonly #check: NodeJS.Timeout
   #isRenewing = false
+  #isChecking = false
   #isClosed = false
 
   constructor(server: RedisServer, hooks: SubscriptionHooks) {
@@ -49,12 +51,13 @@ export class Subscriptions {
    * @throws StoreUnavailable
    */
   async add(tag: ChatTag): Promise<void> {
-    const subscription: Subscription = { client: undefined }
+    const subscription: Subscription = { client: undefined, losses: 0 }
     this.#subscriptions.set(tag, subscription)
     try {
-      await this.#subscribe(tag, subscription)
+      await this.#subscribe(tag, subscription, await this.#server.clientFor(tag))
     } catch (cause) {
-      if (this.#subscriptions.get(tag) === subscription) this.#subscriptions.delete(tag)
+      void this.#server.refresh()
+      if (this.#subscriptions.get(tag) === subscription) this.remove(tag)
       throw new StoreUnavailable('unreachable', { cause })
     }
   }
@@ -77,10 +80,12 @@ export class Subscriptions {
     }
   }
 
-  async #subscribe(tag: ChatTag, subscription: Subscription): Promise<void> {
-    const client = await this.#linkTo(await this.#server.clientFor(tag))
+  async #subscribe(tag: ChatTag, subscription: Subscription, server: Client): Promise<void> {
+    const client = await this.#linkTo(server)
+    const { losses } = subscription
     await client.sSubscribe(chatKey(tag), this.#hear)
-    if (!client.isReady) throw new Error('the connection was lost meanwhile')
+    // That a chat has moved may be told in the same breath.
+    if (!client.isReady || subscription.losses !== losses) throw new Error('it was lost meanwhile')
     const wanted = this.#subscriptions.get(tag)
     if (wanted === subscription) subscription.client = client
     else if (wanted === undefined) this.#unsubscribe(tag, client)
@@ -111,24 +116,40 @@ export class Subscriptions {
   #drop(server: Client, client: Client): void {
     this.#links.delete(server)
     client.destroy()
-    this.#renew(
-      [...this.#subscriptions].flatMap(([tag, subscription]) => (subscription.client === client ? [tag] : []))
-    )
+    this.#renew(this.#tagsOn(client))
   }
 
   /** Chats may have moved to another server, by themselves or since that one was lost. */
   async #findMoved(): Promise<void> {
-    const moved: ChatTag[] = []
-    const asked = new Set<Client>()
-    for (const [tag, { client }] of this.#subscriptions) {
-      if (client === undefined) continue
-      // Asking a server for one of its chats brings to light where they are now.
-      if (!asked.has(client) && this.#server.isCluster)
-        await this.#server.run(SCRIPTS.head, tag, []).catch(() => undefined)
-      asked.add(client)
-      if ((await this.#linkOf(tag)) !== client) moved.push(tag)
+    if (this.#isChecking || this.#subscriptions.size === 0) return
+    this.#isChecking = true
+    await this.#server.refresh()
+    await Promise.all([...this.#links].map(([server, link]) => this.#verify(server, link)))
+    const moved = await Promise.all(
+      [...this.#subscriptions].map(async ([tag, { client }]) =>
+        client !== undefined && (await this.#linkOf(tag)) !== client ? [tag] : []
+      )
+    )
+    this.#renew(moved.flat())
+    this.#isChecking = false
+  }
+
+  /** Drops a connection that is of no use any more, or is not subscribed to all that it should be. */
+  async #verify(server: Client, link: Promise<Client>): Promise<void> {
+    try {
+      const client = await link
+      const tags = this.#tagsOn(client)
+      // The client takes what it is told of a moved chat for an answer if it waits for one.
+      const { ssub = 0 } = await client.clientInfo()
+      if (server.isOpen && ssub >= tags.filter((tag) => this.#subscriptions.get(tag)?.client === client).length) return
+      this.#drop(server, client)
+    } catch {
+      // It is lost, and so dropped.
     }
-    this.#renew(moved)
+  }
+
+  #tagsOn(client: Client): ChatTag[] {
+    return [...this.#subscriptions].flatMap(([tag, subscription]) => (subscription.client === client ? [tag] : []))
   }
 
   /** The connection on which this chat should be subscribed, if there is one. */
@@ -146,6 +167,7 @@ export class Subscriptions {
       if (subscription === undefined) continue
       if (subscription.client?.isReady) this.#unsubscribe(tag, subscription.client)
       subscription.client = undefined
+      subscription.losses++
       this.#lost.add(tag)
     }
     if (this.#lost.size > 0 && !this.#isRenewing) this.#renewLost()
@@ -160,28 +182,34 @@ export class Subscriptions {
     ) {
       await sleep(pause)
       const rest = this.#lost.values()
-      // After the first that cannot be had the others wait for the next round.
-      let isThere = true
+      // After the first chat of a server that cannot be had the others of it wait for the next round.
+      const down = new Set<Client>()
       const renewNext = async (): Promise<void> => {
-        for (let next = rest.next(); isThere && !next.done; next = rest.next()) {
-          isThere = await this.#renewOne(next.value)
-        }
+        for (let next = rest.next(); !next.done; next = rest.next()) await this.#renewOne(next.value, down)
       }
       await Promise.all(Array.from({ length: AT_ONCE }, renewNext))
     }
     this.#isRenewing = false
   }
 
-  async #renewOne(tag: ChatTag): Promise<boolean> {
+  async #renewOne(tag: ChatTag, down: Set<Client>): Promise<void> {
     const subscription = this.#subscriptions.get(tag)
-    if (subscription === undefined) return true
+    if (subscription === undefined) {
+      this.#lost.delete(tag)
+      return
+    }
+    let server: Client | undefined
     try {
-      await this.#subscribe(tag, subscription)
+      server = await this.#server.clientFor(tag)
+      if (down.has(server)) return
+      await this.#subscribe(tag, subscription, server)
     } catch {
-      return false
+      if (server !== undefined) down.add(server)
+      // A chat that has moved is to be found by the next round.
+      await this.#server.refresh()
+      return
     }
     this.#lost.delete(tag)
     if (subscription.client !== undefined) this.#hooks.onRenewed(tag)
-    return true
   }
 }
