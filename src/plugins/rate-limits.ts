@@ -26,7 +26,7 @@ export const RATE_LIMITS = {
   stream: { own: 120, network: 6000 }
 } as const satisfies Record<string, { own: number; network: number }>
 
-export type LimitedWork = keyof typeof RATE_LIMITS
+type LimitedWork = keyof typeof RATE_LIMITS
 
 export interface RateLimits {
   /** A route's hook that refuses what is asked too often; of users who say who they are, perhaps by another limit. */

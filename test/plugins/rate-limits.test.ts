@@ -1,5 +1,6 @@
 /** Who asks too often is refused for a while, and nobody else. */
 import { describe, expect, it } from 'vitest'
+import { MAX_WAITING_PER_SOURCE } from '../../src/chat/changes.ts'
 import { newUserId } from '../../src/ids.ts'
 import { RATE_LIMITS } from '../../src/plugins/rate-limits.ts'
 import { approve, call, createChat, createChatWithMember, createLink, knock, post, requestsOf } from '../support/api.ts'
@@ -81,8 +82,6 @@ describe('a limit', () => {
 })
 
 describe('the places at a link', () => {
-  const MAX_WAITING_PER_SOURCE = 50
-
   it('cannot be used up by one who knocks and knocks', async () => {
     const server = await startServer({ env: on })
     const { chat, owner } = await createChat(server)

@@ -1,7 +1,7 @@
 /** A real Redis Cluster: three servers that share all chats, and one that stands by. */
 import { onTestFinished } from 'vitest'
 import { freePort } from './ports.ts'
-import { type Redis, startRedis } from './redis.ts'
+import { type Redis, startRedis } from './redis-server.ts'
 
 /** When a server counts as lost, for the others. */
 const NODE_TIMEOUT_MS = 1500

@@ -108,6 +108,11 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
 
     idleChats: async (since, emptySince) => watched.idle(since, emptySince),
 
+    async count(key, by, lifetimeMs) {
+      const [total, endsInMs] = await server.run(SCRIPTS.count, `limit:${key}`, [by, lifetimeMs])
+      return { total: Number(total), endsInMs: Number(endsInMs) }
+    },
+
     ping: () => server.ping(),
 
     async close() {

@@ -18,7 +18,8 @@ export const SCRIPTS = {
   append: script('append'),
   events: script('events'),
   messages: script('messages'),
-  remove: script('remove')
+  remove: script('remove'),
+  count: script('count')
 }
 
 function script(name: string): Script {

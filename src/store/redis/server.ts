@@ -6,7 +6,6 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient, createCluster, ErrorReply, RESP_TYPES } from 'redis'
-import type { ChatTag } from '../../ids.ts'
 import { StoreUnavailable } from '../store.ts'
 import { type Reply, readReply } from './replies.ts'
 import type { Script } from './scripts.ts'
@@ -44,7 +43,7 @@ const PASSING = new Set([
 ])
 
 /** What is wrong with the server that STORE_URL names. */
-export class ServerRefused extends Error {
+class ServerRefused extends Error {
   override readonly name = 'ServerRefused'
 }
 
@@ -98,7 +97,7 @@ export class RedisServer {
    * Runs a script on the keys of a chat, in one round trip; `bytes` for texts that are to come as bytes.
    * @throws StoreUnavailable
    */
-  async run(script: Script, tag: ChatTag, args: readonly (string | number)[], as?: 'bytes'): Promise<Reply> {
+  async run(script: Script, tag: string, args: readonly (string | number)[], as?: 'bytes'): Promise<Reply> {
     try {
       const client = await this.clientFor(tag)
       if (this.#silent.has(client)) throw new NoAnswer()
@@ -112,7 +111,7 @@ export class RedisServer {
    * The connection to the server that has this chat, as far as is known.
    * @throws StoreUnavailable
    */
-  async clientFor(tag: ChatTag): Promise<Client> {
+  async clientFor(tag: string): Promise<Client> {
     if (this.#cluster === undefined) return this.#client
     try {
       return await inTime(this.#cluster.getNodeClientForKey(chatKey(tag)))
@@ -147,7 +146,7 @@ export class RedisServer {
     else this.#cluster.destroy()
   }
 
-  async #evaluate(script: Script, tag: ChatTag, args: string[], as: 'bytes' | undefined): Promise<unknown> {
+  async #evaluate(script: Script, tag: string, args: string[], as: 'bytes' | undefined): Promise<unknown> {
     const options = { keys: keysOf(tag), arguments: args }
     const mapping = as === 'bytes' ? BYTES : {}
     const target = this.#cluster?.withTypeMapping(mapping) ?? this.#client.withTypeMapping(mapping)
@@ -161,7 +160,7 @@ export class RedisServer {
   }
 
   /** Until all keys of a chat that moves from one server of a cluster to another have arrived, neither can do anything. */
-  async #evaluateAnywhere(script: Script, tag: ChatTag, args: string[], as: 'bytes' | undefined): Promise<unknown> {
+  async #evaluateAnywhere(script: Script, tag: string, args: string[], as: 'bytes' | undefined): Promise<unknown> {
     const deadline = performance.now() + MOVING_MS.most
     for (;;) {
       try {
@@ -246,8 +245,8 @@ async function inTime<Answer>(answer: Promise<Answer>, onLate?: () => void): Pro
   }
 }
 
-/** The name of a chat's first key, and of its channel. What stands under each is told in `chat.lua`. */
-export function chatKey(tag: ChatTag): string {
+/** The name of the first key of a chat, given its tag, and of its channel. What stands under each is told in `chat.lua`. */
+export function chatKey(tag: string): string {
   return `silly-chat:{${tag}}`
 }
 
@@ -256,7 +255,7 @@ export function tagIn(channel: string): string {
   return channel.slice('silly-chat:{'.length, -1)
 }
 
-function keysOf(tag: ChatTag): string[] {
+function keysOf(tag: string): string[] {
   const chat = chatKey(tag)
   return [chat, `${chat}:messages`, `${chat}:joins`, `${chat}:posts`]
 }

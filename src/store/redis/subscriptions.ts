@@ -12,6 +12,8 @@ const RETRY_MS = { first: 50, most: 1000 }
 const AT_ONCE = 100
 /** How often it is looked whether chats have moved to another server. */
 const CHECK_MS = 5000
+/** How many are looked at before other work has its turn. */
+const CHECKED_A_TURN = 1000
 
 export interface SubscriptionHooks {
   /** Something was told on the channel of a chat. */
@@ -125,12 +127,11 @@ export class Subscriptions {
     this.#isChecking = true
     await this.#server.refresh()
     await Promise.all([...this.#links].map(([server, link]) => this.#verify(server, link)))
-    const moved = await Promise.all(
-      [...this.#subscriptions].map(async ([tag, { client }]) =>
-        client !== undefined && (await this.#linkOf(tag)) !== client ? [tag] : []
-      )
-    )
-    this.#renew(moved.flat())
+    let checked = 0
+    for (const [tag, { client }] of this.#subscriptions) {
+      if (client !== undefined && (await this.#linkOf(tag)) !== client) this.#renew([tag])
+      if (++checked % CHECKED_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
     this.#isChecking = false
   }
 

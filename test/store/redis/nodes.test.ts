@@ -134,6 +134,26 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('two nodes', () => {
   })
 })
 
+describe.skipIf(!haveAll('redis-server', 'redis-cli'))('two nodes with limits', () => {
+  it('count together, and a post costs nobody a second step', async () => {
+    const { url } = await sharedRedis()
+    const env = { RATE_LIMIT: 'on' }
+    const [one, other] = [await aNode(url), await aNode(url)]
+    const nodes = [await startServer({ env, wrap: () => one }), await startServer({ env, wrap: () => other })]
+    const create = async (index: number) => (await call(`POST ${nodes[index % 2]?.url}/v1/chats`)).headers
+    for (let count = 0; count < 20; count++) await create(count)
+    let left = 60
+    // Each has counted ten of them; the others' are known a moment later.
+    while (left > 39) {
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      left = Number((await create(0)).get('ratelimit-remaining'))
+    }
+    expect(left).toBeGreaterThan(0)
+    expect(await other.count?.('another', 2, 1000)).toEqual({ total: 2, endsInMs: 1000 })
+    expect((await one.count?.('another', 3, 1000))?.total).toBe(5)
+  })
+})
+
 describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a Redis', () => {
   it('is asked once for a post, by a script', async () => {
     const redis = await aRedis()

@@ -1,0 +1,9 @@
+#!lua
+-- KEYS[1]: a counter. ARGV: by how much, how long it lives from its beginning. Gives [total, what is left of that time].
+local total = redis.call('INCRBY', KEYS[1], ARGV[1])
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then
+  left = tonumber(ARGV[2])
+  redis.call('PEXPIRE', KEYS[1], left)
+end
+return {total, left}
