@@ -14,7 +14,9 @@ export const TLS_LINES = `listen 443 ssl http2;
 ssl_certificate     /etc/ssl/certs/chat.example.org.pem;
 ssl_certificate_key /etc/ssl/private/chat.example.org.key;
 `
-export const PROXY_LINES = `location / {
+export const PROXY_LINES = `# URLs are secrets here.
+access_log off;
+location / {
     proxy_pass http://127.0.0.1:8000;
     proxy_http_version 1.1;
     proxy_set_header Host $http_host;

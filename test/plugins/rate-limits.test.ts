@@ -1,4 +1,5 @@
 /** Who asks too often is refused for a while, and nobody else. */
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { MAX_WAITING_PER_SOURCE } from '../../src/chat/changes.ts'
 import { newUserId } from '../../src/ids.ts'
@@ -72,6 +73,14 @@ describe('a limit', () => {
     expect((await lastOf(max + 1, (index) => create(`2001:db8:0:1::${index.toString(16)}`))).status).toBe(429)
     expect((await create('2001:db8:0:2::1')).status).toBe(201)
     expect((await create('::ffff:203.0.113.1')).status).toBe(201)
+  })
+
+  it('is the one that README.md shows', () => {
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+    const table = readme.slice(readme.indexOf('| a minute |'))
+    const rows = [...table.slice(0, table.indexOf('\n\n')).matchAll(/^\| [a-z].*? \| ([\d,]+) \| ([\d,]+) \|/gm)]
+    const shown = rows.map(([, ...cells]) => cells.map((cell) => Number(cell.replace(',', ''))))
+    expect(shown).toEqual(Object.values(RATE_LIMITS).map(({ own, network }) => [own, network]))
   })
 
   it('is none where it is turned off', async () => {
