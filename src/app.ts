@@ -8,7 +8,6 @@ import { answerClientError, ignoreExpectations } from './plugins/client-errors.t
 import { Connections } from './plugins/connections.ts'
 import { addCrossOrigin, crossOriginHeaders } from './plugins/cross-origin.ts'
 import { addJsonBody, MAX_BODY_BYTES } from './plugins/json-body.ts'
-import { addMetrics } from './plugins/metrics.ts'
 import { addOpenApi } from './plugins/openapi.ts'
 import { addOverload } from './plugins/overload.ts'
 import { addProblems } from './plugins/problems.ts'
@@ -114,7 +113,11 @@ export async function buildApp({
   const limits = settings.RATE_LIMIT === 'on' ? await addRateLimits(app, store) : NO_LIMITS
   addShutdown(app, hub, connections)
   addSweep(app, chatTtlMs, service.sweep)
-  if (settings.METRICS_ADDRESS) addMetrics(app, { address: settings.METRICS_ADDRESS, hub, doors })
+  if (settings.METRICS_ADDRESS) {
+    // Loaded for who needs it.
+    const { addMetrics } = await import('./plugins/metrics.ts')
+    addMetrics(app, { address: settings.METRICS_ADDRESS, hub, doors })
+  }
   addJsonBody(app)
   addUserId(app)
 

@@ -1,8 +1,8 @@
 /** A server that is overloaded says so at once, and goes on with what it has. */
 import { expect, it } from 'vitest'
-import { call, createChat, post } from '../support/api.ts'
-import { startServer } from '../support/server.ts'
-import { openStream } from '../support/streams.ts'
+import { call, createChat, post } from '../../support/api.ts'
+import { startServer } from '../../support/server.ts'
+import { openStream } from '../../support/streams.ts'
 
 /** Longer than the event loop may be held up on average. */
 const HELD_UP_MS = 1500
