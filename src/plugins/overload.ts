@@ -4,7 +4,7 @@
  */
 import { getHeapStatistics } from 'node:v8'
 import underPressure from '@fastify/under-pressure'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../problems.ts'
 
 /** How late the event loop may be on average: by then every answer takes so long. */
@@ -18,7 +18,9 @@ export async function addOverload(app: FastifyInstance): Promise<void> {
     maxEventLoopDelay: MAX_DELAY_MS,
     maxHeapUsedBytes: getHeapStatistics().heap_size_limit * MAX_HEAP_SHARE,
     sampleInterval: SAMPLE_MS,
-    pressureHandler: ({ routeOptions }: FastifyRequest) => {
+    pressureHandler: ({ routeOptions }: FastifyRequest, _reply: FastifyReply, _type: string, value?: number) => {
+      // Infinite is what has not been measured, as in the first moment of a process that is slow to start.
+      if (value === Number.POSITIVE_INFINITY) return
       // Whoever looks after the process shall not think that it is dead.
       if (routeOptions.url !== '/health') throw new Problem('overloaded')
     }
