@@ -315,16 +315,6 @@ describe('what is no HTTP', () => {
     expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 404'])
   })
 
-  it('is 408 for a request that does not arrive in time, whether its head or its body is late', async () => {
-    const server = await startServer()
-    expect([server.app.server.requestTimeout, server.app.server.headersTimeout]).toEqual([30_000, 30_000])
-    server.app.server.requestTimeout = 100
-    server.app.server.headersTimeout = 100
-    const late = ['GET /health HTTP/1.1\r\nHost:', 'POST /v1/chats HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{']
-    const answers = await Promise.all(late.map((bytes) => exchangeBytes(server.port, bytes)))
-    for (const answer of answers) expect(rawRefusal(parseAnswer(answer))).toEqual([408, 'request-timeout'])
-  })
-
   it('but an expectation that nobody knows is ignored', async () => {
     const server = await startServer()
     expect((await rawRequest(server.port, ['GET /health HTTP/1.1', HOST, 'Expect: the-unexpected'])).status).toBe(200)
