@@ -14,7 +14,6 @@ import type {
 } from 'fastify'
 import { Problem } from '../problems.ts'
 import type { Store } from '../store/store.ts'
-import { sharedStore } from './shared-counters.ts'
 
 /** Requests a minute: by who holds something, and by network. Who makes a chat holds nothing yet. */
 export const RATE_LIMITS = {
@@ -44,8 +43,7 @@ export const NO_LIMITS: RateLimits = {
 }
 
 export async function addRateLimits(app: FastifyInstance, store: Store): Promise<RateLimits> {
-  const { count } = store
-  await app.register(rateLimit, { global: false, ...(count && { store: sharedStore(count) }) })
+  await app.register(rateLimit, { global: false, ...(store.count && { store: await sharedBy(store.count) }) })
   const limiter = (max: number, key: (request: FastifyRequest) => string) =>
     app.createRateLimit({
       max,
@@ -78,6 +76,12 @@ export async function addRateLimits(app: FastifyInstance, store: Store): Promise
         (userIn(request) === undefined ? limitNew : limitKnown).call(app, request, reply)
     }
   }
+}
+
+/** Loaded for who needs it. */
+async function sharedBy(count: NonNullable<Store['count']>) {
+  const { sharedStore } = await import('./shared-counters.ts')
+  return sharedStore(count)
 }
 
 type Found = Awaited<ReturnType<ReturnType<FastifyInstance['createRateLimit']>>>
