@@ -140,7 +140,7 @@ function cpuOfAll(pids: readonly number[]): number {
 
 export const readHistory: Measurement = {
   name: 'history',
-  rounds: 3,
+  rounds: 1,
   rows: ['Read 1,000 messages, 8 connections: requests/s', 'server CPU, µs a request'],
   async measure(server) {
     const wanted: Load = { method: 'GET', connections: 8, seconds: 1 }

@@ -25,7 +25,7 @@ const cost = {
   nodeStreamMemory: 12.2 * 1024,
   kernelStreamMemory: 3.7 * 1024,
   nodeHeartbeat: 17,
-  nodePost: 400,
+  nodePost: 274,
   nodeToldMessage: 23,
   nodeDelivery: 11,
   nodeSharedDelivery: 0.914, // many messages at once to many readers
