@@ -101,7 +101,8 @@ export async function buildApp({
   addProblems(app)
   ignoreExpectations(app)
 
-  // The order of refusals: bad Host 400, long URL 414, unknown path 404, method 405 (the hooks here, in this order); then
+  // The order of refusals: bad Host 400, long URL 414, unknown path 404, method 405 (the hooks here, in this order); an
+  // overloaded server 503, asking too often 429; then
   // body 413, media type 415, broken JSON 400 (Fastify and `addJsonBody`); user id 401 (preValidation hooks); other
   // input 400 (schemas); 404, 403 and the rest (the rules, which look for what exists first).
   addSafeHeaders(app, onEveryAnswer)

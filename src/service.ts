@@ -93,6 +93,7 @@ export function createService({ store, now, chatTtlMs, figures = new DoorFigures
     const key = idempotencyKey === undefined ? undefined : postKey(digest, idempotencyKey)
     const message = await append(chat, digest, text, key)
     if (key !== undefined && textOf(message) !== text) throw new Problem('idempotency-key-reused')
+    figures.messages++
     return message
   }
 
@@ -110,10 +111,7 @@ export function createService({ store, now, chatTtlMs, figures = new DoorFigures
       known = undefined
       allowed(rules.enter(door, user))
       const outcome = await store.append(tagOf(door.chat), door.rights, { text, createdAt: now() }, key)
-      if (typeof outcome === 'object') {
-        figures.messages++
-        return outcome
-      }
+      if (typeof outcome === 'object') return outcome
       if (outcome === 'gone') throw new Problem('chat-not-found')
       if (outcome !== 'conflict') throw new Problem(outcome)
     }

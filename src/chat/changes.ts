@@ -28,7 +28,7 @@ export const MAX_OPEN_LINKS = 100
 export const MAX_OPEN_LINKS_OF_OTHERS = 20
 /** At most so many join requests wait at one link. */
 export const MAX_WAITING_PER_LINK = 100
-/** … and at most so many of them came from one source: nobody alone can use up the places. */
+/** … and at most so many of them came from one source, which alone cannot use up the places. */
 export const MAX_WAITING_PER_SOURCE = 50
 /** Of the join requests that have ended, and of the ended links through which nobody is in, the latest so many are kept … */
 export const MAX_ENDED_KEPT = 200

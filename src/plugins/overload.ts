@@ -21,8 +21,8 @@ export async function addOverload(app: FastifyInstance): Promise<void> {
     pressureHandler: ({ routeOptions }: FastifyRequest, _reply: FastifyReply, _type: string, value?: number) => {
       // Infinite is what has not been measured, as in the first moment of a process that is slow to start.
       if (value === Number.POSITIVE_INFINITY) return
-      // Whoever looks after the process shall not think that it is dead.
-      if (routeOptions.url !== '/health') throw new Problem('overloaded')
+      // Whoever looks after the process shall not think that it is dead, or its store.
+      if (routeOptions.url !== '/health' && routeOptions.url !== '/ready') throw new Problem('overloaded')
     }
   })
 }

@@ -14,6 +14,7 @@ import type {
 } from 'fastify'
 import { Problem } from '../problems.ts'
 import type { Store } from '../store/store.ts'
+import { sentUserId } from './user-id.ts'
 
 /** Requests a minute: by who holds something, and by network. Who makes a chat holds nothing yet. */
 export const RATE_LIMITS = {
@@ -55,10 +56,12 @@ export async function addRateLimits(app: FastifyInstance, store: Store): Promise
     const byOwn = limiter(own, (request) => `own ${work} ${holdingOf(request)}`)
     const byNetwork = limiter(network, (request) => `network ${work} ${networkOf(request)}`)
     return async (request, reply) => {
+      // A network that has used up what it may costs nothing more, whatever ids it invents …
+      refuseUsedUp(await byNetwork(request, { increment: false }))
       const found = await byOwn(request)
       reply.headers(headersOf(found))
       refuseExceeded(found)
-      // Only then: who is refused for what they hold does not use up what their network may.
+      // … and who is refused for what they hold does not use up what their network may.
       refuseExceeded(await byNetwork(request))
     }
   }
@@ -73,7 +76,7 @@ export async function addRateLimits(app: FastifyInstance, store: Store): Promise
     on: (work, ofUsers = work) => {
       const [limitNew, limitKnown] = [limitOf(work), limitOf(ofUsers)]
       return (request: FastifyRequest, reply: FastifyReply) =>
-        (userIn(request) === undefined ? limitNew : limitKnown).call(app, request, reply)
+        (sentUserId(request) === undefined ? limitNew : limitKnown).call(app, request, reply)
     }
   }
 }
@@ -94,7 +97,14 @@ function headersOf(found: Found): Record<string, string> {
 }
 
 function refuseExceeded(found: Found): void {
-  if (found.isAllowed || !found.isExceeded) return
+  if (!found.isAllowed && found.isExceeded) refuse(found)
+}
+
+function refuseUsedUp(found: Found): void {
+  if (!found.isAllowed && found.remaining === 0) refuse(found)
+}
+
+function refuse(found: Extract<Found, { isAllowed: false }>): never {
   const headers = { ...headersOf(found), 'retry-after': `${found.ttlInSeconds}` }
   throw new Problem('rate-limited', { headers })
 }
@@ -104,19 +114,15 @@ function networkOf({ ip }: FastifyRequest): string {
   return normalizeIP(ip, IPV6_PREFIX)
 }
 
-/** What is sent as a user id, whether or not it is one. */
-function userIn({ headers, query }: FastifyRequest): string | undefined {
-  return headers.authorization ?? memberOf(query, 'user_id')
-}
-
 /** What somebody holds who asks: a user id, or else the link or the chat; that many may hold, so each network counts. */
 function holdingOf(request: FastifyRequest): string {
+  const user = sentUserId(request)
+  if (user !== undefined && user !== 'malformed') return `user ${user}`
   const { params } = request
-  const opened = memberOf(params, 'link') ?? memberOf(params, 'chat') ?? ''
-  return userIn(request) ?? `${opened} ${networkOf(request)}`
+  return `at ${memberOf(params, 'link') ?? memberOf(params, 'chat') ?? ''} from ${networkOf(request)}`
 }
 
-function memberOf(source: unknown, name: 'user_id' | 'link' | 'chat'): string | undefined {
+function memberOf(source: unknown, name: 'link' | 'chat'): string | undefined {
   if (typeof source !== 'object' || source === null) return undefined
   const value: unknown = Reflect.get(source, name)
   return value === undefined ? undefined : `${value}`

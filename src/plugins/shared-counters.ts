@@ -41,6 +41,13 @@ export function sharedStore(count: NonNullable<Store['count']>): FastifyRateLimi
       callback(null, { current: counter.total, ttl: counter.endsAt - now })
     }
 
+    /** As it stands, without counting. */
+    read(key: string, callback: (error: Error | null, result?: { current: number; ttl: number }) => void): void {
+      const [counter, now] = [this.#counters.get(key), Date.now()]
+      const isOver = counter === undefined || counter.endsAt <= now
+      callback(null, isOver ? { current: 0, ttl: 0 } : { current: counter.total, ttl: counter.endsAt - now })
+    }
+
     child(): FastifyRateLimitStore {
       return new SharedCounters()
     }
@@ -56,11 +63,13 @@ export function sharedStore(count: NonNullable<Store['count']>): FastifyRateLimi
         const { total, endsInMs } = await count(key, sent, windowMs)
         counter.total = total + counter.unshared
         counter.endsAt = Date.now() + endsInMs
+        counter.isSharing = false
+        if (counter.unshared > 0) share(key, counter, windowMs)
       } catch {
-        // Who asks meanwhile is told by the store itself that it cannot be reached; here it is counted alone.
+        // Who asks meanwhile is told by the store itself that it cannot be reached; here it is counted alone until then.
+        counter.unshared += sent
+        counter.isSharing = false
       }
-      counter.isSharing = false
-      if (counter.unshared > 0) share(key, counter, windowMs)
     }
     setTimeout(send, SHARE_AFTER_MS).unref()
   }

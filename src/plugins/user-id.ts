@@ -38,13 +38,18 @@ export function userOf(request: FastifyRequest): UserId {
  * @throws Problem `user-id-required` for one that is empty, no UUID, or of another scheme
  */
 function findUserId(request: FastifyRequest): UserId | undefined {
+  const sent = sentUserId(request)
+  if (sent === 'malformed') throw new Problem('user-id-required')
+  return sent
+}
+
+/** What was sent as a user id; before the body is there, without that. */
+export function sentUserId(request: FastifyRequest): UserId | 'malformed' | undefined {
   const { authorization } = request.headers
   const sent =
     authorization === undefined ? besidesHeaders(request) : (/^bearer +(\S+)$/i.exec(authorization)?.[1] ?? '')
   if (sent === undefined) return undefined
-  const user = typeof sent === 'string' ? readUserId(sent) : undefined
-  if (user === undefined) throw new Problem('user-id-required')
-  return user
+  return (typeof sent === 'string' ? readUserId(sent) : undefined) ?? 'malformed'
 }
 
 function besidesHeaders({ method, query, body }: FastifyRequest): unknown {

@@ -114,7 +114,8 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
     },
     async (request, reply) => {
       const { user, base, query } = request
-      if (query.wait !== undefined) admit(hub, user)
+      // Nobody knocks in vain.
+      if (query.wait !== undefined && user === undefined) admit(hub, user)
       const network = limits.networkOf(request)
       const found = await service.exchange(readLinkId(request.params.link), user, { name: query.name || null, network })
       if (found.is === 'inside') return reply.code(200).send(insideView(base, found.chat, found.link))
@@ -135,6 +136,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
     user: UserId | undefined
   ): Promise<JoinRequest> {
     const look = async () => (await service.ownRequest(link, client)).request
+    if (user !== undefined && !isFinal(request)) admit(hub, user)
     try {
       await hub.wait(tagOf(link), seconds, gone, async () => isFinal(await look()), client)
       return refuseEnded(await look(), client)

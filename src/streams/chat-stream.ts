@@ -49,7 +49,7 @@ export class ChatStream extends EventStream {
   }
 
   override deliver(batch: Batch): void {
-    if (!this.#isLive || batch.last <= this.#level) return
+    if (!this.#isLive || batch.last <= this.#level || this.isOver) return
     const removal = batch.joins.find((event) => this.#isRemoval(event))
     if (this.#member === undefined ? batch.joins.length > 0 : removal !== undefined) {
       const fresh = batch.events.filter(({ id }) => id > this.#level && id <= (removal?.id ?? id))

@@ -14,8 +14,9 @@ export const TLS_LINES = `listen 443 ssl http2;
 ssl_certificate     /etc/ssl/certs/chat.example.org.pem;
 ssl_certificate_key /etc/ssl/private/chat.example.org.key;
 `
-export const PROXY_LINES = `# URLs are secrets here.
+export const PROXY_LINES = `# URLs are secrets here, and error logs quote them.
 access_log off;
+error_log /var/log/nginx/error.log crit;
 location / {
     proxy_pass http://127.0.0.1:8000;
     proxy_http_version 1.1;
@@ -32,6 +33,9 @@ location @away {
     return 502;
 }
 `
+
+/** Tests write nothing outside of their folders. */
+const ERROR_LOG = '/var/log/nginx/error.log'
 
 export interface Front {
   /** HTTPS and HTTP/2, with a certificate of its own. */
@@ -63,10 +67,9 @@ function serverLines(folder: string, port: number, target: number, { tls = false
         .replace(/\S+\.pem/, join(folder, CERTIFICATE))
         .replace(/\S+\.key/, join(folder, KEY))
     : `listen 127.0.0.1:${port};`
-  const proxy = PROXY_LINES.replace('127.0.0.1:8000', `127.0.0.1:${target}${path === '/' ? '' : '/'}`).replace(
-    'location /',
-    `location ${path}`
-  )
+  const proxy = PROXY_LINES.replace(ERROR_LOG, 'stderr')
+    .replace('127.0.0.1:8000', `127.0.0.1:${target}${path === '/' ? '' : '/'}`)
+    .replace('location /', `location ${path}`)
   return `server {
     ${listen}
     ${proxy}
@@ -125,6 +128,7 @@ export async function startNginxForNodes([first, second]: readonly [number, numb
     configuration(
       folder,
       nodesLines()
+        .replace(ERROR_LOG, 'stderr')
         .replace('127.0.0.1:8001', `127.0.0.1:${first}`)
         .replace('127.0.0.1:8002', `127.0.0.1:${second}`)
         .replace('listen 8000', `listen 127.0.0.1:${port}`)

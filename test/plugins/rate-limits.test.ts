@@ -66,6 +66,36 @@ describe('a limit', () => {
     expect((await call(`${server.url}/health`)).status).toBe(200)
   })
 
+  it('of one cannot be used up by another who spells what is counted', async () => {
+    const server = await startServer({ env: on })
+    const max = RATE_LIMITS['create-chat'].own
+    const spelled = `POST ${server.url}/v1/chats?user_id=${encodeURIComponent('at  from 203.0.113.9')}`
+    await lastOf(max, () => call(spelled, { headers: from('198.51.100.7') }))
+    for (const authorization of ['203.0.113.9', 'Bearer 203.0.113.9', ' 203.0.113.9']) {
+      await call(`POST ${server.url}/v1/chats`, { headers: { ...from('198.51.100.8'), authorization } })
+    }
+    const answer = await call(`POST ${server.url}/v1/chats`, { headers: from('203.0.113.9') })
+    expect([answer.status, answer.headers.get('ratelimit-remaining')]).toEqual([201, `${max - 1}`])
+  })
+
+  it('of a user id is one, however it is spelled and wherever it stands', async () => {
+    const server = await startServer({ env: on })
+    const { chat, owner } = await createChat(server)
+    const spellings = [
+      () => call(chat, { headers: { authorization: `Bearer ${owner}` } }),
+      () => call(chat, { headers: { authorization: `bearer   ${owner.toUpperCase()}` } }),
+      () => call(`${chat}?user_id=${owner}`),
+      () => call(`${chat}?user_id=nobody`, { headers: { authorization: `Bearer ${owner}` } })
+    ]
+    const left: number[] = []
+    for (const ask of spellings) left.push(Number((await ask()).headers.get('ratelimit-remaining')))
+    expect(left).toEqual([1199, 1198, 1197, 1196])
+    // Where an id does not count it does not make a counter either.
+    const posted = await call(`${chat}?user_id=${newUserId()}`, { json: { text: 'x', user_id: owner } })
+    const again = await call(`${chat}?user_id=${newUserId()}`, { json: { text: 'x', user_id: owner } })
+    expect([posted, again].map(({ headers }) => headers.get('ratelimit-remaining'))).toEqual(['599', '598'])
+  })
+
   it('counts a /64 as one network, and no two of them together', async () => {
     const server = await startServer({ env: on })
     const create = (address: string) => call(`POST ${server.url}/v1/chats`, { headers: from(address) })
@@ -123,7 +153,7 @@ describe('the places at a link', () => {
 describe('streams and waits of one user', () => {
   it('are sixteen at most, and one that has ended makes room', async () => {
     const server = await startServer({ env: on })
-    const { chat, owner, member } = await createChatWithMember(server)
+    const { chat, owner, link, member } = await createChatWithMember(server)
     const streams = await Promise.all(Array.from({ length: 15 }, () => openStream(`${chat}/events`, { user: member })))
     const wait = call(`${chat}?wait=300`, { user: member })
     for (const stream of streams) await stream.until('ready')
@@ -135,6 +165,9 @@ describe('streams and waits of one user', () => {
     }
     expect([refused.status, await kindOf(refused)]).toEqual([429, 'too-many-own-streams'])
     expect(refused.headers.get('retry-after')).not.toBeNull()
+    const unknown = `${server.url}/v1/links/${'x'.repeat(36)}?wait=5`
+    expect((await call(unknown, { user: member })).status).toBe(404)
+    expect((await call(`${link}?wait=5`, { user: member })).status).toBe(200)
     const other = await openStream(`${chat}/events`, { user: owner })
     await other.until('ready')
     await post(chat, owner, 'hello')
