@@ -37,6 +37,7 @@ export class ChatStream extends EventStream {
   /** Undefined for the owner, who cannot be removed. */
   #member: UserDigest | undefined
   #isLive = false
+  #wasReset = false
   #level = 0
 
   constructor(socket: Sink, maxBufferBytes: number, base: Base, figures = new StreamFigures()) {
@@ -75,8 +76,9 @@ export class ChatStream extends EventStream {
     await this.#begin(source, digest, cursor !== undefined)
   }
 
-  /** While this stream catches up, what it reads tells it the same. */
+  /** While this stream catches up it looks again before it goes live. */
   override async reset(source: ChatSource): Promise<void> {
+    this.#wasReset = true
     if (!this.#isLive) return
     this.#isLive = false
     const user = this.#member ?? (await source.load())?.door.owner
@@ -88,8 +90,10 @@ export class ChatStream extends EventStream {
   async #begin(source: ChatSource, user: UserDigest, isReset: boolean): Promise<void> {
     // Again if more happens meanwhile than the log keeps.
     for (let lost = isReset; ; lost = true) {
+      this.#wasReset = false
       const chat = await this.#loadForReading(source, user)
       if (chat === undefined) return
+      if (this.#wasReset) continue
       if (lost) this.write(this.#reset(chat.lastEventId))
       this.#level = chat.lastEventId
       this.write((this.#member === undefined ? this.#waiting(chat) : '') + this.#ready())
@@ -119,6 +123,7 @@ export class ChatStream extends EventStream {
   /** Sends what comes after `#level` and goes live, or ends; `onLevel` is called when it goes live. */
   async #replay(source: ChatSource, user: UserDigest, onLevel: () => void): Promise<'done' | 'cursor-unknown'> {
     while (!this.isOver) {
+      this.#wasReset = false
       const chat = await this.#loadForReading(source, user)
       if (chat === undefined) break
       const allJoins = this.#member === undefined
@@ -131,7 +136,7 @@ export class ChatStream extends EventStream {
       }
       this.write(this.#frames(events))
       this.#level = events.at(-1)?.id ?? chat.lastEventId
-      if (this.#level === chat.lastEventId && source.newest <= this.#level) {
+      if (this.#level === chat.lastEventId && source.newest <= this.#level && !this.#wasReset) {
         onLevel()
         this.#isLive = true
         break

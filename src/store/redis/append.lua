@@ -2,7 +2,7 @@
 -- ARGV: rights, the message's JSON from behind its id, instant, bytes that all messages may take, how long the chat is
 -- kept, idempotency key ('' for none). Gives [id], or [id, JSON] of the message that this key was used for before, or
 -- 'gone', 'conflict', 'chat-full'.
-local chat = numbers('rights', 'last', 'bytes')
+local chat = numbers('rights', 'last', 'bytes', 'base')
 if not chat then return 'gone' end
 local rights, rest, instant, maxBytes, ttl, key = unpack(ARGV)
 if takeOver() or chat.rights ~= tonumber(rights) then return 'conflict' end
@@ -12,8 +12,7 @@ if first then
   return {first, redis.call('XRANGE', MESSAGES, entry, entry)[1][2][2]}
 end
 local room = tonumber(maxBytes) - chat.bytes
--- The id is not known yet, but with as many digits it is as long.
-if #rest + #'{"id":,' + #whole(chat.last + 1) + 1 > room then return 'chat-full' end
+if #rest + #'{"id":,' + #whole(math.max(chat.last + 1, chat.base)) + 1 > room then return 'chat-full' end
 local id = nextId(chat.last)
 local json = '{"id":' .. whole(id) .. ',' .. rest
 redis.call('XADD', MESSAGES, whole(id) .. '-0', 'e', json)

@@ -2,7 +2,7 @@
 --
 -- The keys of a chat share the hash tag {tag}, so a cluster keeps them in one place:
 --   KEYS[1]  hash: door (JSON), version, rights, last (event id), idle (instant), bytes (of all messages), and
---            server (the run id of the server that wrote it last), base (the least id the next event may have),
+--            server (who wrote it last, see `writer`), base (the least id the next event may have),
 --            gaps (ids that were never given, or were lost: "after:before" with spaces between),
 --            forgotten (the newest join event that is not kept any more). Its name is also that of the channel.
 --   KEYS[2]  stream of messages, KEYS[3]  stream of join events: entry <event id>-0, field "e", value JSON
@@ -28,14 +28,20 @@ local function numbers(...)
   return found
 end
 
+-- Who writes: a process, for as long as it is the master without a break. A server that was the master before comes back
+-- with another replication id.
+local function writer()
+  local info = redis.call('INFO', 'server', 'replication')
+  return string.match(info, 'run_id:(%x+)') .. ':' .. string.match(info, 'master_replid:(%x+)')
+end
+
 -- A server that is not the one which wrote the chat last may have an older log than that one had: a replica that lagged, or a
 -- file that was written a second ago. Readers may know of events that it does not. So ids, version and rights go on from
 -- the present millisecond, which is beyond all that was ever given: no number means two things, and whoever decided on
 -- what may be lost finds a conflict. Says whether that was so.
 local function takeOver()
-  local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-  local last = redis.call('HGET', CHAT, 'server')
-  if last == server then return false end
+  local server = writer()
+  if redis.call('HGET', CHAT, 'server') == server then return false end
   local time = redis.call('TIME')
   local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
   local chat = numbers('version', 'rights', 'last')

@@ -4,8 +4,6 @@ if redis.call('EXISTS', CHAT) == 1 then return 'taken' end
 local door, rights, instant, ttl = unpack(ARGV)
 redis.call('UNLINK', MESSAGES, JOINS, POSTS)
 redis.call('HSET', CHAT, 'door', door, 'version', 1, 'rights', rights, 'last', 0, 'idle', instant, 'bytes', 0,
-  'server', '', 'base', 1, 'gaps', '', 'forgotten', 0)
-local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-redis.call('HSET', CHAT, 'server', server)
+  'server', writer(), 'base', 1, 'gaps', '', 'forgotten', 0)
 keepFor(ttl)
 return 1

@@ -22,12 +22,12 @@ export type News =
   | 'gone'
   | { readonly before: number; readonly instant: number; readonly events: readonly LoggedEvent[] }
 
-/** @throws TypeError for what is no news */
-export function readNews(text: string): News {
+/** `undefined` for what is no news of ours. */
+export function readNews(text: string): News | undefined {
   if (text === 'g') return 'gone'
   const [kind, before, instant, id] = text.split(' ', 4)
   if ((kind !== 'm' && kind !== 'j') || before === undefined || instant === undefined || id === undefined) {
-    throw new TypeError('what was told is no news of ours')
+    return undefined
   }
   const json = text.slice(`${kind} ${before} ${instant} ${id} `.length)
   const common = { before: Number(before), instant: Number(instant) }

@@ -98,12 +98,13 @@ export class RedisServer {
    * @throws StoreUnavailable
    */
   async run(script: Script, tag: string, args: readonly (string | number)[], as?: 'bytes'): Promise<Reply> {
+    const asked = this.#client
     try {
       const client = await this.clientFor(tag)
       if (this.#silent.has(client)) throw new NoAnswer()
       return readReply(await this.#inTime(client, this.#evaluateAnywhere(script, tag, args.map(String), as)))
     } catch (error) {
-      throw this.#explain(error)
+      throw this.#explain(error, asked)
     }
   }
 
@@ -130,6 +131,7 @@ export class RedisServer {
 
   /** @throws StoreUnavailable unless every server answers */
   async ping(): Promise<void> {
+    const asked = this.#client
     try {
       const clients =
         this.#cluster === undefined
@@ -137,7 +139,7 @@ export class RedisServer {
           : await inTime(Promise.all(this.#cluster.masters.map((master) => this.#cluster?.nodeClient(master))))
       await Promise.all(clients.map((client) => client && this.#inTime(client, client.ping())))
     } catch (error) {
-      throw this.#explain(error)
+      throw this.#explain(error, asked)
     }
   }
 
@@ -188,18 +190,19 @@ export class RedisServer {
     client.ping().then(again, () => this.#silent.delete(client))
   }
 
-  #explain(error: unknown): unknown {
+  #explain(error: unknown, asked: Client): unknown {
     if (error instanceof TypeError || error instanceof RangeError || error instanceof StoreUnavailable) return error
     if (!(error instanceof ErrorReply)) return new StoreUnavailable('unreachable', { cause: error })
     const [word = ''] = error.message.split(' ', 1)
     if (word === 'OOM') return new StoreUnavailable('full', { cause: error })
     // It was the master when we connected; the address may lead to another one by now.
-    if (word === 'READONLY') this.#reconnect()
+    if (word === 'READONLY') this.#reconnect(asked)
     return PASSING.has(word) ? new StoreUnavailable('unreachable', { cause: error }) : error
   }
 
-  #reconnect(): void {
-    if (this.#cluster !== undefined) return
+  #reconnect(asked: Client): void {
+    // Of many that are refused at once the first does it.
+    if (this.#cluster !== undefined || asked !== this.#client) return
     this.#client.destroy()
     this.#client = clientOf(this.#options)
     this.#listen(this.#client)

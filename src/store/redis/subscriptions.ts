@@ -74,6 +74,8 @@ export class Subscriptions {
   close(): void {
     this.#isClosed = true
     clearInterval(this.#check)
+    this.#subscriptions.clear()
+    this.#lost.clear()
     for (const link of this.#links.values()) {
       link.then(
         (client) => client.destroy(),
@@ -105,6 +107,7 @@ export class Subscriptions {
   #linkTo(server: Client): Promise<Client> {
     const known = this.#links.get(server)
     if (known !== undefined) return known
+    if (this.#isClosed) return Promise.reject(new Error('the store is closed'))
     const { socket } = server.options
     const client = server.duplicate({ socket: { ...socket, reconnectStrategy: false } })
     client.on('error', () => this.#drop(server, client))
@@ -210,6 +213,7 @@ export class Subscriptions {
       await this.#server.refresh()
       return
     }
+    if (this.#subscriptions.get(tag) !== subscription) return
     this.#lost.delete(tag)
     if (subscription.client !== undefined) this.#hooks.onRenewed(tag)
   }

@@ -125,13 +125,18 @@ export class WatchedChats {
     const chat = this.#chats.get(tag)
     if (chat === undefined) return
     const news = readNews(text)
+    if (news === undefined) {
+      this.#catchUp(tag, chat)
+      return
+    }
     if (news === 'gone') {
       this.gone(tag)
       return
     }
     const last = news.events.at(-1)?.id ?? 0
     chat.heard = Math.max(chat.heard, last)
-    if (chat.isReading || last <= chat.newest) return
+    if (chat.isReading) return
+    // Also if it seems to be known: the clock of a server that has taken over may be behind.
     if (news.before === chat.newest) this.#told(chat, news.events, news.instant)
     else this.#catchUp(tag, chat)
   }

@@ -132,6 +132,32 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a re
     await until(() => heard.length === 2)
   })
 
+  it('a master that was a replica for a while knows that it is another one now', async () => {
+    const master = await aRedis('--repl-diskless-sync-delay', '0')
+    const other = await aRedis('--replicaof', '127.0.0.1', `${master.port}`, '--repl-diskless-sync-delay', '0')
+    const synced = async (redis: typeof master, { port }: typeof master) => {
+      await redis.cli('replicaof', '127.0.0.1', `${port}`)
+      while (!(await redis.cli('info', 'replication')).includes('master_link_status:up')) {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    }
+    const store = await aNode(master.url)
+    const tag = await aChat(store)
+    await store.append(tag, 0, message('kept'))
+    while ((await other.cli('dbsize')) !== '2') await new Promise((resolve) => setTimeout(resolve, 20))
+    await other.cli('replicaof', 'no', 'one')
+    expect(await store.append(tag, 0, message('lost'))).toMatchObject({ id: 2 })
+    // Nobody writes to the chat while the other one is the master.
+    await synced(master, other)
+    await master.cli('replicaof', 'no', 'one')
+    expect(await store.append(tag, 0, message('stale'))).toBe('conflict')
+    const { door, lastEventId } = await loaded(store, tag)
+    expect(lastEventId).toBe(1)
+    expect(await store.append(tag, door.rights, message('next'))).toMatchObject({ id: expect.any(Number) })
+    expect(await store.events(tag, 2, ALL)).toBe('cursor-unknown')
+    expect(await texts(store, tag)).toEqual(['kept', 'next'])
+  })
+
   it('who was put out before the lost tail stays out, and a remembered door lets nobody in', async () => {
     const pair = await aPair()
     const node = await startBuilt({ env: { STORE_URL: pair.url } })
