@@ -101,8 +101,7 @@ export class RedisServer {
     const asked = this.#client
     try {
       const client = await this.clientFor(tag)
-      if (this.#silent.has(client)) throw new NoAnswer()
-      return readReply(await this.#inTime(client, this.#evaluateAnywhere(script, tag, args.map(String), as)))
+      return readReply(await this.#ask(client, () => this.#evaluateAnywhere(script, tag, args.map(String), as)))
     } catch (error) {
       throw this.#explain(error, asked)
     }
@@ -137,7 +136,7 @@ export class RedisServer {
         this.#cluster === undefined
           ? [this.#client]
           : await inTime(Promise.all(this.#cluster.masters.map((master) => this.#cluster?.nodeClient(master))))
-      await Promise.all(clients.map((client) => client && this.#inTime(client, client.ping())))
+      await Promise.all(clients.map((client) => client && this.#ask(client, () => client.ping())))
     } catch (error) {
       throw this.#explain(error, asked)
     }
@@ -174,8 +173,10 @@ export class RedisServer {
     }
   }
 
-  async #inTime<Answer>(client: Client, answer: Promise<Answer>): Promise<Answer> {
-    return await inTime(answer, () => this.#waitFor(client))
+  /** Every word that is sent would put off that a connection is given up for its silence. */
+  async #ask<Answer>(client: Client, question: () => Promise<Answer>): Promise<Answer> {
+    if (this.#silent.has(client)) throw new NoAnswer()
+    return await inTime(question(), () => this.#waitFor(client))
   }
 
   /** Nothing is asked of this server until it answers, or its connection is given up for its silence. */

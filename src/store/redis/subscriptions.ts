@@ -8,6 +8,8 @@ import { StoreUnavailable } from '../store.ts'
 import { type Client, chatKey, type RedisServer, tagIn } from './server.ts'
 
 const RETRY_MS = { first: 50, most: 1000 }
+/** How long a server may take to answer; then the connection is given up. */
+const ANSWER_DEADLINE_MS = 3000
 /** How many subscriptions are made anew at once. */
 const AT_ONCE = 100
 /** How often it is looked whether chats have moved to another server. */
@@ -87,7 +89,13 @@ export class Subscriptions {
   async #subscribe(tag: ChatTag, subscription: Subscription, server: Client): Promise<void> {
     const client = await this.#linkTo(server)
     const { losses } = subscription
-    await client.sSubscribe(chatKey(tag), this.#hear)
+    // Every word that is sent would put off that a connection is given up for its silence.
+    const late = setTimeout(() => client.isOpen && this.#drop(server, client), ANSWER_DEADLINE_MS)
+    try {
+      await client.sSubscribe(chatKey(tag), this.#hear)
+    } finally {
+      clearTimeout(late)
+    }
     // That a chat has moved may be told in the same breath.
     if (!client.isReady || subscription.losses !== losses) throw new Error('it was lost meanwhile')
     const wanted = this.#subscriptions.get(tag)

@@ -24,6 +24,7 @@ async function hasFocus(page: Page, what: string): Promise<void> {
 
 /** Presses a key until this has the focus, which can be seen all the way. After the last comes the browser's own. */
 async function goTo(page: Page, target: Locator, key: 'Tab' | 'Shift+Tab' = 'Tab'): Promise<void> {
+  await target.waitFor()
   for (let presses = 0; presses < 30; presses++) {
     await page.keyboard.press(key)
     expect(await page.evaluate(FOCUSED)).not.toBe('')
