@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-/** Where .ci/run wants the results, to count them. */
-const outputFile = process.env['RESULTS']
+/** The folder in which .ci/run wants the results of every run, to count them. */
+const results = process.env['RESULTS']
 
 export default defineConfig({
   test: {
@@ -11,6 +11,7 @@ export default defineConfig({
     // Files of a worker share what they import: it is a third of the time otherwise.
     isolate: false,
     testTimeout: 20_000,
-    reporters: outputFile === undefined ? ['default'] : ['default', ['json', { outputFile }]]
+    reporters:
+      results === undefined ? ['default'] : ['default', ['json', { outputFile: `${results}/${process.pid}.json` }]]
   }
 })

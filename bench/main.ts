@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: Silly Chat beside what somebody would write first, with node:http and with Fastify alone, in one run.
- * Prints one table for the README. The servers take turns, each measurement has a fresh process, and what is shown is
- * the median of three rounds (of reading, of memory, of the file store and of Redis: one). ROUNDS=1 for a quick look. Exits with 1 if any reader lost, doubled or
+ * Prints one table for the README. The servers take turns, each measurement has a fresh process, and what is shown of
+ * posting is the median of three rounds. ROUNDS=1 for a quick look. Exits with 1 if any reader lost, doubled or
  * misordered a message.
  */
 import { prepareMachine } from './machine.ts'

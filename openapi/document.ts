@@ -8,8 +8,7 @@ export async function buildDocument(): Promise<string> {
   const settings = loadSettings({ LOG_LEVEL: 'silent' })
   const store = memoryStore({ maxChatBytes: settings.MAX_CHAT_BYTES, maxStoreBytes: settings.MAX_STORE_BYTES })
   const app = await buildApp({ settings, store, now: Date.now, version: readVersion() })
-  await app.ready()
-  const document = app.swagger()
+  const answer = await app.inject('/docs/json')
   await app.close()
-  return `${JSON.stringify(document, null, 2)}\n`
+  return `${JSON.stringify(answer.json(), null, 2)}\n`
 }

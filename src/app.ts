@@ -1,14 +1,13 @@
 /** The application: what it is made of, in the order in which a request meets it. */
 import Fastify, { type FastifyInstance } from 'fastify'
-import { serializerCompiler } from 'fastify-type-provider-zod'
 import { DoorFigures } from './door-figures.ts'
 import { addBaseUrl } from './plugins/base-url.ts'
 import { isForPage, PAGE_PATH } from './plugins/browsers.ts'
 import { answerClientError, ignoreExpectations } from './plugins/client-errors.ts'
 import { Connections } from './plugins/connections.ts'
 import { addCrossOrigin, crossOriginHeaders } from './plugins/cross-origin.ts'
+import { addDocs } from './plugins/docs.ts'
 import { addJsonBody, MAX_BODY_BYTES } from './plugins/json-body.ts'
-import { addOpenApi } from './plugins/openapi.ts'
 import { addOverload } from './plugins/overload.ts'
 import { addProblems } from './plugins/problems.ts'
 import { addRateLimits, NO_LIMITS } from './plugins/rate-limits.ts'
@@ -19,7 +18,7 @@ import { addShutdown } from './plugins/shutdown.ts'
 import { addSweep } from './plugins/sweep.ts'
 import { addUntrustedProxies } from './plugins/untrusted-proxies.ts'
 import { addUserId } from './plugins/user-id.ts'
-import { compileValidator } from './plugins/validation.ts'
+import { addValidation, WITHOUT_AJV } from './plugins/validation.ts'
 import { approvalRoutes } from './routes/approval.ts'
 import { chatRoutes } from './routes/chats.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -73,8 +72,7 @@ export async function buildApp({
       connectionsCheckingInterval: TIMEOUT_CHECK_MS
     },
     rewriteUrl: (request) => (isForPage(request) ? PAGE_PATH : repairEscapes(request)),
-    // Without these Fastify loads Ajv and a serializer of its own: a seventh of the start.
-    schemaController: { compilersFactory: { buildValidator: neverUsed, buildSerializer: neverUsed } },
+    ...WITHOUT_AJV,
     // Called once there are connections, long after the constants below have their values.
     clientErrorHandler: (error, socket) => answerClientError(error, socket, connections, onRefusalsBelow)
   })
@@ -96,8 +94,7 @@ export async function buildApp({
     onFault: (error) => app.log.error({ err: error }, 'the store failed a stream or a deadline')
   })
 
-  app.setValidatorCompiler(compileValidator)
-  app.setSerializerCompiler(serializerCompiler)
+  addValidation(app)
   addProblems(app)
   ignoreExpectations(app)
 
@@ -110,7 +107,7 @@ export async function buildApp({
   addUntrustedProxies(app, settings.TRUST_PROXY)
   addBaseUrl(app, settings.PUBLIC_URL)
   addRequestChecks(app)
-  await addOverload(app)
+  addOverload(app)
   const limits = settings.RATE_LIMIT === 'on' ? await addRateLimits(app, store) : NO_LIMITS
   addShutdown(app, hub, connections)
   addSweep(app, chatTtlMs, service.sweep)
@@ -122,18 +119,15 @@ export async function buildApp({
   addJsonBody(app)
   addUserId(app)
 
-  await addOpenApi(app, { version, publicUrl: settings.PUBLIC_URL })
-  await app.register(healthRoutes, { service })
-  await app.register(chatRoutes, { service, hub, limits })
-  await app.register(linkRoutes, { service, hub, limits })
-  await app.register(approvalRoutes, { service, limits })
+  const addApi = async (to: FastifyInstance): Promise<void> => {
+    await to.register(healthRoutes, { service })
+    await to.register(chatRoutes, { service, hub, limits })
+    await to.register(linkRoutes, { service, hub, limits })
+    await to.register(approvalRoutes, { service, limits })
+  }
+  await addApi(app)
+  addDocs(app, { version, publicUrl: settings.PUBLIC_URL, addApi })
   await addWeb(app, settings.PUBLIC_URL)
 
   return app
-}
-
-function neverUsed(): () => never {
-  return () => {
-    throw new Error('schemas are compiled by zod')
-  }
 }

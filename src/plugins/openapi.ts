@@ -26,6 +26,8 @@ const TAGS = [
 export interface OpenApiOptions {
   readonly version: string
   readonly publicUrl: string | undefined
+  /** Adds the routes that are documented. */
+  readonly addApi: (app: FastifyInstance) => Promise<void>
 }
 
 /** Answers may get new members: a document that forbids them would break the clients made from it. */
@@ -37,8 +39,8 @@ const zodToJsonConfig = {
 const jsonSchemaTransform = createJsonSchemaTransform({ zodToJsonConfig })
 const jsonSchemaTransformObject = createJsonSchemaTransformObject({ zodToJsonConfig })
 
-/** Call it before the routes are registered. */
-export async function addOpenApi(app: FastifyInstance, { version, publicUrl }: OpenApiOptions): Promise<void> {
+/** Adds `/docs` and what is under it, and the API that it tells of. */
+export async function addOpenApi(app: FastifyInstance, { version, publicUrl, addApi }: OpenApiOptions): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -74,6 +76,7 @@ export async function addOpenApi(app: FastifyInstance, { version, publicUrl }: O
       return transformed
     }
   })
+  await addApi(app)
   await app.register(async (docs) => {
     await addPageHeaders(docs, {
       ...UI_POLICY,

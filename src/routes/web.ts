@@ -1,9 +1,9 @@
 /** What people see who open an address in a browser: one page for every address, so that it tells nothing of any. */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import staticFiles from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
 import { PAGE_PATH, varyByAccept } from '../plugins/browsers.ts'
+import { addOnDemand } from '../plugins/on-demand.ts'
 import { addPageHeaders } from '../plugins/safe-headers.ts'
 
 /** Where `vite build` puts the page, seen from here and from `dist/routes`. */
@@ -25,14 +25,17 @@ export async function addWeb(app: FastifyInstance, publicUrl: string | undefined
   const page = readPage().replaceAll('/__BASE__/', base)
   await app.register(async (web) => {
     await addPageHeaders(web, POLICY)
-    web.get(PAGE_PATH, { onRequest: varyByAccept, schema: { hide: true } }, async (_request, reply) =>
+    web.get(PAGE_PATH, { onRequest: varyByAccept }, async (_request, reply) =>
       reply.type('text/html; charset=utf-8').send(page)
     )
+  })
+  addOnDemand(app, ['/assets/*'], async (inner) => {
+    await addPageHeaders(inner, POLICY)
+    const { default: staticFiles } = await import('@fastify/static')
     // Their names change with what is in them.
-    await web.register(staticFiles, {
+    await inner.register(staticFiles, {
       root: fileURLToPath(new URL('assets/', BUILT)),
       prefix: '/assets/',
-      schemaHide: true,
       decorateReply: false,
       index: false,
       immutable: true,
