@@ -311,7 +311,7 @@ const read = at('read', async ({ service, chat, user }) => {
     return
   }
   if (typeof came === 'string') throw new Error(`a member was refused: ${came}`)
-  const messages: { text: string }[] = JSON.parse(`[${Buffer.from(came.page.json)}]`)
+  const messages: { text: string }[] = JSON.parse(`[${Buffer.concat(came.page.json)}]`)
   expect(messages.map(({ text }) => text)).toEqual(chat.texts)
   expect(came.page.upTo).toBe(chat.lastEventId)
 })

@@ -15,22 +15,23 @@ export async function sendJson(reply: FastifyReply, status: number, json: string
   reply.code(status).header('content-type', JSON_TYPE).send(json)
 }
 
-/** Sends the three parts of one JSON text as they lie in memory: a history of megabytes is not copied to be sent. */
+/** Sends the parts of one JSON text as they lie in memory: a history of megabytes is not copied to be sent. */
 export async function sendJsonParts(
   reply: FastifyReply,
   start: string,
-  middle: Uint8Array,
+  middle: readonly Uint8Array[],
   end: string
 ): Promise<void> {
   await endOfTurn()
-  const length = Buffer.byteLength(start) + middle.length + Buffer.byteLength(end)
+  const ends = Buffer.byteLength(start) + Buffer.byteLength(end)
+  const length = middle.reduce((sum, part) => sum + part.length, ends)
   reply.headers({ 'content-type': JSON_TYPE, 'content-length': length })
   const { response, headers } = takeOver(reply)
   if (response.destroyed) return
   response.writeHead(200, headers)
   response.cork()
   response.write(start)
-  if (middle.length > 0) response.write(middle)
+  for (const part of middle) response.write(part)
   response.end(end)
 }
 

@@ -1,14 +1,19 @@
 /**
  * The log of one chat in memory: append-only bytes of message JSON that readers are given slices of. Messages are kept
  * for ever; of the join events the latest thousand, and those before leave no trace but a gap in the ids.
+ *
+ * The bytes lie in chunks, each message in one. Only a small chunk is copied to a larger one when it is full, so a long
+ * log costs what it holds, appending to it what a short one costs, and no more than a small chunk is left as garbage.
  */
 import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../chat/events.ts'
 import { messageJson } from './message-json.ts'
 import type { EventsPage, MessagePage, MessagesPage, NewMessage } from './store.ts'
 
 const COMMA = 0x2c
-const NOTHING = Buffer.alloc(0)
+/** Of the first chunk. */
 const FIRST_CAPACITY = 256
+/** A chunk grows up to this; behind it a new one begins. */
+const CHUNK_CAPACITY = 256 * 1024
 /** About what a join event takes on the wire. */
 const JOIN_BYTES = 512
 const JOINS_KEPT = 1000
@@ -19,8 +24,16 @@ interface Run {
   readonly index: number
 }
 
+/** Every message's JSON followed by a comma. Bytes once written are never changed, so slices can be lent out. */
+interface Chunk {
+  /** How many bytes of the log come before it. */
+  readonly start: number
+  bytes: Buffer
+}
+
 export class ChatLog {
   #lastEventId = 0
+  readonly #chunks: Chunk[] = []
   /** Where the bytes ended once each message was logged. */
   readonly #ends: number[] = []
   /** The event ids of the messages. */
@@ -28,8 +41,6 @@ export class ChatLog {
   /** By id, oldest first. */
   readonly #joins = new Map<number, LoggedJoinEvent>()
   #newestForgotten = 0
-  /** Every message's JSON followed by a comma. Bytes once written are never changed, so slices can be lent out. */
-  #bytes: Buffer = NOTHING
 
   get lastEventId(): number {
     return this.#lastEventId
@@ -58,9 +69,9 @@ export class ChatLog {
     const start = this.messageBytes
     const end = start + Buffer.byteLength(json) + 1
     if (end > maxBytes) return undefined
-    this.#reserve(end)
-    this.#bytes.write(json, start)
-    this.#bytes[end - 1] = COMMA
+    const chunk = this.#chunkFor(end - start)
+    chunk.bytes.write(json, start - chunk.start)
+    chunk.bytes[end - 1 - chunk.start] = COMMA
     const last = this.#runs.at(-1)
     if (last === undefined || last.id + this.#ends.length - last.index !== id) {
       this.#runs.push({ id, index: this.#ends.length })
@@ -102,7 +113,7 @@ export class ChatLog {
     const first = this.#countUpTo(after)
     const all = this.#countUpTo(upTo)
     const end = Math.min(all, first + limit)
-    const json = this.#bytes.subarray(this.#end(first - 1), Math.max(this.#end(first - 1), this.#end(end - 1) - 1))
+    const json = first < end ? this.#slices(this.#end(first - 1), this.#end(end - 1) - 1) : []
     return end < all ? { json, upTo: this.#idAt(end - 1), hasMore: true } : { json, upTo, hasMore: false }
   }
 
@@ -124,12 +135,12 @@ export class ChatLog {
   }
 
   #json(index: number): string {
-    return this.#bytes.toString('utf8', this.#end(index - 1), this.#end(index) - 1)
+    return this.#slices(this.#end(index - 1), this.#end(index) - 1).join('')
   }
 
   /** How many messages there are up to the event `id`. */
   #countUpTo(id: number): number {
-    const at = this.#lastRun(({ id: first }) => first <= id)
+    const at = lastIndex(this.#runs, ({ id: first }) => first <= id)
     const run = this.#runs[at]
     if (run === undefined) return 0
     return Math.min(run.index + id - run.id + 1, this.#runs[at + 1]?.index ?? this.#ends.length)
@@ -138,28 +149,50 @@ export class ChatLog {
   /** The event id of the message number `index`; infinite behind the last. */
   #idAt(index: number): number {
     if (index >= this.#ends.length) return Number.POSITIVE_INFINITY
-    const run = this.#runs[this.#lastRun(({ index: first }) => first <= index)]
+    const run = this.#runs[lastIndex(this.#runs, ({ index: first }) => first <= index)]
     return run === undefined ? Number.POSITIVE_INFINITY : run.id + index - run.index
   }
 
-  /** Where the last run is that `begins` soon enough, by bisection; -1 if none does. */
-  #lastRun(begins: (run: Run) => boolean): number {
-    let low = -1
-    let high = this.#runs.length
-    while (high - low > 1) {
-      const middle = (low + high) >> 1
-      const run = this.#runs[middle]
-      if (run !== undefined && begins(run)) low = middle
-      else high = middle
+  /** The bytes from one place of the log to another behind it, as they lie in the chunks. */
+  #slices(from: number, to: number): Buffer[] {
+    const slices: Buffer[] = []
+    let index = lastIndex(this.#chunks, ({ start }) => start <= from)
+    for (let chunk = this.#chunks[index]; chunk !== undefined && chunk.start < to; chunk = this.#chunks[++index]) {
+      const end = Math.min(to, this.#chunks[index + 1]?.start ?? to)
+      slices.push(chunk.bytes.subarray(Math.max(0, from - chunk.start), end - chunk.start))
     }
-    return low
+    return slices
   }
 
-  /** Grows by a quarter: what it wastes stays small, and slices lent out keep the old bytes alive while they need it. */
-  #reserve(size: number): void {
-    if (size <= this.#bytes.length) return
-    const grown = Buffer.allocUnsafeSlow(Math.max(size, FIRST_CAPACITY, Math.ceil(this.#bytes.length * 1.25)))
-    this.#bytes.copy(grown, 0, 0, this.messageBytes)
-    this.#bytes = grown
+  /** The last chunk, with room for so many bytes more. It grows by a quarter, so that what it wastes stays small. */
+  #chunkFor(size: number): Chunk {
+    const last = this.#chunks.at(-1)
+    const used = this.messageBytes - (last?.start ?? 0)
+    if (last === undefined || used + size > Math.max(last.bytes.length, CHUNK_CAPACITY)) {
+      const least = last === undefined ? FIRST_CAPACITY : CHUNK_CAPACITY
+      const chunk = { start: this.messageBytes, bytes: Buffer.allocUnsafeSlow(Math.max(size, least)) }
+      this.#chunks.push(chunk)
+      return chunk
+    }
+    if (used + size > last.bytes.length) {
+      const capacity = Math.min(CHUNK_CAPACITY, Math.ceil(last.bytes.length * 1.25))
+      const grown = Buffer.allocUnsafeSlow(Math.max(used + size, capacity))
+      last.bytes.copy(grown, 0, 0, used)
+      last.bytes = grown
+    }
+    return last
   }
+}
+
+/** Where the last item is that `begins` soon enough, by bisection; -1 if none does. */
+function lastIndex<Item>(items: readonly Item[], begins: (item: Item) => boolean): number {
+  let low = -1
+  let high = items.length
+  while (high - low > 1) {
+    const middle = (low + high) >> 1
+    const item = items[middle]
+    if (item !== undefined && begins(item)) low = middle
+    else high = middle
+  }
+  return low
 }

@@ -135,8 +135,11 @@ export interface NewMessage {
 }
 
 export interface MessagePage {
-  /** The JSON texts of the messages in UTF-8, with commas between them and no brackets around them. */
-  readonly json: Uint8Array
+  /**
+   * The JSON texts of the messages in UTF-8, with commas between them and no brackets around them: parts that belong
+   * behind one another, none of them empty, and none for no message. They are never changed.
+   */
+  readonly json: readonly Uint8Array[]
   /** The event id up to which the page is complete: of its last message, or `upTo` or of the log if there are no more. */
   readonly upTo: number
   readonly hasMore: boolean

@@ -24,6 +24,16 @@ const long = fc.array(
   { minLength: 4, maxLength: 8, size: 'max' }
 )
 
+/** Up to a megabyte, which is several chunks. */
+const large = fc.array(
+  fc.integer({ min: 1, max: 4000 }).map((length) => ['ö'.repeat(length)]),
+  {
+    minLength: 100,
+    maxLength: 200,
+    size: 'max'
+  }
+)
+
 /** Near the beginning, near the end, in between, or nowhere. */
 type Place = readonly [share: number, offset: number]
 const places: fc.Arbitrary<Place> = fc.tuple(fc.constantFrom(0, 1, 0.5, 0.9), fc.integer({ min: -6, max: 6 }))
@@ -82,7 +92,7 @@ function checkMessages({ log, all }: ReturnType<typeof filled>, after: number, p
   const messages = all.slice(after, upTo).flatMap((event) => (event.type === 'message' ? [event] : []))
   const expected = messages.slice(0, limit)
   const hasMore = expected.length < messages.length
-  expect(Buffer.from(found?.json ?? []).toString()).toBe(expected.map(({ json }) => json).join(','))
+  expect(Buffer.concat(found?.json ?? []).toString()).toBe(expected.map(({ json }) => json).join(','))
   expect(found).toMatchObject({ hasMore, upTo: hasMore ? expected.at(-1)?.id : upTo })
 }
 
@@ -122,6 +132,10 @@ describe('the log of a chat', () => {
 
   it('answers like one also once it has forgotten join events', () => {
     fc.assert(fc.property(long, queries, checkLog), { numRuns: 60 })
+  })
+
+  it('answers like one also where its messages lie in several chunks', () => {
+    fc.assert(fc.property(large, queries, checkLog), { numRuns: 15 })
   })
 
   it('numbers its events from 1, without a gap', () => {

@@ -57,7 +57,7 @@ async function aScene(turns: () => number) {
     post: async () => seen.push((await service.postMessage(chat, guest, 'guest')).id),
     read: async () => {
       const { page } = await service.readMessages(chat, guest, {})
-      const read: { id: number }[] = JSON.parse(`[${Buffer.from(page.json)}]`)
+      const read: { id: number }[] = JSON.parse(`[${Buffer.concat(page.json)}]`)
       seen.push(...read.map(({ id }) => id))
     },
     follow: async () => sinks.push(await follow(guest, undefined)),

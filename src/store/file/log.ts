@@ -140,6 +140,8 @@ function idOf(entry: Entry | undefined): number {
   return entry === undefined ? 0 : records.idIn(entry.key)
 }
 
-function joined(entries: readonly Entry[]): Buffer {
-  return Buffer.concat(entries.flatMap(({ value }, index) => (index === 0 ? [value] : [COMMA, value])))
+/** As `MessagePage` has them: in one part, since there would be thousands. */
+function joined(entries: readonly Entry[]): Buffer[] {
+  if (entries.length === 0) return []
+  return [Buffer.concat(entries.flatMap(({ value }, index) => (index === 0 ? [value] : [COMMA, value])))]
 }

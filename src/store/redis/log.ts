@@ -56,8 +56,7 @@ export class RedisLog {
       if (read.json.length > 0) parts.push(COMMA, read.json)
       from = read.upTo ?? from
       const { hasMore } = read
-      if (!hasMore || left <= READ_AT_ONCE)
-        return { json: Buffer.concat(parts.slice(1)), upTo: hasMore ? from : end, hasMore }
+      if (!hasMore || left <= READ_AT_ONCE) return { json: parts.slice(1), upTo: hasMore ? from : end, hasMore }
     }
   }
 

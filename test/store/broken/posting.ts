@@ -26,7 +26,7 @@ export const BROKEN_POSTING: Record<string, Breaking> = {
   'looks for room before it looks for a key': (store, { maxChatBytes }) => ({
     append: async (tag, rights, message, key) => {
       const page = await store.messages(tag, 0)
-      const taken = typeof page === 'string' ? 0 : page.json.length
+      const taken = typeof page === 'string' ? 0 : Buffer.concat(page.json).length
       if (taken + message.text.length > maxChatBytes) return 'chat-full'
       return store.append(tag, rights, message, key)
     }

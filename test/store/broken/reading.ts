@@ -11,7 +11,7 @@ export const BROKEN_READING: Record<string, Breaking> = {
   'forgets to refuse a cursor of a page': (store) => ({
     messages: async (tag, after, asked) => {
       const page = await store.messages(tag, after, asked)
-      return page === 'cursor-unknown' ? { json: new Uint8Array(), upTo: 0, hasMore: false } : page
+      return page === 'cursor-unknown' ? { json: [], upTo: 0, hasMore: false } : page
     }
   }),
   'includes the cursor itself': (store) => ({
@@ -30,7 +30,7 @@ export const BROKEN_READING: Record<string, Breaking> = {
     messages: async (tag, after, asked) => {
       const page = await store.messages(tag, after, asked)
       if (typeof page === 'string') return page
-      const messages: { id: number }[] = JSON.parse(`[${Buffer.from(page.json)}]`)
+      const messages: { id: number }[] = JSON.parse(`[${Buffer.concat(page.json)}]`)
       return { ...page, upTo: messages.at(-1)?.id ?? after }
     }
   }),
@@ -46,8 +46,9 @@ export const BROKEN_READING: Record<string, Breaking> = {
       messages: async (tag, after, asked) => {
         const page = await store.messages(tag, after, asked)
         if (typeof page === 'string') return page
-        shared.set(page.json)
-        return { ...page, json: shared.subarray(0, page.json.length) }
+        const bytes = Buffer.concat(page.json)
+        shared.set(bytes)
+        return { ...page, json: [shared.subarray(0, bytes.length)] }
       },
       append: async (...rest) => {
         shared.fill(0)
@@ -71,7 +72,7 @@ export const BROKEN_READING: Record<string, Breaking> = {
     messages: async (tag, after, page) => {
       const found = await store.messages(tag, after, page)
       const isBehind = found === 'cursor-unknown' && page?.upTo !== undefined
-      return isBehind ? { json: new Uint8Array(), upTo: page.upTo, hasMore: false } : found
+      return isBehind ? { json: [], upTo: page.upTo, hasMore: false } : found
     }
   }),
   'reads events on beyond `upTo`': (store) => ({

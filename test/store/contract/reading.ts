@@ -105,9 +105,9 @@ export const READING: readonly Check[] = [
       await append(store, tag, 'first')
       const page = await store.messages(tag, 0)
       if (typeof page === 'string') throw new Error(page)
-      const before = Buffer.from(page.json).toString()
+      const before = Buffer.concat(page.json).toString()
       for (let count = 0; count < 50; count++) await store.append(tag, 0, message('later'))
-      expect(Buffer.from(page.json).toString()).toBe(before)
+      expect(Buffer.concat(page.json).toString()).toBe(before)
     }
   },
   {

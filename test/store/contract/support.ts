@@ -57,7 +57,7 @@ export async function commitKnock(store: Store, tag: ChatTag, { now = NOON, coun
 export async function texts(store: Store, tag: ChatTag, after = 0, page?: MessagesPage): Promise<string[]> {
   const found = await store.messages(tag, after, page)
   if (typeof found === 'string') throw new Error(found)
-  const messages: { text: string }[] = JSON.parse(`[${Buffer.from(found.json)}]`)
+  const messages: { text: string }[] = JSON.parse(`[${Buffer.concat(found.json)}]`)
   return messages.map(({ text }) => text)
 }
 

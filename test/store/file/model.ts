@@ -347,7 +347,7 @@ class Model {
     expect(events).toEqual(known.events)
     const messages = known.events.filter((event) => event.type === 'message')
     if (typeof page === 'string') throw new Error(page)
-    expect(`${Buffer.from(page.json)}`).toBe(messages.map(({ json }) => json).join())
+    expect(`${Buffer.concat(page.json)}`).toBe(messages.map(({ json }) => json).join())
     const keys = messages.flatMap((event) => /^key \S+/.exec(textOf(event)) ?? [])
     expect(new Set(keys).size).toBe(keys.length)
   }
