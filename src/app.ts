@@ -6,8 +6,8 @@ import { isForPage, PAGE_PATH } from './plugins/browsers.ts'
 import { answerClientError, ignoreExpectations } from './plugins/client-errors.ts'
 import { Connections } from './plugins/connections.ts'
 import { addCrossOrigin, crossOriginHeaders } from './plugins/cross-origin.ts'
-import { addDocs } from './plugins/docs.ts'
 import { addJsonBody, MAX_BODY_BYTES } from './plugins/json-body.ts'
+import { addOpenApi } from './plugins/openapi.ts'
 import { addOverload } from './plugins/overload.ts'
 import { addProblems } from './plugins/problems.ts'
 import { addRateLimits, NO_LIMITS } from './plugins/rate-limits.ts'
@@ -126,7 +126,7 @@ export async function buildApp({
     await to.register(approvalRoutes, { service, limits })
   }
   await addApi(app)
-  addDocs(app, { version, publicUrl: settings.PUBLIC_URL, addApi })
+  addOpenApi(app, { version, publicUrl: settings.PUBLIC_URL, addApi })
   await addWeb(app, settings.PUBLIC_URL)
 
   return app

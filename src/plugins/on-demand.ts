@@ -1,9 +1,16 @@
 /** Applications of their own for what few ask for: made at the first request, since loading them would hold up every start. */
+import { createRequire } from 'node:module'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import { addProblems } from './problems.ts'
 import { addValidation, WITHOUT_AJV } from './validation.ts'
 
-/** Answers GET and HEAD for these paths, behind the hooks of `app`, as the routes do that are added when first asked for. */
+/** Loads a package of CommonJS. Unlike `import()`, of which Node.js remembers that it failed, it can be tried again. */
+export const load = createRequire(import.meta.url)
+
+/**
+ * Answers GET and HEAD for these paths as the routes do that are added when first asked for. Of the hooks of `app` those
+ * before the handler come first; those that change an answer are passed by.
+ */
 export function addOnDemand(
   app: FastifyInstance,
   paths: readonly string[],
@@ -14,8 +21,8 @@ export function addOnDemand(
   async function make(): Promise<FastifyInstance> {
     const inner: FastifyInstance = Fastify({
       loggerInstance: app.log,
-      // The outer application logs what was asked for.
-      logController: new LogController({ disableRequestLogging: true }),
+      // The outer application logs what was asked for, and by its number.
+      logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'innerReqId' }),
       routerOptions: { ignoreTrailingSlash: true },
       ...WITHOUT_AJV
     })
@@ -34,7 +41,9 @@ export function addOnDemand(
         throw error
       })
       const { raw } = reply.hijack()
-      for (const [name, value] of Object.entries(reply.getHeaders())) raw.setHeader(name, value ?? '')
+      for (const [name, value] of Object.entries(reply.getHeaders())) {
+        if (value !== undefined) raw.setHeader(name, value)
+      }
       inner.routing(request.raw, raw)
     })
   }

@@ -1,9 +1,8 @@
 /** The OpenAPI 3.1 document and Swagger UI: made from the schemas of the routes, so that they cannot drift apart. */
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import type { z } from 'zod'
+import { addOnDemand, load } from './on-demand.ts'
 import { addPageHeaders, type Policy } from './safe-headers.ts'
 
 const DESCRIPTION = `A chat that needs no accounts and still lets its owner decide who comes in.
@@ -39,8 +38,16 @@ const zodToJsonConfig = {
 const jsonSchemaTransform = createJsonSchemaTransform({ zodToJsonConfig })
 const jsonSchemaTransformObject = createJsonSchemaTransformObject({ zodToJsonConfig })
 
-/** Adds `/docs` and what is under it, and the API that it tells of. */
-export async function addOpenApi(app: FastifyInstance, { version, publicUrl, addApi }: OpenApiOptions): Promise<void> {
+/** Where they are. */
+const PATHS = ['/docs', '/docs/json', '/docs/yaml', '/docs/static/*']
+
+export function addOpenApi(app: FastifyInstance, options: OpenApiOptions): void {
+  addOnDemand(app, PATHS, (inner) => addDocs(inner, options))
+}
+
+async function addDocs(app: FastifyInstance, { version, publicUrl, addApi }: OpenApiOptions): Promise<void> {
+  const swagger: typeof import('@fastify/swagger').default = load('@fastify/swagger')
+  const swaggerUi: typeof import('@fastify/swagger-ui').default = load('@fastify/swagger-ui')
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import { PAGE_PATH, varyByAccept } from '../plugins/browsers.ts'
-import { addOnDemand } from '../plugins/on-demand.ts'
+import { addOnDemand, load } from '../plugins/on-demand.ts'
 import { addPageHeaders } from '../plugins/safe-headers.ts'
 
 /** Where `vite build` puts the page, seen from here and from `dist/routes`. */
@@ -31,7 +31,7 @@ export async function addWeb(app: FastifyInstance, publicUrl: string | undefined
   })
   addOnDemand(app, ['/assets/*'], async (inner) => {
     await addPageHeaders(inner, POLICY)
-    const { default: staticFiles } = await import('@fastify/static')
+    const staticFiles: typeof import('@fastify/static').default = load('@fastify/static')
     // Their names change with what is in them.
     await inner.register(staticFiles, {
       root: fileURLToPath(new URL('assets/', BUILT)),

@@ -135,7 +135,9 @@ export class ChatLog {
   }
 
   #json(index: number): string {
-    return this.#slices(this.#end(index - 1), this.#end(index) - 1).join('')
+    const from = this.#end(index - 1)
+    const chunk = this.#chunks[lastIndex(this.#chunks, ({ start }) => start <= from)]
+    return chunk?.bytes.toString('utf8', from - chunk.start, this.#end(index) - 1 - chunk.start) ?? ''
   }
 
   /** How many messages there are up to the event `id`. */
