@@ -30,7 +30,7 @@ export const MAX_OPEN_LINKS_OF_OTHERS = 20
 export const MAX_WAITING_PER_LINK = 100
 /** … and at most so many of them came from one source, which alone cannot use up the places. */
 export const MAX_WAITING_PER_SOURCE = 50
-/** Of the join requests that have ended, and of the ended links through which nobody is in, the latest so many are kept … */
+/** Of the join requests that have ended, and of the ended links that no request came through, the latest so many are kept … */
 export const MAX_ENDED_KEPT = 200
 /** … and more of those requests that ended with their link, since many may end at once and are told so only later. */
 export const MAX_ENDED_WITH_LINK_KEPT = 1000
@@ -220,7 +220,7 @@ function forgetEnded(door: Door): Door {
   ]) {
     requests.delete(guest)
   }
-  const inUse = new Set(all.filter(({ state }) => state === 'approved').map(({ link }) => link))
+  const inUse = new Set([...requests.values()].map(({ link }) => link))
   const endedLinks = door.links.flatMap(({ id, ended }) => (ended && !inUse.has(id) ? [{ id, at: ended.at }] : []))
   const forgotten = new Set(oldest(endedLinks, MAX_ENDED_KEPT, ({ at }) => at).map(({ id }) => id))
   const links = forgotten.size === 0 ? door.links : door.links.filter(({ id }) => !forgotten.has(id))

@@ -69,7 +69,10 @@ export const links = z
           })
           .meta({ id: 'CountedLink' })
       )
-      .meta({ description: 'Oldest first: all that are open or let somebody in, and the latest 200 others.' })
+      .meta({
+        description:
+          'Oldest first: all that are open or that a request in the list of requests came through, and the latest 200 others.'
+      })
   })
   .meta({ id: 'Links' })
 

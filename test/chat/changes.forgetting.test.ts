@@ -1,6 +1,7 @@
 /** What a door forgets, so that it cannot grow for ever, and what it never does. */
 import { describe, expect, it } from 'vitest'
 import {
+  approve,
   decline,
   leave,
   MAX_ENDED_KEPT,
@@ -8,7 +9,7 @@ import {
   MAX_WAITING_PER_LINK,
   revokeLink
 } from '../../src/chat/changes.ts'
-import { type Door, enter, linkOf, pendingRequests } from '../../src/chat/door.ts'
+import { type Door, enter, linkOf, pendingRequests, requestOf } from '../../src/chat/door.ts'
 import type { LinkId, UserDigest } from '../../src/ids.ts'
 import { aBusyDoor, changed, withKnock, withLink } from '../support/doors.ts'
 
@@ -105,12 +106,20 @@ describe('a link that has ended', () => {
     expect(after.links).toHaveLength(MAX_ENDED_KEPT + 2)
   })
 
-  it('may be forgotten once the last who came in through it is out', () => {
-    const { door, owner, link, member } = aBusyDoor()
-    const ended = revokedOften(changed(revokeLink(door, link, owner, 9)).door, MAX_ENDED_KEPT, 10)
-    expect(linkOf(ended, link)).toBeDefined()
-    const { door: after } = changed(leave(ended, link, member.guest, 1000))
+  it('answers whoever came through it for as long as that request is kept, also who was the last to leave', () => {
+    const { door, owner, otherLink } = aBusyDoor()
+    const { door: invited, link } = withLink(door, owner)
+    const { door: knocked, request: member } = withKnock(invited, link)
+    const { door: entered } = changed(approve(knocked, { link, id: member.id }, owner, 8))
+    const ended = revokedOften(changed(revokeLink(entered, link, owner, 9)).door, MAX_ENDED_KEPT, 10)
+    let { door: after } = changed(leave(ended, link, member.guest, 1000))
+    expect(requestOf(after, link, member.guest)).toMatchObject({ state: 'closed', reason: 'left' })
+    expect(changed(leave(after, link, member.guest, 1001)).door).toBe(after)
+    for (let count = 0; count < MAX_ENDED_KEPT; count++) {
+      const { door: knocked, request } = withKnock(after, otherLink)
+      after = changed(leave(knocked, otherLink, request.guest, 2000 + count)).door
+    }
+    expect(after.requests.has(member.guest)).toBe(false)
     expect(linkOf(after, link)).toBeUndefined()
-    expect(after.requests.get(member.guest)).toMatchObject({ state: 'closed', reason: 'left' })
   })
 })
