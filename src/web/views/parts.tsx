@@ -6,10 +6,10 @@ import { problemOf } from '../state/names.ts'
 /** A view that is not a chat: one thing to read or to do. */
 export function Card({ title, eyebrow, children }: { title: string; eyebrow?: string; children: ComponentChildren }) {
   const heading = useRef<HTMLHeadingElement>(null)
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.title = title === 'Silly Chat' ? title : `${title} – Silly Chat`
-    heading.current?.focus()
   }, [title])
+  useEffect(() => heading.current?.focus(), [title])
   return (
     <main class="card">
       {eyebrow !== undefined && <p class="eyebrow">{eyebrow}</p>}

@@ -1,5 +1,5 @@
 /** How somebody notices what happens here from another tab or another program. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
 import type { JoinRequest } from '../../client/index.ts'
 import type { ChatSession } from '../state/chat-session.ts'
 
@@ -25,7 +25,8 @@ export function useSigns(session: ChatSession, label: string): void {
   }, [session])
 
   const waiting = session.waiting.value.length
-  useEffect(() => {
+  // With what it counts, not after it: a tab that nobody sees is drawn late.
+  useLayoutEffect(() => {
     const counted = waiting > 0 ? `(${waiting}) at the door – ` : unseen > 0 ? `(${unseen}) ` : ''
     document.title = counted + (label === '' ? 'Silly Chat' : `${label} – Silly Chat`)
   }, [waiting, unseen, label])
