@@ -95,7 +95,7 @@ it('a reader that takes nothing is counted when it is cut off', async () => {
   const server = await startServer({ env: { ...env, MAX_STREAM_BUFFER_BYTES: '1000' } })
   const { chat, owner } = await createChat(server)
   const reader = await openStream(`${chat}/events`, { user: owner })
-  const text = 'x'.repeat(4000)
+  const text = '€'.repeat(4000)
   for (let cut = 0; cut === 0; cut = (await scrape(server)).value('silly_chat_slow_readers_total')) {
     await Promise.all(Array.from({ length: 100 }, () => post(chat, owner, text)))
   }
