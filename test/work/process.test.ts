@@ -1,33 +1,50 @@
 /** What a process does for nothing, counted: what it loads to start, and how often it wakes while nothing happens. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
+import { z } from 'zod'
 import { startBuilt } from '../support/built-server.ts'
 
-/** Prints the files of CommonJS that were loaded when the process ends. */
-const PRELOAD = `data:text/javascript,${encodeURIComponent(`
-  import { createRequire } from 'node:module'
-  process.on('exit', () => console.log(JSON.stringify(Object.keys(createRequire('/').cache))))
-`)}`
+const DIST = new URL('../../dist/', import.meta.url).href
 
-it('a start loads nothing of what few ask for', async () => {
-  const server = await startBuilt({ env: {}, command: [process.execPath, '--import', PRELOAD] })
+/** What V8 writes where `NODE_V8_COVERAGE` points to, when the process ends. */
+const coverage = z.object({
+  result: z.array(
+    z.object({
+      url: z.string(),
+      functions: z.array(z.object({ ranges: z.tuple([z.object({ startOffset: z.int(), count: z.int() })], z.any()) }))
+    })
+  )
+})
+
+/** The files a start loads, and the modules of CommonJS in them that ran: in the bundle they wait for their `require()`. */
+async function loadedByAStart(): Promise<{ files: string[]; modules: string[] }> {
+  const folder = mkdtempSync(join(tmpdir(), 'silly-coverage-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const server = await startBuilt({ env: { NODE_V8_COVERAGE: folder } })
   await server.stop()
-  const [files = ''] = /^\[.*\]$/m.exec(server.output()) ?? []
-  const packages = new Set([...files.matchAll(/node_modules\/((?:@[^/]+\/)?[^/]+)/g)].map(([, name]) => name))
-  expect([...packages]).toContain('fastify')
-  for (const rare of [
-    '@fastify/swagger',
-    '@fastify/static',
-    'yaml',
-    'ajv',
-    'lmdb',
-    'redis',
-    'prom-client',
-    'commander'
-  ]) {
-    expect([...packages]).not.toContain(rare)
-  }
+  const [report = ''] = readdirSync(folder)
+  const { result } = coverage.parse(JSON.parse(readFileSync(join(folder, report), 'utf8')))
+  const loaded = result.filter(({ url }) => url.startsWith('file:'))
+  const modules = loaded.flatMap(({ url, functions }) => {
+    const text = readFileSync(new URL(url), 'utf8')
+    const ran = functions.map(({ ranges: [whole] }) => whole).filter(({ count }) => count > 0)
+    return ran.flatMap(({ startOffset }) => {
+      const before = text.slice(text.lastIndexOf('\n', startOffset) + 1, startOffset)
+      return /^var require_(\w+) = /.exec(before)?.[1] ?? []
+    })
+  })
+  return { files: loaded.map(({ url }) => url), modules }
+}
+
+it('a start loads the bundle and nothing of what few ask for', async () => {
+  const { files, modules } = await loadedByAStart()
+  expect(files.filter((file) => !file.startsWith(DIST))).toEqual([])
+  expect(files.length).toBeLessThan(10)
+  expect(modules).toEqual(expect.arrayContaining(['fastify', 'pino']))
+  for (const rare of ['ajv', 'fast_json_stringify', 'light_my_request']) expect(modules).not.toContain(rare)
 })
 
 it.skipIf(!existsSync('/proc/self/status'))('a server with nothing to do hardly wakes', async () => {

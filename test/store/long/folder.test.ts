@@ -184,7 +184,7 @@ describe('a folder', () => {
 
 /** Opens each folder of its arguments and prints what comes of it, a line each. */
 const OPEN_ALL = `
-  import { openFileStore } from './dist/store/file/open.js'
+  import { openFileStore } from './src/store/file/open.ts'
   for (const folder of process.argv.slice(1)) {
     const options = { maxChatBytes: 1000, onBroken() {} }
     console.log(await openFileStore(folder, options).then(() => 'opened', ({ name, message }) => name + ': ' + message))
@@ -249,7 +249,9 @@ describe('a data file', () => {
       damage(dataOf(folder))
       return folder
     })
-    const { code, out, err } = await runNode({ args: ['--input-type=module', '-e', OPEN_ALL, ...folders] }).ended
+    const { code, out, err } = await runNode({
+      args: ['--import', 'tsx', '--input-type=module', '-e', OPEN_ALL, ...folders]
+    }).ended
     expect({ code, err }, out).toEqual({ code: 0, err: '' })
     const lines = out.trim().split('\n')
     for (const [index, [damage, says]] of DAMAGES.entries()) {

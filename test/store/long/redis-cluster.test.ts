@@ -276,13 +276,13 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('chats on a cluster', { t
   it('leave nothing behind that keeps a process from ending once their store is closed', async () => {
     const { url } = await sharedCluster()
     const source = `
-      import { openRedisStore } from './dist/store/redis/open.js'
+      import { openRedisStore } from './src/store/redis/open.ts'
       const none = () => undefined
       const store = await openRedisStore('${url}', { maxChatBytes: 1e6, chatTtlMs: 0, onLost: none, onBack: none })
       for (const tag of 'abcdefghi') await store.watch(tag, none)
       await store.ping()
       await store.close()`
-    const { ended } = runNode({ args: ['--input-type=module', '--eval', source] })
+    const { ended } = runNode({ args: ['--import', 'tsx', '--input-type=module', '--eval', source] })
     expect(await ended).toMatchObject({ code: 0, err: '' })
   })
 })
