@@ -136,18 +136,27 @@ export function Dialog({ title, close, children }: DialogProps) {
     dialog.current.showModal()
     return keepFocus(dialog.current)
   }, [])
+  const hasEnded = useRef(false)
+  // With the focus, not with the event that comes later: what has the focus again may be pressed in between.
+  const end = (): void => {
+    if (hasEnded.current) return
+    hasEnded.current = true
+    dialog.current?.close()
+    close()
+  }
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: a click beside it closes it; the keyboard has Escape
     <dialog
       ref={dialog}
       aria-labelledby={id}
-      onClose={close}
-      onClick={(event) => event.target === dialog.current && dialog.current?.close()}
+      onCancel={end}
+      onClose={end}
+      onClick={(event) => event.target === dialog.current && end()}
     >
       <div class="sheet">
         <header class="bar">
           <h2 id={id}>{title}</h2>
-          <button type="button" class="icon" aria-label="Close" onClick={() => dialog.current?.close()}>
+          <button type="button" class="icon" aria-label="Close" onClick={end}>
             <span aria-hidden="true">×</span>
           </button>
         </header>

@@ -57,6 +57,19 @@ const LOOK = `{
   }
 }`
 
+/** Has a page press the next thing that gets the focus before any other task; `pressed` is a promise of its text. */
+const PRESS_AT_ONCE = `
+  window.pressAtOnce = () => {
+    window.pressed = new Promise((resolve) => {
+      const press = async ({ target }) => {
+        for (let turn = 0; turn < 100; turn++) await undefined
+        target.click()
+        resolve(target.innerText)
+      }
+      document.addEventListener('focusin', press, { once: true })
+    })
+  }`
+
 /** A chat of a program's, opened by its owner in a browser. */
 async function ownersView(browser: Browser, initScript = '') {
   const server = await startServer()
@@ -183,6 +196,22 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     await page.keyboard.press('Enter')
     await page.waitForURL(`${server.url}/`)
     await hasFocus(page, 'h1 Silly Chat')
+  })
+
+  it('a dialog opens again also in the moment in which it has closed', async () => {
+    const { page } = await ownersView(browser)
+    await page.evaluate(PRESS_AT_ONCE)
+    const dialog = page.getByRole('dialog', { name: 'People and links' })
+    for (const ending of [() => page.keyboard.press('Escape'), () => button(page, 'Close').click()]) {
+      await button(page, 'People').click()
+      await dialog.waitFor()
+      await page.evaluate('window.pressAtOnce()')
+      await ending()
+      expect(await page.evaluate('window.pressed')).toBe('People')
+      await dialog.waitFor()
+      await page.keyboard.press('Escape')
+      await dialog.waitFor({ state: 'hidden' })
+    }
   })
 
   it('who has decided about one goes on with the next, wherever that was decided', async () => {
