@@ -31,10 +31,9 @@ const ALLOWED: Record<string, string[]> = {
   'problems.ts': [],
   'settings.ts': [],
   'command-line.ts': ['settings.ts'],
-  'here.ts': [],
-  'version.ts': ['here.ts'],
+  'version.ts': [],
   'chat/': ['chat/', 'type:ids.ts'],
-  'store/': ['store/', 'here.ts', 'ids.ts', 'type:chat/'],
+  'store/': ['store/', 'ids.ts', 'type:chat/'],
   'streams/': ['streams/', 'ids.ts', 'views.ts', 'chat/', 'store/store.ts', 'type:store/', 'type:urls.ts'],
   'schemas/': ['schemas/', 'ids.ts', 'urls.ts', 'problems.ts'],
   'service.ts': ['chat/', 'door-figures.ts', 'ids.ts', 'problems.ts', 'type:store/'],
@@ -55,7 +54,6 @@ const ALLOWED: Record<string, string[]> = {
     'type:urls.ts'
   ],
   'routes/': [
-    'here.ts',
     'plugins/',
     'schemas/',
     'ids.ts',

@@ -2,13 +2,12 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
-import { HERE } from '../here.ts'
 import { PAGE_PATH, varyByAccept } from '../plugins/browsers.ts'
 import { addOnDemand, load } from '../plugins/on-demand.ts'
 import { addPageHeaders } from '../plugins/safe-headers.ts'
 
 /** Where `vite build` puts the page, seen from `src` and from `dist`. */
-const BUILT = new URL('../dist/web/', HERE)
+const BUILT = new URL('../../dist/web/', import.meta.url)
 
 /** What the page does, and no more: its own files, its own server. */
 const POLICY = {

@@ -1,6 +1,6 @@
 /** What the actors write down: what each sent, was told and received. Compared with the log at the end. */
 import { createHash } from 'node:crypto'
-import type { Chat, ChatEvent } from '../../src/client/index.ts'
+import type { Chat, ChatEvent } from '../../dist/client/index.js'
 
 export interface ChatBook {
   /** As its owner reaches it through the proxy. */

@@ -1,5 +1,5 @@
 /** What the actors wrote down against what the log holds. */
-import { Chat, type ChatEvent, type JoinRequests } from '../../src/client/index.ts'
+import { Chat, type ChatEvent, type JoinRequests } from '../../dist/client/index.js'
 import {
   type ChatBook,
   digestOf,

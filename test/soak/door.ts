@@ -1,5 +1,5 @@
 /** Those who knock, and the owner who lets them in. */
-import { type Chat, type ChatEvent, type Exchange, Guest, knock, SillyChatError } from '../../src/client/index.ts'
+import { type Chat, type ChatEvent, type Exchange, Guest, knock, SillyChatError } from '../../dist/client/index.js'
 import type { GuestBook } from './book.ts'
 import { hastyFetch } from './network.ts'
 import { insist, isBroken, linger, note, type Scene } from './scene.ts'

@@ -1,6 +1,6 @@
 /** The seam broken on purpose, between the store and the hub: a soak that finds nothing then is worth nothing. */
-import type { LoggedEvent } from '../../src/chat/events.ts'
-import type { Listener, Store } from '../../src/store/store.ts'
+import type { LoggedEvent } from '../../dist/chat/events.js'
+import type { Listener, Store } from '../../dist/store/store.js'
 import type { Random } from './random.ts'
 
 const PROBABILITY = 0.02

@@ -1,6 +1,6 @@
 /** A disk broken on purpose: it says that it has written before it has. Only a process that is killed shows it. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Change, Disk, Entry } from '../../src/store/file/disk.ts'
+import type { Change, Disk, Entry } from '../../dist/store/file/disk.js'
 
 const LATE_MS = 100
 

@@ -1,6 +1,6 @@
 /** One chat and how long those in it act. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Chat, SillyChatError } from '../../src/client/index.ts'
+import { Chat, SillyChatError } from '../../dist/client/index.js'
 import type { ChatBook } from './book.ts'
 import { hastyFetch } from './network.ts'
 import type { Random } from './random.ts'

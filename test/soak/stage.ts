@@ -1,6 +1,6 @@
 /** One chat from its first member to the calm in which everybody must come level with its log. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Chat, createChat, knock } from '../../src/client/index.ts'
+import { Chat, createChat, knock } from '../../dist/client/index.js'
 import { type ChatBook, isUnseen, newReader } from './book.ts'
 import { doorkeeper, guests } from './door.ts'
 import type { Random } from './random.ts'

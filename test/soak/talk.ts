@@ -1,5 +1,5 @@
 /** Those who post and those who read. */
-import type { Chat, ChatEvent, Message } from '../../src/client/index.ts'
+import type { Chat, ChatEvent, Message } from '../../dist/client/index.js'
 import { digestOf, entryOf, newReader, type PostBook, type ReaderBook, receive } from './book.ts'
 import type { Random } from './random.ts'
 import { insist, linger, note, type Scene, viewOf } from './scene.ts'

@@ -1,7 +1,6 @@
 /** The scripts: what is done to a chat in one step stands in the file of its name, after what all have in common. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { HERE } from '../../here.ts'
 
 export interface Script {
   readonly source: string
@@ -31,5 +30,5 @@ function script(name: string): Script {
 }
 
 function read(name: string): string {
-  return readFileSync(new URL(`store/redis/${name}.lua`, HERE), 'utf8')
+  return readFileSync(new URL(`${name}.lua`, import.meta.url), 'utf8')
 }
