@@ -11,8 +11,9 @@ import { addOpenApi } from './plugins/openapi.ts'
 import { addOverload } from './plugins/overload.ts'
 import { addProblems } from './plugins/problems.ts'
 import { addRateLimits, NO_LIMITS } from './plugins/rate-limits.ts'
-import { addRequestChecks, MAX_URL_LENGTH, repairEscapes } from './plugins/request-checks.ts'
+import { addRequestChecks, MAX_URL_LENGTH } from './plugins/request-checks.ts'
 import { loggerOptions, RequestLog } from './plugins/request-log.ts'
+import { normalizeTarget } from './plugins/request-target.ts'
 import { addSafeHeaders, safeHeaders } from './plugins/safe-headers.ts'
 import { addShutdown } from './plugins/shutdown.ts'
 import { addSweep } from './plugins/sweep.ts'
@@ -23,7 +24,7 @@ import { approvalRoutes } from './routes/approval.ts'
 import { chatRoutes } from './routes/chats.ts'
 import { healthRoutes } from './routes/health.ts'
 import { linkRoutes } from './routes/links.ts'
-import { addWeb } from './routes/web.ts'
+import { addWeb, readNotFoundPage } from './routes/web.ts'
 import { createService } from './service.ts'
 import type { Settings } from './settings.ts'
 import type { Store } from './store/store.ts'
@@ -71,7 +72,10 @@ export async function buildApp({
       keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS
     },
-    rewriteUrl: (request) => (isForPage(request) ? PAGE_PATH : repairEscapes(request)),
+    rewriteUrl: (request) => {
+      const target = normalizeTarget(request.url)
+      return isForPage(request, target) ? PAGE_PATH : target
+    },
     ...WITHOUT_AJV,
     // Called once there are connections, long after the constants below have their values.
     clientErrorHandler: (error, socket) => answerClientError(error, socket, connections, onRefusalsBelow)
@@ -95,7 +99,7 @@ export async function buildApp({
   })
 
   addValidation(app)
-  addProblems(app)
+  addProblems(app, readNotFoundPage(settings.PUBLIC_URL))
   ignoreExpectations(app)
 
   // The order of refusals: bad Host 400, long URL 414, unknown path 404, method 405 (the hooks here, in this order); an

@@ -1,3 +1,5 @@
+import { toJson } from './json.ts'
+
 /**
  * Every refusal of the product, once: RFC 9457 problem details. The key is the last part of the `type`, which is what
  * a program switches on; `detail` is a sentence that says what to do. None of these texts ever quotes a request.
@@ -137,7 +139,7 @@ export class Problem extends Error {
   /** The body of the answer, application/problem+json. */
   get body(): string {
     const [status, title, detail] = catalogue[this.kind]
-    return JSON.stringify({
+    return toJson({
       type: problemType(this.kind),
       title,
       status,

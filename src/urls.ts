@@ -1,5 +1,6 @@
 /** The URLs of chats and links: written on a base, read from what people send. */
 import { type ChatId, type LinkId, readChatId, readLinkId } from './ids.ts'
+import { decodeUnreserved } from './unreserved.ts'
 
 /**
  * Scheme, authority and perhaps a path, without a slash at its end: what the URLs of one answer begin with. It is that
@@ -32,6 +33,6 @@ export function readLinkUrl(text: string): { id: LinkId | undefined } | undefine
 function readOpaque(text: string, noun: 'chats' | 'links'): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') return undefined
-  const [, found, opaque] = URL_PATH.exec(url.pathname) ?? []
+  const [, found, opaque] = URL_PATH.exec(decodeUnreserved(url.pathname)) ?? []
   return found === noun ? opaque : undefined
 }

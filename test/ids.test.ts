@@ -33,6 +33,19 @@ describe('opaque ids', () => {
     expect(link.slice(tagOf(link).length)).not.toBe(chat.slice(tagOf(chat).length))
   })
 
+  it('end in a letter or a digit, any of them, since mail programs cut the rest off', () => {
+    const ids = Array.from({ length: 2000 }, newChatId).flatMap((chat) => [chat, newLinkId(tagOf(chat))])
+    expect(ids.filter((id) => !/^[A-Za-z0-9_-]{35}[A-Za-z0-9]$/.test(id))).toEqual([])
+    expect(new Set(ids.map((id) => id.slice(-1))).size).toBe(62)
+  })
+
+  it('that were made before, and end in a sign, are read as ever', () => {
+    for (const sign of ['-', '_']) {
+      const old = newChatId().slice(0, -1) + sign
+      expect([readChatId(old), readLinkId(old)]).toEqual([old, old])
+    }
+  })
+
   it('are never read from anything of another shape', () => {
     fc.assert(fc.property(fc.string(), (text) => readChatId(text) === undefined && readLinkId(text) === undefined))
   })
@@ -114,6 +127,39 @@ describe('URLs that people send', () => {
   it('of a link are read as such', () => {
     expect(readLinkUrl(linkUrl('http://localhost', link))).toEqual({ id: link })
     expect(readLinkUrl(chatUrl('http://localhost', chat))).toBeUndefined()
+  })
+
+  it('mean the same with their letters, digits and signs percent-encoded, in either case', () => {
+    fc.assert(
+      fc.property(fc.constantFrom('chats' as const, 'links' as const), fc.infiniteStream(fc.nat(2)), (noun, ways) => {
+        const id = noun === 'chats' ? chat : link
+        const path = `v1/${noun}/${id}`.replaceAll(/[\w-]/g, (character) => {
+          const encoded = `%${character.charCodeAt(0).toString(16)}`
+          return [character, encoded, encoded.toUpperCase()][ways.next().value ?? 0] ?? character
+        })
+        const read = noun === 'chats' ? readChatUrl : readLinkUrl
+        expect(read(`http://localhost/${path}?utm_source=mail`)).toEqual({ id })
+      })
+    )
+  })
+
+  it.each([
+    ['//', (url: string) => url.replace('/v1', '//v1/').replace('/chats', '//chats')],
+    ['an encoded slash', (url: string) => url.replace(/\/(?=[^/]*$)/, '%2f')],
+    ['an encoded slash behind it', (url: string) => `${url}%2F`],
+    ['dots and an encoded slash', (url: string) => `${url}/..%2f`],
+    ['a parameter of the path', (url: string) => `${url};x`],
+    ['NUL', (url: string) => `${url}%00`],
+    [
+      'an encoding of an encoding',
+      (url: string) => url.replace(/.$/, (last) => `%25${last.charCodeAt(0).toString(16)}`)
+    ],
+    ['full-width letters', (url: string) => url.replace('/v1', '/%EF%BD%961')],
+    ['overlong UTF-8', (url: string) => url.replace('/v1', '/%C1%B61')],
+    ['upper case', (url: string) => url.replace('/v1', '/V1')],
+    ['half an escape', (url: string) => `${url}%4`]
+  ])('with %s in the path name nothing', (_what, change) => {
+    expect(readChatUrl(change(chatUrl('http://localhost', chat)))?.id).toBeUndefined()
   })
 
   it('never throw', () => {

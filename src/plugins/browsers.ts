@@ -1,31 +1,59 @@
 /** One URL for people and programs: who gets the page, and who is only looking ahead. */
 import type { IncomingMessage } from 'node:http'
-import type { onRequestHookHandler } from 'fastify'
+import type { FastifyReply, onRequestHookHandler } from 'fastify'
+import { cleanAddress, sharedNoun } from './clean-address.ts'
 import { isLinkPreview } from './link-previews.ts'
+import { splitTarget } from './request-target.ts'
 
 /** An onRequest hook: says that the answer depends on `Accept`, whichever it is. */
 export const varyByAccept: onRequestHookHandler = (_request, reply, done) => {
+  addVary(reply)
+  done()
+}
+
+export function addVary(reply: FastifyReply): void {
   const present = reply.getHeader('vary')
   reply.header('vary', present === undefined ? 'Accept' : `${[present].flat().join(', ')}, Accept`)
-  done()
 }
 
 /** Where the page is. */
 export const PAGE_PATH = '/'
 
-/** The addresses that people and programs share: whatever the id. */
-const SHARED = /^(?:https?:\/\/[^/?#]*)?\/v1\/(chats|links)\/[^/?#]+\/?(?:[?#]|$)/
-
 /**
  * Whether the page is to answer, before any route is looked for: to browsers and link previews, whatever the id, and
- * nothing else happens. Of a speculative load a link makes nothing.
+ * nothing else happens. Of a speculative load a link makes nothing. `target` is that of the request, as `normalizeTarget`
+ * spells it.
  */
-export function isForPage(request: IncomingMessage): boolean {
-  const { method, headers, url = '/' } = request
+export function isForPage(request: IncomingMessage, target: string): boolean {
+  const { method, headers } = request
   if (method !== 'GET' && method !== 'HEAD') return false
   if (!prefersPage(headers.accept) && !isLinkPreview(headers['user-agent'])) return false
-  const noun = SHARED.exec(url)?.[1]
+  const noun = sharedNoun(splitTarget(target).path)
   return noun === 'chats' || (noun === 'links' && !isPrefetch(request))
+}
+
+/** Whether a browser has opened an address at which there is nothing: outside of the API it gets a page that says so. */
+export function isForNotFoundPage({ method, headers, url = '/' }: IncomingMessage): boolean {
+  if (method !== 'GET' && method !== 'HEAD') return false
+  return prefersPage(headers.accept) && !/^\/v1(?:\/|$)/.test(splitTarget(url).path)
+}
+
+/**
+ * An onRequest hook of the page: a browser that has opened an address with something in it that does not belong there is
+ * sent to the right one, on the same server: `prefix` is the path of `PUBLIC_URL`. Without scheme and host, since the
+ * server can take itself for another than the one the browser has found.
+ */
+export function redirectToCleanAddress(prefix: string): onRequestHookHandler {
+  return ({ headers, originalUrl }, reply, done) => {
+    const isBrowser = prefersPage(headers.accept) && !isLinkPreview(headers['user-agent'])
+    const address = isBrowser ? cleanAddress(originalUrl) : undefined
+    if (address === undefined) done()
+    else
+      reply
+        .code(303)
+        .header('location', prefix + address)
+        .send()
+  }
 }
 
 /** An onRequest hook: a speculative load must have no effect, so it gets nothing. */

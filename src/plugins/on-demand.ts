@@ -27,7 +27,7 @@ export function addOnDemand(
       ...WITHOUT_AJV
     })
     addValidation(inner)
-    addProblems(inner)
+    addProblems(inner, app.notFoundPage)
     await addRoutes(inner)
     await inner.ready()
     return inner

@@ -89,6 +89,10 @@ async function addDocs(app: FastifyInstance, { version, publicUrl, addApi }: Ope
       ...UI_POLICY,
       'connect-src': ["'self'", ...(publicUrl === undefined ? [] : [new URL(publicUrl).origin])]
     })
+    // The plugin leaves its charset out.
+    docs.addHook('onSend', async (_request, reply) => {
+      if (reply.getHeader('content-type') === YAML) reply.type(`${YAML}; charset=utf-8`)
+    })
     await docs.register(swaggerUi, {
       routePrefix: '/docs',
       ...(publicUrl !== undefined && { indexPrefix: new URL(publicUrl).pathname }),
@@ -97,6 +101,8 @@ async function addDocs(app: FastifyInstance, { version, publicUrl, addApi }: Ope
     })
   })
 }
+
+const YAML = 'application/x-yaml'
 
 /** What Swagger UI does. It has icons in its styles, and one style of its own that is no file. */
 const UI_POLICY: Policy = {

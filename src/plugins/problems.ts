@@ -3,6 +3,7 @@ import type { FastifyError, FastifyInstance } from 'fastify'
 import { Problem, type ProblemKind } from '../problems.ts'
 import { PROBLEM_JSON } from '../schemas/problems.ts'
 import { StoreUnavailable } from '../store/store.ts'
+import { addVary, isForNotFoundPage } from './browsers.ts'
 
 /** Fastify's own refusals. Its texts can quote the URL, so none of them gets out. */
 const OF_FASTIFY: Readonly<Record<string, ProblemKind>> = {
@@ -12,7 +13,20 @@ const OF_FASTIFY: Readonly<Record<string, ProblemKind>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: 'broken-json'
 }
 
-export function addProblems(app: FastifyInstance): void {
+/** What a browser gets at an address at which there is nothing. The same for each, so that it repeats nothing of any. */
+export interface NotFoundPage {
+  readonly html: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    readonly notFoundPage: NotFoundPage
+  }
+}
+
+export function addProblems(app: FastifyInstance, notFoundPage: NotFoundPage): void {
+  app.decorate('notFoundPage', notFoundPage)
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const problem = toProblem(error, request.method)
     if (problem.status === 500) request.log.error({ err: error }, 'a fault of the server')
@@ -20,6 +34,12 @@ export function addProblems(app: FastifyInstance): void {
     // Fastify closes the connection when it refuses a body. A client that is still sending would then lose the answer
     // to a reset; node:http discards the rest of the body instead, and `requestTimeout` bounds how long.
     if (reply.raw.shouldKeepAlive && reply.hasHeader('connection')) reply.header('connection', 'keep-alive')
+    if (problem.kind === 'not-found') {
+      addVary(reply)
+      if (isForNotFoundPage(request.raw)) {
+        return reply.code(404).headers(notFoundPage.headers).type('text/html; charset=utf-8').send(notFoundPage.html)
+      }
+    }
     return reply.code(problem.status).headers(problem.headers).type(PROBLEM_JSON).send(Buffer.from(problem.body))
   })
   app.setNotFoundHandler(() => {

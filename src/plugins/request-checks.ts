@@ -1,7 +1,7 @@
 /** What is refused before a route has its say: too long a URL, an unknown path, a method it does not have. */
-import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Problem } from '../problems.ts'
+import { splitTarget } from './request-target.ts'
 
 export const MAX_URL_LENGTH = 8192
 
@@ -29,7 +29,7 @@ export function addRequestChecks(app: FastifyInstance): void {
   })
 
   function methodsOf({ raw }: FastifyRequest): string {
-    const path = decodeURI((raw.url ?? '').replace(/^https?:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, ''))
+    const { path } = splitTarget(raw.url)
     const known = [...paths.values()].filter(({ pattern }) => pattern.test(path))
     return known.flatMap(({ methods }) => [...methods]).join(', ')
   }
@@ -44,24 +44,4 @@ function toPattern(url: string): RegExp {
     .replaceAll('*', '.+')
     .replaceAll(/:[a-z]+/g, '[^/]+')
   return new RegExp(`^${source.replace(/\/$/, '')}/?$`)
-}
-
-/**
- * In a path that cannot be decoded every `%` stands for itself, so that an id of any shape meets the same route as any
- * other. Fastify would refuse such a URL before any hook has seen it.
- */
-export function repairEscapes({ url = '/' }: IncomingMessage): string {
-  if (!url.includes('%')) return url
-  const [path = ''] = url.split('?', 1)
-  if (!path.includes('%') || isDecodable(path)) return url
-  return path.replaceAll('%', '%25') + url.slice(path.length)
-}
-
-function isDecodable(path: string): boolean {
-  try {
-    decodeURIComponent(path)
-    return true
-  } catch {
-    return false
-  }
 }

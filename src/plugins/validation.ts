@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { z } from 'zod'
+import { escapeLineBreaks } from '../json.ts'
 
 /** Options of an application, without which Fastify loads Ajv and a serializer of its own: a seventh of the start. */
 export const WITHOUT_AJV = {
@@ -11,7 +12,7 @@ export const WITHOUT_AJV = {
 /** Has an application check and encode by zod. */
 export function addValidation(app: FastifyInstance): void {
   app.setValidatorCompiler(compileValidator)
-  app.setSerializerCompiler(serializerCompiler)
+  app.setSerializerCompiler(compileSerializer)
 }
 
 /**
@@ -26,6 +27,11 @@ const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ httpPart, ...route
     const result = check(headers)
     return typeof result === 'object' && 'error' in result ? result : true
   }
+}
+
+const compileSerializer: typeof serializerCompiler = (route) => {
+  const serialize = serializerCompiler(route)
+  return (data) => escapeLineBreaks(serialize(data))
 }
 
 function neverUsed(): () => never {

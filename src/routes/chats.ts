@@ -1,6 +1,7 @@
 /** `/v1/chats`: create a chat, post to it, read it, follow it, see who has asked. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import { readChatId, tagOf } from '../ids.ts'
+import { toJson } from '../json.ts'
 import { admit } from '../plugins/admit.ts'
 import { varyByAccept } from '../plugins/browsers.ts'
 import { hangUpOf } from '../plugins/hang-up.ts'
@@ -141,7 +142,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
         await hub.wait(tagOf(found.chat), wait, hangUpOf(request, reply), look, userOf(request))
       }
       const { chat, page } = found
-      const start = `{"chat":${JSON.stringify(chatUrl(request.base, chat))},"messages":[`
+      const start = `{"chat":${toJson(chatUrl(request.base, chat))},"messages":[`
       const end = `],"last_event_id":${page.upTo},"has_more":${page.hasMore}}`
       await sendJsonParts(reply, start, page.json, end)
     }

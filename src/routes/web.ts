@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
-import { PAGE_PATH, varyByAccept } from '../plugins/browsers.ts'
+import { PAGE_PATH, redirectToCleanAddress, varyByAccept } from '../plugins/browsers.ts'
 import { addOnDemand, load } from '../plugins/on-demand.ts'
-import { addPageHeaders } from '../plugins/safe-headers.ts'
+import type { NotFoundPage } from '../plugins/problems.ts'
+import { addPageHeaders, pageHeaders } from '../plugins/safe-headers.ts'
 
 /** Where `vite build` puts the page, seen from `src` and from `dist`. */
 const BUILT = new URL('../../dist/web/', import.meta.url)
@@ -21,12 +22,13 @@ const POLICY = {
 
 /** @throws Error if the page was not built */
 export async function addWeb(app: FastifyInstance, publicUrl: string | undefined): Promise<void> {
-  const base = publicUrl === undefined ? '/' : `${new URL(publicUrl).pathname.replace(/\/$/, '')}/`
-  const page = readPage().replaceAll('/__BASE__/', base)
+  const page = readPage('index.html', publicUrl)
   await app.register(async (web) => {
     await addPageHeaders(web, POLICY)
-    web.get(PAGE_PATH, { onRequest: varyByAccept }, async (_request, reply) =>
-      reply.type('text/html; charset=utf-8').send(page)
+    web.get(
+      PAGE_PATH,
+      { onRequest: [varyByAccept, redirectToCleanAddress(prefixOf(publicUrl))] },
+      async (_request, reply) => reply.type('text/html; charset=utf-8').send(page)
     )
   })
   addOnDemand(app, ['/assets/*'], async (inner) => {
@@ -45,9 +47,20 @@ export async function addWeb(app: FastifyInstance, publicUrl: string | undefined
   })
 }
 
-function readPage(): string {
+/** @throws Error if the page was not built */
+export function readNotFoundPage(publicUrl: string | undefined): NotFoundPage {
+  const policy = { 'style-src': ["'self'"], 'img-src': ["'self'"] }
+  return { html: readPage('not-found.html', publicUrl), headers: pageHeaders(policy) }
+}
+
+/** The path of `PUBLIC_URL`, without a slash at its end. */
+function prefixOf(publicUrl: string | undefined): string {
+  return publicUrl === undefined ? '' : new URL(publicUrl).pathname.replace(/\/$/, '')
+}
+
+function readPage(file: string, publicUrl: string | undefined): string {
   try {
-    return readFileSync(new URL('index.html', BUILT), 'utf8')
+    return readFileSync(new URL(file, BUILT), 'utf8').replaceAll('/__BASE__/', `${prefixOf(publicUrl)}/`)
   } catch (cause) {
     throw new Error('the page is not built: npm run build', { cause })
   }

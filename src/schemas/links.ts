@@ -1,7 +1,7 @@
 /** The wire of `/v1/links`. */
 import { z } from 'zod'
+import { MAX_NAME_LENGTH, problemOfName } from '../names.ts'
 import {
-  atMost,
   chatUrlAnswer,
   chatUrlInput,
   EXAMPLE,
@@ -76,20 +76,17 @@ export const links = z
   })
   .meta({ id: 'Links' })
 
-const MAX_NAME_LENGTH = 64
-
-/** Control characters, and the bidirectional embeddings, overrides and isolates of UAX #9, section 2. */
-const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/u
-
 const name = z
-  .string()
+  .string('Send one name.')
   .trim()
-  .refine(...atMost(MAX_NAME_LENGTH))
-  .refine((value) => !UNPRINTABLE.test(value) && value.isWellFormed(), 'Send printable characters only.')
+  .superRefine((value, context) => {
+    const problem = problemOfName(value)
+    if (problem !== '') context.addIssue(problem)
+  })
 
 export const exchangeQuery = z.object({
   name: name.optional().meta({
-    description: `What to call you, for the owner to see: at most ${MAX_NAME_LENGTH} characters.`,
+    description: `What to call you, for the owner to see: at most ${MAX_NAME_LENGTH} characters (UTF-16 code units) without spaces around them. Empty counts as none. At least one letter, number, punctuation mark or symbol that can be seen; no control characters, no formatting characters but the joiners U+200C and U+200D, at most four combining marks in a row.`,
     examples: ['Ana']
   }),
   wait: waitSeconds(

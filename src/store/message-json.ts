@@ -1,3 +1,4 @@
+import { toJson } from '../json.ts'
 import type { NewMessage } from './store.ts'
 
 /** A message in its only form: what posting it is answered with, and what every reader gets. */
@@ -7,5 +8,5 @@ export function messageJson(id: number, message: NewMessage): string {
 
 /** The same from behind the id, for who does not know that yet. */
 export function jsonBehindId({ text, createdAt }: NewMessage): string {
-  return JSON.stringify({ text, created_at: new Date(createdAt).toISOString() }).slice(1)
+  return toJson({ text, created_at: new Date(createdAt).toISOString() }).slice(1)
 }

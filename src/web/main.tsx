@@ -9,6 +9,7 @@ import { ChatPage } from './views/chat-page.tsx'
 import { GuestPage } from './views/guest-page.tsx'
 import { AdoptPage, NothingKeptPage, NotInPage } from './views/notices.tsx'
 import { StartPage } from './views/start-page.tsx'
+import { UnreadablePage } from './views/unreadable-page.tsx'
 
 function Page() {
   const [place, setPlace] = useState(currentPlace)
@@ -24,6 +25,7 @@ function Page() {
   }, [])
 
   if (place.is === 'start') return <StartPage />
+  if (place.is === 'unreadable') return <UnreadablePage />
   if (place.is === 'link')
     return <GuestPage key={place.path} url={place.url} path={place.path} inside={chatBehind(place.path)} />
   if (carried !== undefined) return <AdoptPage path={place.path} carried={carried} done={() => setCarried(undefined)} />

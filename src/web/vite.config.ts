@@ -26,6 +26,7 @@ export default defineConfig({
   base: '/__BASE__/',
   plugins: [compressed],
   build: {
+    rolldownOptions: { input: [path('index.html'), path('not-found.html')] },
     outDir: path('../../dist/web'),
     emptyOutDir: true,
     assetsInlineLimit: 0,

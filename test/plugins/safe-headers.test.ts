@@ -173,3 +173,34 @@ it('every answer says so where the server is reached by https alone, and then on
   const said = (await scan(rows)).map(([what, , headers]) => [what, headers[HSTS]])
   expect(said).toEqual(rows.map(([what]) => [what, 'max-age=31536000']))
 })
+
+/** What names its charset, and what has none to name. */
+const CHARSET = /^(text\/(html|css|plain)|application\/(json|javascript|x-yaml)); charset=utf-8$/
+const WITHOUT = new Set(['application/problem+json', 'image/svg+xml'])
+
+it('every text answer names its charset', async () => {
+  const server = await startServer()
+  const more: Row[] = [
+    ['the document in YAML', 200, 'docs', () => call(`${server.url}/docs/yaml`)],
+    ['nothing in a browser', 404, 'page', () => call(`${server.url}/nowhere`, { headers: BROWSER })],
+    ['no asset in a browser', 404, 'page', () => call(`${server.url}/assets/none.js`, { headers: BROWSER })]
+  ]
+  // Of streams the tests of streams say so.
+  const rows = [...(await everything(server)), ...more].filter(([, , kind]) => kind !== 'stream')
+  const wrong: string[] = []
+  const seen = new Set<string>()
+  for (const [what, , , ask] of rows) {
+    const type = (await ask()).headers.get('content-type')
+    // What has no body has no type: 204.
+    if (type !== null) seen.add(type)
+    if (type !== null && !CHARSET.test(type) && !WITHOUT.has(type)) wrong.push(`${what}: ${type}`)
+  }
+  expect(wrong).toEqual([])
+  expect([...seen].filter((type) => CHARSET.test(type)).sort()).toEqual([
+    'application/javascript; charset=utf-8',
+    'application/json; charset=utf-8',
+    'application/x-yaml; charset=utf-8',
+    'text/css; charset=utf-8',
+    'text/html; charset=utf-8'
+  ])
+})

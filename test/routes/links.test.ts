@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { problemOfName } from '../../src/names.ts'
 import { exchange, link as linkSchema } from '../../src/schemas/links.ts'
 import {
   approve,
@@ -140,14 +141,26 @@ describe('GET /v1/links/:link as a newcomer', () => {
     'A\u0085na',
     '\u202eAna',
     'A\u2066na',
-    'A\u2029na'
+    'A\u2029na',
+    '\u200b',
+    '\u3164',
+    'Ana\u200b',
+    `Z${'\u0301'.repeat(5)}`
   ])('may not be called %j, and has not knocked', async (name) => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
     const problem = await problemOf(await call(`${link}?name=${encodeURIComponent(name)}`))
-    expect(problem).toMatchObject({ status: 400, kind: 'invalid-request', errors: [{ path: 'name' }] })
+    const errors = [{ path: 'name', message: problemOfName(name) }]
+    expect(problem).toMatchObject({ status: 400, kind: 'invalid-request', errors })
     expect(await countRequests(chat, owner)).toBe(0)
+  })
+
+  it('may not have two names', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const problem = await problemOf(await call(`${await createLink(chat, owner)}?name=Ana&name=Ben`))
+    expect(problem).toMatchObject({ status: 400, errors: [{ path: 'name', message: 'Send one name.' }] })
   })
 
   it('is 429 where a hundred wait already', async () => {

@@ -1,6 +1,7 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { toJson } from '../../src/json.ts'
 import { frame, HEARTBEAT, messageFrame, opening } from '../../src/streams/sse-format.ts'
 
 function parse(text: string) {
@@ -23,19 +24,19 @@ describe('a frame', () => {
     fc.assert(
       fc.property(name, fc.option(name, { nil: undefined }), fc.jsonValue(), (event, id, data) => {
         const text = frame({ event, data, ...(id !== undefined && { id }) })
-        expect(parse(text).events).toEqual([{ event, id, data: JSON.stringify(data) }])
+        expect(parse(text).events).toEqual([{ event, id, data: toJson(data) }])
       })
     )
   })
 
-  it.each(['\r', '\n', '\0'])('with %j in its event or id is refused', (character) => {
+  it.each(['\r', '\n', '\0', '\u0085', '\u2028', '\u2029'])('with %j in its event or id is refused', (character) => {
     expect(() => frame({ event: `a${character}b`, data: 1 })).toThrow(TypeError)
     expect(() => frame({ event: 'a', id: `1${character}data: forged`, data: 1 })).toThrow(TypeError)
   })
 
   it('of a message is the same as any frame', () => {
     const data = { id: 7, text: 'a\r\nb\u2028', created_at: '' }
-    expect(messageFrame(7, JSON.stringify(data))).toBe(frame({ event: 'message', id: 7, data }))
+    expect(messageFrame(7, toJson(data))).toBe(frame({ event: 'message', id: 7, data }))
   })
 })
 

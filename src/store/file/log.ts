@@ -1,6 +1,7 @@
 /** How the file store reads what is logged: pages of events and messages, in slices that leave other work its turn. */
 import type { LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
 import type { ChatTag, PostKey } from '../../ids.ts'
+import { escapeLineBreaks, escapeLineBreaksIn } from '../../json.ts'
 import type { EventsPage, MessagePage, MessagesPage } from '../store.ts'
 import type { Disk, Entry } from './disk.ts'
 import type { ChatRecord } from './records.ts'
@@ -70,7 +71,7 @@ export class FileLog {
     if (found === undefined) return undefined
     const id = records.decodeNumber(found)
     const value = this.#disk.get(records.messageKey(tag, id))
-    return value && { type: 'message', id, json: value.toString() }
+    return value && { type: 'message', id, json: escapeLineBreaks(value.toString()) }
   }
 
   /** The ids of the oldest join events that are kept. */
@@ -112,7 +113,7 @@ export class FileLog {
       for (const { key, value } of messages) {
         const id = records.idIn(key)
         for (; !join.done && join.value.id < id; join = joins.next()) yield join.value
-        yield { type: 'message', id, json: value.toString() }
+        yield { type: 'message', id, json: escapeLineBreaks(value.toString()) }
       }
       for (; !join.done; join = joins.next()) yield join.value
     } finally {
@@ -140,8 +141,10 @@ function idOf(entry: Entry | undefined): number {
   return entry === undefined ? 0 : records.idIn(entry.key)
 }
 
-/** As `MessagePage` has them: in one part, since there would be thousands. */
+/** As `MessagePage` has them: in one part, since there would be thousands. Messages of before may hold raw line breaks. */
 function joined(entries: readonly Entry[]): Buffer[] {
   if (entries.length === 0) return []
-  return [Buffer.concat(entries.flatMap(({ value }, index) => (index === 0 ? [value] : [COMMA, value])))]
+  return [
+    escapeLineBreaksIn(Buffer.concat(entries.flatMap(({ value }, index) => (index === 0 ? [value] : [COMMA, value]))))
+  ]
 }

@@ -1,6 +1,7 @@
 /** How the Redis store reads what is logged. */
 import type { LoggedEvent } from '../../chat/events.ts'
 import type { ChatTag } from '../../ids.ts'
+import { escapeLineBreaksIn } from '../../json.ts'
 import type { EventsPage, MessagePage, MessagesPage } from '../store.ts'
 import { isWord, readEvents } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -65,7 +66,8 @@ export class RedisLog {
     if (isWord(reply)) return unknownOr(reply)
     const [json = '', lastId = '', hasMore, lastEventId] = reply
     return {
-      json: Buffer.from(json),
+      // Messages of before may hold raw line breaks.
+      json: escapeLineBreaksIn(Buffer.from(json)),
       upTo: lastId.length > 0 ? Number(lastId) : undefined,
       hasMore: `${hasMore}` === '1',
       lastEventId: Number(lastEventId)

@@ -9,7 +9,7 @@ import { decodeDoor, encodeDoor } from '../door-json.ts'
 import { jsonBehindId, messageJson } from '../message-json.ts'
 import type { LoadedChat, Store } from '../store.ts'
 import { RedisLog } from './log.ts'
-import { isWord } from './replies.ts'
+import { isWord, messageFrom } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'
 import type { RedisServer } from './server.ts'
 import { WatchedChats } from './watched-chats.ts'
@@ -92,7 +92,7 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
         return reply === 'gone' || reply === 'chat-full' ? reply : 'conflict'
       }
       const id = Number(reply[0])
-      return { type: 'message', id, json: reply[1] === undefined ? messageJson(id, message) : `${reply[1]}` }
+      return messageFrom(id, reply[1] === undefined ? messageJson(id, message) : `${reply[1]}`)
     },
 
     events: (tag, after, page) => log.events(tag, after, page),

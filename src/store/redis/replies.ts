@@ -1,5 +1,6 @@
 /** What Redis answers and tells, as values of ours. */
-import type { JoinEvent, LoggedEvent } from '../../chat/events.ts'
+import type { JoinEvent, LoggedEvent, LoggedMessage } from '../../chat/events.ts'
+import { escapeLineBreaks } from '../../json.ts'
 
 /** What a script gave, number by number and text by text; a word of its own instead if that is what it gave. */
 export type Reply = string | readonly (string | Buffer)[]
@@ -31,7 +32,7 @@ export function readNews(text: string): News | undefined {
   }
   const json = text.slice(`${kind} ${before} ${instant} ${id} `.length)
   const common = { before: Number(before), instant: Number(instant) }
-  if (kind === 'm') return { ...common, events: [{ type: 'message', id: Number(id), json }] }
+  if (kind === 'm') return { ...common, events: [messageFrom(Number(id), json)] }
   const joins: JoinEvent[] = JSON.parse(json)
   return { ...common, events: joins.map((event, index) => ({ ...event, id: Number(id) + index })) }
 }
@@ -42,11 +43,16 @@ export function readEvents(reply: readonly (string | Buffer)[]): LoggedEvent[] {
   for (let index = 0; index < reply.length; index += 3) {
     const id = Number(reply[index])
     const json = `${reply[index + 2]}`
-    if (`${reply[index + 1]}` === 'm') events.push({ type: 'message', id, json })
+    if (`${reply[index + 1]}` === 'm') events.push(messageFrom(id, json))
     else {
       const event: JoinEvent = JSON.parse(json)
       events.push({ ...event, id })
     }
   }
   return events
+}
+
+/** A message as it lies in Redis. Those of before, and of older nodes, may hold raw line breaks. */
+export function messageFrom(id: number, json: string): LoggedMessage {
+  return { type: 'message', id, json: escapeLineBreaks(json) }
 }

@@ -1,8 +1,11 @@
 /** Where this page is: which chat or link its address names, and the secrets that must not stay in it. */
+import { decodeUnreserved } from '../../unreserved.ts'
 import { problemOf } from './names.ts'
 
 export type Place =
   | { readonly is: 'start' }
+  /** The address of a chat or a link, but not a whole one. */
+  | { readonly is: 'unreadable' }
   | { readonly is: 'chat'; readonly url: string; readonly path: string }
   | { readonly is: 'link'; readonly url: string; readonly path: string }
 
@@ -12,12 +15,13 @@ export function serverBase(): string {
 }
 
 export function currentPlace(): Place {
-  const { origin, pathname } = location
-  const [, noun] = /\/v1\/(chats|links)\/[A-Za-z0-9_-]+\/?$/.exec(pathname) ?? []
-  const path = pathname.replace(/\/$/, '')
-  if (noun === 'chats') return { is: 'chat', url: origin + path, path }
-  if (noun === 'links') return { is: 'link', url: origin + path, path }
-  return { is: 'start' }
+  const { origin } = location
+  // Keys are kept by paths, so that equal ones must be the same.
+  const path = decodeUnreserved(location.pathname).replace(/\/$/, '')
+  const [, noun, opaque = ''] = /\/v1\/(chats|links)\/(.*)$/.exec(path) ?? []
+  if (noun === undefined) return { is: 'start' }
+  if (!/^[A-Za-z0-9_-]{22,}$/.test(opaque)) return { is: 'unreadable' }
+  return { is: noun === 'chats' ? 'chat' : 'link', url: origin + path, path }
 }
 
 export function go(url: string, { replace = false } = {}): void {

@@ -62,7 +62,7 @@ export function NameField({ name, hint }: { name: Name; hint: string }) {
         value={name.typed}
         onInput={(event) => name.set(event.currentTarget.value)}
         autocomplete="nickname"
-        maxLength={60}
+        maxLength={100}
         dir="auto"
         aria-describedby={`${id}-hint`}
         aria-invalid={name.problem !== ''}

@@ -206,6 +206,64 @@ describe.skipIf(!haveAll('chromium'))('in a browser', { timeout: 120_000 }, () =
     expect(await requestsOf(chat, owner)).toHaveLength(1)
   })
 
+  it('an address that cannot be read says so, and opens no chat', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const link = await createLink(chat, owner)
+    const guest = await openWindow(browser)
+    for (const address of [`${link};x`, `${link}%00`, `${link}%2F`, link.slice(0, -20), `${chat}%5C`, `${chat}=2D`]) {
+      await guest.page.goto(address)
+      await sees(guest, 'This address is not complete')
+      expect(await guest.page.getByRole('button').count()).toBe(0)
+    }
+    await guest.page.getByRole('link', { name: 'To the start' }).click()
+    await sees(guest, 'Silly Chat')
+    expect(await requestsOf(chat, owner)).toEqual([])
+    expect(guest.complaints).toEqual([])
+  })
+
+  it('an invitation is the same however its address arrives: in quotes, in a sentence, percent-encoded', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const link = await createLink(chat, owner)
+    const guest = await openWindow(browser)
+    const code = await askToJoin(guest, link, 'Ana')
+    const encoded = link.replace(/[^/]*$/, (id) => id.replaceAll(/./g, (one) => `%${one.charCodeAt(0).toString(16)}`))
+    for (const address of [`${link}.`, `${link}"`, `${link}).`, `${link}”`, `${link}’`, `${link}?!`]) {
+      await guest.page.goto(address)
+      await guest.page.getByText(code).waitFor()
+      expect(guest.page.url()).toBe(link)
+    }
+    await guest.page.goto(encoded)
+    await guest.page.getByText(code).waitFor()
+    expect(await requestsOf(chat, owner)).toHaveLength(1)
+  })
+
+  it('where there is nothing a page leads to the start, without a script', async () => {
+    const server = await startServer()
+    const context = await browser.newContext({ javaScriptEnabled: false })
+    const page = await context.newPage()
+    const answer = await page.goto(`${server.url}/nowhere/at/all?x=1`)
+    expect(answer?.status()).toBe(404)
+    await page.getByRole('heading', { name: 'Page not found' }).waitFor()
+    expect(await page.evaluate('getComputedStyle(document.querySelector(".button")).borderRadius')).toBe('999px')
+    await page.getByRole('link', { name: 'Go to the start page' }).click()
+    expect(page.url()).toBe(`${server.url}/`)
+    await context.close()
+  })
+
+  it('a user id in a query is out of the history, too', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const { page } = await openWindow(browser)
+    const asked: string[] = []
+    page.on('response', (answer) => asked.push(`${answer.status()} ${answer.url()}`))
+    await page.goto(`${chat}?user_id=${owner}`)
+    await sees({ page, complaints: [] }, 'This address lets nobody in')
+    expect(asked.slice(0, 2)).toEqual([`303 ${chat}?user_id=${owner}`, `200 ${chat}`])
+    expect(await page.evaluate('performance.getEntriesByType("navigation")[0].name')).toBe(chat)
+  })
+
   describe('a key that is carried to another device', () => {
     it('is taken only on a word, and is out of the address and of the history before', async () => {
       const server = await startServer()

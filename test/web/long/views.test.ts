@@ -140,7 +140,7 @@ const OUTSIDE: Views = {
   },
   'start-name-refused': async ({ server, page, open }) => {
     await open(server.url, { 'silly-chat:name': 'Olga: the owner' })
-    await page.getByText('without a colon').waitFor()
+    await page.getByText('Leave out the colon.').waitFor()
   },
   'start-unreachable': async ({ server, page, open }) => {
     await page.route('**/v1/chats', (route) => route.abort())

@@ -1,0 +1,19 @@
+/** The address of a chat or of an invitation that was broken on its way. */
+import { homeAddress } from '../state/address.ts'
+import { Card } from './parts.tsx'
+
+export function UnreadablePage() {
+  return (
+    <Card title="This address is not complete">
+      <p class="lead">
+        Part of it is missing, or something was added to it. Copy the whole address again, or ask the person who sent it
+        for a new one.
+      </p>
+      <p>
+        <a class="button" href={homeAddress()}>
+          To the start
+        </a>
+      </p>
+    </Card>
+  )
+}

@@ -1,0 +1,38 @@
+/** Messages that were stored with raw line breaks in their JSON are read without. */
+import { expect, it } from 'vitest'
+import { postKey } from '../../../src/ids.ts'
+import { fileStore } from '../../../src/store/file/file-store.ts'
+import { type ChatRecord, chatKey, decodeRecord, encodeRecord, messageKey } from '../../../src/store/file/records.ts'
+import { memoryDisk } from '../../support/disks.ts'
+import { aUser } from '../../support/doors.ts'
+import { RAW_TEXT, rawJson, sentEvent, sentJson } from '../../support/raw-message.ts'
+import { ALL, aChat, append, loaded, message, texts } from '../contract/support.ts'
+
+it('a message of before is read without raw line breaks, and is what it was', async () => {
+  const disk = memoryDisk()
+  const options = { maxChatBytes: 10_000, onBroken: () => undefined }
+  const before = fileStore(disk, options)
+  const tag = await aChat(before)
+  const { door } = await loaded(before, tag)
+  const key = postKey(aUser(), 'key')
+  await append(before, tag, 'hello')
+  await before.append(tag, door.rights, message(RAW_TEXT), key)
+  await append(before, tag, 'bye')
+  await before.close()
+  const value = disk.get(chatKey(tag)) ?? Buffer.alloc(0)
+  const record: ChatRecord = decodeRecord(value)
+  await disk.write([
+    { key: messageKey(tag, 2), value: Buffer.from(rawJson(2)) },
+    { key: chatKey(tag), value: encodeRecord(record) }
+  ])
+
+  const store = fileStore(disk, options)
+  expect(await texts(store, tag)).toEqual(['hello', RAW_TEXT, 'bye'])
+  expect(await store.messages(tag, 1, { limit: 1 })).toEqual({
+    json: [Buffer.from(sentJson(2))],
+    upTo: 2,
+    hasMore: true
+  })
+  expect((await store.events(tag, 1, ALL))[0]).toEqual(sentEvent(2))
+  expect(await store.append(tag, door.rights, message('another'), key)).toEqual(sentEvent(2))
+})
