@@ -3,7 +3,7 @@
  * password. So nothing of a message is logged but what cannot come from a request: what the language itself says of
  * undefined members, and the first words by which Redis and LMDB name their errors.
  */
-import { getSystemErrorName } from 'node:util'
+import { getSystemErrorMap } from 'node:util'
 
 export type Fault = {
   readonly type: string
@@ -60,13 +60,17 @@ const OF_THE_LANGUAGE = [
   'Invalid time value'
 ].map((form) => new RegExp(`^${form}$`))
 
-/** Codes of Node.js, of its libraries and of the system, by number too. */
-const CODE = /^(?:E[A-Z][A-Z0-9]{1,14}|(?:CERT|DEPTH|ERR|FST|HPE|MDB|SELF|UNABLE)_[A-Z0-9_]{1,60})$/
+/** Codes of Node.js and its libraries, and those of the system and of name servers, by number too. */
+const CODE = /^(?:CERT|DEPTH|ERR|FST|HPE|MDB|SELF|UNABLE)_[A-Z0-9_]{1,60}$/
+const SYSTEM_CODES = new Set([
+  ...Array.from(getSystemErrorMap().values(), ([name]) => name),
+  ...['ENOTFOUND', 'EREFUSED', 'ESERVFAIL', 'ETIMEOUT']
+])
 
 function codeOf(error: Error): string | undefined {
   const code: unknown = 'code' in error ? error.code : undefined
   if (typeof code === 'number') return nameOf(code)
-  return typeof code === 'string' && CODE.test(code) ? code : undefined
+  return typeof code === 'string' && (SYSTEM_CODES.has(code) || CODE.test(code)) ? code : undefined
 }
 
 /** As in lmdb.h, and what LMDB passes on from the system. */
@@ -94,10 +98,7 @@ const LMDB_CODES: Readonly<Record<number, string>> = {
 }
 
 function nameOf(code: number): string | undefined {
-  const known = LMDB_CODES[code]
-  if (known !== undefined || !Number.isInteger(code) || code < 1 || code > 200) return known
-  const name = getSystemErrorName(-code)
-  return CODE.test(name) ? name : undefined
+  return LMDB_CODES[code] ?? getSystemErrorMap().get(-code)?.[0]
 }
 
 /** The names of Redis' and Valkey's errors (redis.io, "Error replies" of RESP) and of Lua scripts, and LMDB's. */
