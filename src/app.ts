@@ -2,6 +2,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { DoorFigures } from './door-figures.ts'
 import { addBaseUrl } from './plugins/base-url.ts'
+import { addBrokenOff } from './plugins/broken-off.ts'
 import { isForPage, PAGE_PATH } from './plugins/browsers.ts'
 import { answerClientError, ignoreExpectations } from './plugins/client-errors.ts'
 import { Connections } from './plugins/connections.ts'
@@ -12,12 +13,12 @@ import { addOverload } from './plugins/overload.ts'
 import { addProblems } from './plugins/problems.ts'
 import { addRateLimits, NO_LIMITS } from './plugins/rate-limits.ts'
 import { addRequestChecks, MAX_URL_LENGTH } from './plugins/request-checks.ts'
-import { loggerOptions, RequestLog } from './plugins/request-log.ts'
+import { logBrokenOff, loggerOptions, RequestLog } from './plugins/request-log.ts'
 import { normalizeTarget } from './plugins/request-target.ts'
 import { addSafeHeaders, safeHeaders } from './plugins/safe-headers.ts'
 import { addShutdown } from './plugins/shutdown.ts'
 import { addSweep } from './plugins/sweep.ts'
-import { addUntrustedProxies } from './plugins/untrusted-proxies.ts'
+import { addUntrustedProxies, trustOf } from './plugins/untrusted-proxies.ts'
 import { addUserId } from './plugins/user-id.ts'
 import { addValidation, WITHOUT_AJV } from './plugins/validation.ts'
 import { approvalRoutes } from './routes/approval.ts'
@@ -60,7 +61,7 @@ export async function buildApp({
   const app: FastifyInstance = Fastify({
     logger: loggerOptions(settings.LOG_LEVEL, logStream),
     logController: new RequestLog(),
-    trustProxy: settings.TRUST_PROXY,
+    trustProxy: trustOf(settings.TRUST_PROXY),
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     return503OnClosing: false,
@@ -102,6 +103,9 @@ export async function buildApp({
   addProblems(app, readNotFoundPage(settings.PUBLIC_URL))
   ignoreExpectations(app)
 
+  const onBrokenOff = addBrokenOff(app, connections)
+  onBrokenOff(logBrokenOff)
+
   // The order of refusals: bad Host 400, long URL 414, unknown path 404, method 405 (the hooks here, in this order); an
   // overloaded server 503, asking too often 429; then
   // body 413, media type 415, broken JSON 400 (Fastify and `addJsonBody`); user id 401 (preValidation hooks); other
@@ -118,7 +122,7 @@ export async function buildApp({
   if (settings.METRICS_ADDRESS) {
     // Loaded for who needs it.
     const { addMetrics } = await import('./plugins/metrics.ts')
-    addMetrics(app, { address: settings.METRICS_ADDRESS, hub, doors })
+    addMetrics(app, { address: settings.METRICS_ADDRESS, hub, doors, onBrokenOff })
   }
   addJsonBody(app)
   addUserId(app)

@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 /** The process: settings in, a listening server, signals, an exit code. Nothing else reads `process`. */
-import { lookup } from 'node:dns/promises'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import type { CommandLine } from './command-line.ts'
+import { listenAt, SettingRefused } from './plugins/listen.ts'
 import { emptyTtlOf } from './service.ts'
-import { loadSettings, type Settings } from './settings.ts'
+import { givenName, loadSettings, type Settings } from './settings.ts'
 import { openStore } from './store/open.ts'
 import { readVersion } from './version.ts'
 
@@ -25,6 +25,7 @@ if (line.kind !== 'serve') {
   process.stdout.write(await runCommand(line.kind, line.folder, settings.STORE_URL).catch(exitWith))
   process.exit()
 }
+const { flags } = line
 const chatTtlMs = settings.CHAT_TTL_SECONDS * 1000
 const store = await openStore(settings.STORE_URL, {
   maxChatBytes: settings.MAX_CHAT_BYTES,
@@ -33,10 +34,11 @@ const store = await openStore(settings.STORE_URL, {
   emptyChatTtlMs: emptyTtlOf(chatTtlMs),
   onLost: (err) => app?.log.error({ err }, 'the store cannot be reached'),
   onBack: () => app?.log.info('the store is there again'),
+  onFault: (err) => app?.log.error({ err }, 'the store failed at work that nobody waits for, and tries again'),
   // Only a new process can go on from what is on the disk.
   onBroken: ({ cause }) => exitWith(new Error(`Silly Chat stops, since its disk has failed: ${describe(cause)}`))
-}).catch(exitWith)
-app = await buildApp({ settings, store, now: Date.now, version: readVersion() })
+}).catch((error: unknown) => exitWith(`${givenName('STORE_URL', flags)}: ${describe(error)}`))
+app = await buildApp({ settings, store, now: Date.now, version: readVersion() }).catch(refuseStart)
 
 closeWithGrace({ delay: FORCED_EXIT_MS, logger: app.log }, async ({ err }) => {
   if (err) app.log.fatal({ err }, 'stopping after a fault')
@@ -44,15 +46,17 @@ closeWithGrace({ delay: FORCED_EXIT_MS, logger: app.log }, async ({ err }) => {
   await store.close()
 })
 
-try {
-  // Fastify would listen on every address of "localhost", with servers of its own that know no orderly end.
-  const { address: host } = await lookup(settings.HOST)
-  const address = await app.listen({ host, port: settings.PORT })
-  const shown = settings.PUBLIC_URL ?? address
-  process.stdout.write(`Silly Chat listens on ${address}. Try ${shown}/docs\n`)
-} catch (error) {
-  process.stderr.write(`Silly Chat cannot listen on ${settings.HOST}:${settings.PORT}: ${describe(error)}\n`)
-  process.exit(1)
+const address = { host: settings.HOST, port: settings.PORT }
+await listenAt(address, { host: 'HOST', port: 'PORT' }, async (found) => {
+  const url = await app.listen(found)
+  process.stdout.write(`${startLine(url, found.host)}\n`)
+}).catch(refuseStart)
+
+/** Fastify names an address that can be opened; where all addresses are listened at, that is said, too. */
+function startLine(url: string, boundTo: string): string {
+  const isEverywhere = ['0.0.0.0', '::'].includes(boundTo)
+  const reach = isEverywhere ? ` Other machines can reach it, too (HOST=${settings.HOST}).` : ''
+  return `Silly Chat listens on ${url}.${reach} Try ${settings.PUBLIC_URL ?? url}/docs`
 }
 
 async function readArguments(): Promise<CommandLine> {
@@ -69,6 +73,12 @@ function settingsOrExit(flags: Readonly<Record<string, string>>): Settings {
   } catch (error) {
     return exitWith(error)
   }
+}
+
+function refuseStart(error: unknown): never {
+  if (!(error instanceof SettingRefused)) return exitWith(`Silly Chat cannot start: ${describe(error)}`)
+  const name = givenName(error.setting, line.kind === 'text' ? {} : line.flags)
+  return exitWith(`${name} ${describe(error)}.`)
 }
 
 function exitWith(error: unknown): never {

@@ -1,10 +1,18 @@
 /** The settings: read from flags and the environment once, at the start. README.md shows this table; a test compares them. */
-import { isIP } from 'node:net'
+import { isIP, isIPv6 } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 
 const MAX_PORT = 65535
 /** A thousand years. */
 const MAX_TTL_SECONDS = 31_557_600_000
+
+/** Control and formatting characters, line ends, and what stands for bytes that are no UTF-8. */
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\uFFFD]/u
+
+function isClean(text: string): boolean {
+  return text.trim() === text && !HIDDEN.test(text)
+}
 
 function wholeNumber(min: number, max: number) {
   const wanted = `must be a whole number from ${min} to ${max}`
@@ -19,7 +27,16 @@ const limit = () => wholeNumber(1, Number.MAX_SAFE_INTEGER)
 
 /** With nothing but scheme, authority and path, spelled as it will be used. */
 function isHttpUrl(text: string): boolean {
-  return /^https?:\/\/[^\s?#@\\]+$/i.test(text) && URL.canParse(text)
+  return (
+    /^https?:\/\/[^\s?#@\\]+$/i.test(text) &&
+    URL.canParse(text) &&
+    /^(?:[a-z\d._-]+|\[[\d:a-f]+\])$/.test(new URL(text).hostname)
+  )
+}
+
+/** Its path goes into the page, the API's document and every answer as it is: nothing in it may mean something there. */
+function isPublicUrl(text: string): boolean {
+  return isHttpUrl(text) && /^(?:\/(?:[\w.~+:,=!*()-]|%[\dA-F]{2})+)*\/*$/i.test(new URL(text).pathname)
 }
 
 function isOrigin(text: string): boolean {
@@ -52,13 +69,41 @@ function readAddress(text: string): false | { host: string; port: number } | und
   if (text === 'off') return false
   const [, bracketed, plain, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(text) ?? []
   const host = bracketed ?? plain
-  return host === undefined || Number(port) > MAX_PORT ? undefined : { host, port: Number(port) }
+  if (host === undefined || Number(port) > MAX_PORT) return undefined
+  return bracketed !== undefined && !isIPv6(bracketed) ? undefined : { host, port: Number(port) }
 }
 
+/**
+ * To its end: what a store would ignore or read otherwise is refused, for the answer to a mistake would be a new and empty
+ * store.
+ */
 function isStoreUrl(text: string): boolean {
-  if (text.startsWith('file://')) return /^file:\/\/\/./.test(text) && URL.canParse(text)
-  if (/^rediss?:/.test(text)) return /^rediss?:\/\/[^/?#]/.test(text) && URL.canParse(text)
-  return text === 'memory:' || /^file:./.test(text)
+  if (text === 'memory:') return true
+  if (/[?#]/.test(text)) return false
+  return text.startsWith('file:') ? isFolder(text) : isRedis(text)
+}
+
+/** `file:` and a path, in which a shell's `~` is no folder, or a file URL. */
+function isFolder(text: string): boolean {
+  if (!text.startsWith('file://')) return /^file:[^~]/.test(text)
+  return /^file:\/\/\/./.test(text) && URL.canParse(text) && HIDDEN.exec(decoded(fileURLToPath, text) ?? '\0') === null
+}
+
+/** With a number for the database, if any. */
+function isRedis(text: string): boolean {
+  if (!/^rediss?:\/\/[^/]+(?:\/\d{0,5})?$/.test(text) || !URL.canParse(text)) return false
+  const { hostname, username, password } = new URL(text)
+  return [hostname, username, password].every((part) => decoded(decodeURIComponent, part) !== undefined)
+}
+
+/** `undefined` for what is encoded wrongly. */
+function decoded(decode: (text: string) => string, text: string): string | undefined {
+  try {
+    return decode(text)
+  } catch {
+    // A URIError, or the TypeError of a file URL that no path can be.
+    return undefined
+  }
 }
 
 export const environment = z.object({
@@ -70,7 +115,7 @@ export const environment = z.object({
   PORT: wholeNumber(0, MAX_PORT).default(8000).describe('where it listens; 0 for any free port'),
   PUBLIC_URL: z
     .string()
-    .refine(isHttpUrl, 'must be an http or https URL without query, fragment and user')
+    .refine(isPublicUrl, 'must be an http or https URL with a plain path, without query, fragment and user')
     .transform((url) => new URL(url).href.replace(/\/+$/, ''))
     .optional()
     .describe('the base of every URL in answers; may have a path, which the proxy strips'),
@@ -82,7 +127,10 @@ export const environment = z.object({
     .describe('`on`, or the addresses of the proxies whose `X-Forwarded-*` counts'),
   STORE_URL: z
     .string()
-    .refine(isStoreUrl, 'must be memory:, file: with a folder behind it, or a redis:// or rediss:// URL')
+    .refine(
+      isStoreUrl,
+      'must be memory:, file: and a folder (without ?, # or a leading ~), or redis://host:port/number or rediss:// alike'
+    )
     .default('memory:')
     .describe('where chats are kept: `memory:`, `file:<folder>`, `redis://…` or `rediss://…`'),
   RATE_LIMIT: z
@@ -122,6 +170,8 @@ export const environment = z.object({
     )
 })
 
+export type Setting = keyof typeof environment.shape
+
 export type Settings = z.output<typeof environment>
 
 /** The flag that stands for a variable: `--public-url` for PUBLIC_URL. */
@@ -131,14 +181,30 @@ export function flagOf(variable: string): string {
 
 type Values = Readonly<Record<string, string | undefined>>
 
+/** How a setting was given: by its flag or by its variable. */
+export function givenName(setting: string, flags: Values): string {
+  return Object.hasOwn(flags, setting) ? flagOf(setting) : setting
+}
+
 /**
  * An empty variable counts as none; a flag wins over its variable, by whose name it is found here.
  * @throws Error with a sentence for each flag and variable that has a wrong value
  */
 export function loadSettings(env: Values, flags: Values = {}): Settings {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
-  const read = environment.safeParse({ ...given, ...flags })
-  if (read.success) return read.data
-  const nameOf = (variable: string) => (Object.hasOwn(flags, variable) ? flagOf(variable) : variable)
-  throw new Error(read.error.issues.map(({ path, message }) => `${nameOf(path.join('.'))} ${message}.`).join('\n'))
+  const values: Values = { ...given, ...flags }
+  const read = environment.safeParse(values)
+  const wrong = new Map<string, string>()
+  for (const setting of Object.keys(environment.shape)) {
+    if (!isClean(values[setting] ?? '')) wrong.set(setting, UNCLEAN)
+  }
+  for (const { path, message } of read.error?.issues ?? []) {
+    const setting = path.join('.')
+    if (!wrong.has(setting)) wrong.set(setting, message)
+  }
+  if (read.success && wrong.size === 0) return read.data
+  throw new Error([...wrong].map(([setting, message]) => `${givenName(setting, flags)} ${message}.`).join('\n'))
 }
+
+const UNCLEAN =
+  'must be without white space at its ends and without invisible characters, as the carriage returns of a .env file from Windows'

@@ -132,3 +132,20 @@ it('casts stand where something is parsed, and nothing is any', () => {
     expect(source(file)).not.toContain('@ts-')
   }
 })
+
+describe('the insides of packages', () => {
+  /** Whose insides the code relies on, and where; beside each use stands why. */
+  const RELIED_ON = { lmdb: 'store/file/folder.ts', redis: 'store/redis/server.ts' }
+  const read = (file: string) => JSON.parse(readFileSync(join(SRC, '..', file), 'utf8'))
+
+  it.each(Object.entries(RELIED_ON))('%s is pinned, since %s reads them', (name, file) => {
+    expect(read('package.json').dependencies[name]).toMatch(/^\d+\.\d+\.\d+$/)
+    expect(read('package-lock.json').packages[''].dependencies[name]).toBe(read('package.json').dependencies[name])
+    expect(source(file)).toMatch(/pin/)
+  })
+
+  it('are read nowhere else', () => {
+    const readers = files.filter((file) => /(?<!this)\??\._\w/.test(program(file)))
+    expect(readers).toEqual([RELIED_ON.redis])
+  })
+})

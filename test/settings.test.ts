@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { environment, loadSettings } from '../src/settings.ts'
+import { environment, flagOf, loadSettings } from '../src/settings.ts'
 
 describe('settings', () => {
   it('have defaults for everything', () => {
@@ -34,6 +34,10 @@ describe('settings', () => {
     ['CORS_ORIGIN', 'https://a.example,http://b.example:8080', ['https://a.example', 'http://b.example:8080']],
     ['STORE_URL', 'file:./data', 'file:./data'],
     ['STORE_URL', 'file:///var/lib/chats', 'file:///var/lib/chats'],
+    ['STORE_URL', 'file:../a b/./c/', 'file:../a b/./c/'],
+    ['STORE_URL', 'file:///a%20b/c%23', 'file:///a%20b/c%23'],
+    ['STORE_URL', 'rediss://me:p%40ss@[::1]:6380/2', 'rediss://me:p%40ss@[::1]:6380/2'],
+    ['TRUST_PROXY', '0.0.0.0/0,::/0', ['0.0.0.0/0', '::/0']],
     ['METRICS_ADDRESS', 'off', false],
     ['METRICS_ADDRESS', '127.0.0.1:9100', { host: '127.0.0.1', port: 9100 }],
     ['METRICS_ADDRESS', '[::1]:0', { host: '::1', port: 0 }],
@@ -61,7 +65,40 @@ describe('settings', () => {
     ['TRUST_PROXY', 'yes'],
     ['TRUST_PROXY', '10.0.0.0/33'],
     ['TRUST_PROXY', '10.0.0.1,,'],
+    ['TRUST_PROXY', '10.0.0.1/8/8'],
+    ['TRUST_PROXY', 'loopback'],
+    ['TRUST_PROXY', '10.0.0.1:80'],
+    ['METRICS_ADDRESS', '[127.0.0.1]:9100'],
+    ['METRICS_ADDRESS', '[:::]:9100'],
+    ['PUBLIC_URL', 'https://example.org//evil.example'],
+    ['PUBLIC_URL', "https://example.org/a'b"],
+    ['PUBLIC_URL', 'https://example.org/a&b'],
+    ['PUBLIC_URL', 'https://example.org/$1'],
+    ['PUBLIC_URL', 'https://example.org/%zz'],
+    ['PUBLIC_URL', 'https://a;b'],
+    ['PORT', '1e3'],
+    ['PORT', '0x10'],
+    ['PORT', ' 5'],
+    ['PORT', '+5'],
+    ['CHAT_TTL_SECONDS', '\u0663'],
+    ['CHAT_TTL_SECONDS', '1_000'],
     ['STORE_URL', 'file:'],
+    ['STORE_URL', 'file:~/chats'],
+    ['STORE_URL', 'file:./data?x=1'],
+    ['STORE_URL', 'file:///data?x=1'],
+    ['STORE_URL', 'file:///data#1'],
+    ['STORE_URL', 'file:///a%2Fb'],
+    ['STORE_URL', 'file:///a%00b'],
+    ['STORE_URL', 'file:///a%0D'],
+    ['STORE_URL', 'file:///a%ff'],
+    ['STORE_URL', 'memory:foo'],
+    ['STORE_URL', 'memory://'],
+    ['STORE_URL', 'redis://localhost/chats'],
+    ['STORE_URL', 'redis://localhost/0/1'],
+    ['STORE_URL', 'redis://localhost/?db=1'],
+    ['STORE_URL', 'redis://localhost#1'],
+    ['STORE_URL', 'redis://:%zz@localhost'],
+    ['STORE_URL', 'redis://localhost:99999'],
     ['STORE_URL', 'file://host/folder'],
     ['STORE_URL', 'memory'],
     ['STORE_URL', 'redis:'],
@@ -84,6 +121,30 @@ describe('settings', () => {
   ])('%s must not be %j, and the sentence names it', (name, value) => {
     expect(() => loadSettings({ [name]: value })).toThrow(new RegExp(`^${name} must be .*\\.$`))
   })
+
+  it.each(Object.keys(environment.shape))(
+    '%s must have nothing invisible in it or around it, and the sentence says so',
+    (name) => {
+      const values: Record<string, unknown> = { ...loadSettings({}), TRUST_PROXY: 'off', METRICS_ADDRESS: 'off' }
+      const value = `${values[name] ?? 'https://example.org'}`
+      expect(() => loadSettings({ [name]: value })).not.toThrow()
+      for (const wrong of [
+        `${value}\r`,
+        `${value}\n`,
+        ` ${value}`,
+        `${value}\t`,
+        `${value}\0`,
+        `${value}\u200b`,
+        `\ufeff${value}`
+      ]) {
+        const sentence = `${name} must be without white space at its ends and without invisible characters`
+        expect(() => loadSettings({ [name]: wrong }), JSON.stringify(wrong)).toThrow(sentence)
+        expect(() => loadSettings({}, { [name]: wrong })).toThrow(sentence.replace(name, flagOf(name)))
+      }
+      expect(() => loadSettings({ [name]: ' ' })).toThrow(name)
+      expect(() => loadSettings({}, { [name]: '' })).toThrow(new RegExp(`^${flagOf(name)} must be .*\\.$`))
+    }
+  )
 
   it('that are wrong are all named at once', () => {
     expect(() => loadSettings({ PORT: 'x', LOG_LEVEL: 'x' })).toThrow(/PORT.*\n.*LOG_LEVEL/)

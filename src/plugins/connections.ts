@@ -3,8 +3,8 @@ import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 interface Connection {
-  /** Requests whose answer has not yet gone to the operating system as a whole. */
-  owed: number
+  /** The answers that have not yet gone to the operating system as a whole. */
+  readonly owed: Set<ServerResponse>
   /** The answer to the last request, until that is read and answered. */
   newest: ServerResponse | undefined
   /** What is to be done once no more than so many answers are owed. */
@@ -15,27 +15,34 @@ interface Connection {
 
 export class Connections {
   readonly #open = new Map<Socket, Connection>()
+  /** Called for each answer that the loss of its connection has cut off, also if it was not its turn yet. */
+  onLost: (response: ServerResponse) => void = () => undefined
 
   constructor(server: Server) {
     const open = this.#open
+    const lost = (response: ServerResponse): void => this.onLost(response)
     // One of each for all: a closure of its own would cost every connection.
     function onClosed(this: Socket): void {
+      const connection = open.get(this)
       open.delete(this)
+      connection?.owed.forEach(lost)
     }
     /** The whole answer has gone to the operating system, or never will, or the rest is not HTTP. */
     function onAnswered(this: ServerResponse): void {
       const connection = open.get(this.req.socket)
-      if (connection !== undefined) settle(connection, this)
+      if (connection === undefined) return
+      // Whether it was lost is said once the socket is closed, of all its answers.
+      if (this.writableFinished || !this.req.socket.destroyed) settle(connection, this)
     }
     server.on('connection', (socket) => {
-      open.set(socket, { owed: 0, newest: undefined })
+      open.set(socket, { owed: new Set(), newest: undefined })
       socket.on('close', onClosed)
     })
     // Ahead of Fastify, so that a request behind a stream is not answered into it.
     server.prependListener('request', (request, response) => {
       const connection = open.get(request.socket)
       if (connection === undefined) return
-      connection.owed++
+      connection.owed.add(response)
       connection.newest = response
       response.on('close', onAnswered)
       if (connection.isStream) request.socket.destroy()
@@ -44,7 +51,7 @@ export class Connections {
 
   /** Whether any answer is still owed. */
   get areBusy(): boolean {
-    return [...this.#open.values()].some(({ owed }) => owed > 0)
+    return [...this.#open.values()].some(({ owed }) => owed.size > 0)
   }
 
   /**
@@ -68,7 +75,7 @@ export class Connections {
 }
 
 function settle(connection: Connection, response: ServerResponse): void {
-  connection.owed--
+  connection.owed.delete(response)
   // A connection that is kept alive must not hold what is over.
   if (connection.newest === response && response.req.complete) connection.newest = undefined
   if (!response.writableEnded && !response.req.socket.destroyed) connection.isStream = true
@@ -77,7 +84,7 @@ function settle(connection: Connection, response: ServerResponse): void {
 
 function goOn(connection: Connection): void {
   const { owed, next } = connection
-  if (next === undefined || owed > next.at) return
+  if (next === undefined || owed.size > next.at) return
   delete connection.next
   next.action()
 }

@@ -4,26 +4,28 @@
  */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { DoorFigures } from '../door-figures.ts'
 import type { Hub } from '../streams/hub.ts'
+import { CLIENT_CLOSED_REQUEST, type OnBrokenOff, outcomeOf } from './broken-off.ts'
+import { listenAt } from './listen.ts'
+import { STREAM_ROUTES } from './stream-routes.ts'
 
 export interface MetricsOptions {
   readonly address: { readonly host: string; readonly port: number }
   readonly hub: Hub
   readonly doors: DoorFigures
+  readonly onBrokenOff: OnBrokenOff
 }
 
 const DURATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 300]
-/** The streams among the routes: they are counted when they open, and have no duration that says anything. */
-const STREAM_ROUTES = { chat: '/v1/chats/:chat/events', guest: '/v1/links/:link/events' } as const
-
 /** Counts requests, and answers `/metrics` from when the server is ready until it closes. */
-export function addMetrics(app: FastifyInstance, { address, hub, doors }: MetricsOptions): void {
+export function addMetrics(app: FastifyInstance, options: MetricsOptions): void {
+  const { address, hub, doors } = options
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  addRequests(app, hub, registry)
+  addRequests(app, options, registry)
   addStreams(hub, registry)
   addDoors(doors, registry)
   const server = createServer((request, response) => {
@@ -40,8 +42,10 @@ export function addMetrics(app: FastifyInstance, { address, hub, doors }: Metric
     )
   })
   app.addHook('onReady', async () => {
-    server.listen(address.port, address.host)
-    await once(server, 'listening')
+    await listenAt(address, { host: 'METRICS_ADDRESS', port: 'METRICS_ADDRESS' }, async ({ host, port }) => {
+      server.listen(port, host)
+      await once(server, 'listening')
+    })
     app.log.info({ address: server.address() }, 'metrics are served')
   })
   app.addHook('onClose', async () => {
@@ -50,14 +54,15 @@ export function addMetrics(app: FastifyInstance, { address, hub, doors }: Metric
   })
 }
 
-function addRequests(app: FastifyInstance, hub: Hub, registry: Registry): void {
+function addRequests(app: FastifyInstance, { hub, onBrokenOff }: MetricsOptions, registry: Registry): void {
   const opened = deltas()
   const requests: Counter<'method' | 'route' | 'status'> = new Counter({
     name: 'silly_chat_requests_total',
-    help: 'Requests that were answered; streams once they are open.',
+    help: 'Requests that were answered, as 499 if the client went away before that; streams once they are open.',
     labelNames: ['method', 'route', 'status'],
     registers: [registry],
     collect: () => {
+      // Counted when they open, and they have no duration that says anything.
       for (const [kind, route] of Object.entries(STREAM_ROUTES)) {
         requests.inc({ method: 'GET', route, status: 200 }, opened(kind, hub.figures.opened))
       }
@@ -70,13 +75,16 @@ function addRequests(app: FastifyInstance, hub: Hub, registry: Registry): void {
     buckets: DURATION_BUCKETS_S,
     registers: [registry]
   })
-  app.addHook('onResponse', (request, reply, done) => {
-    const { method } = request
-    const route = request.routeOptions.url ?? 'none'
-    requests.inc({ method, route, status: reply.statusCode })
+  const count = ({ method, routeOptions }: FastifyRequest, reply: FastifyReply, status: number): void => {
+    const route = routeOptions.url ?? 'none'
+    requests.inc({ method, route, status })
     durations.observe({ method, route }, reply.elapsedTime / 1000)
+  }
+  app.addHook('onResponse', (request, reply, done) => {
+    count(request, reply, outcomeOf(request, reply))
     done()
   })
+  onBrokenOff((request, reply) => count(request, reply, CLIENT_CLOSED_REQUEST))
 }
 
 function addStreams(hub: Hub, registry: Registry): void {

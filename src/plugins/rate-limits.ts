@@ -4,7 +4,7 @@
  * nobody to invent ids. The README tells the reasons for the figures; the page never meets them.
  */
 import { hash } from 'node:crypto'
-import rateLimit, { normalizeIP } from '@fastify/rate-limit'
+import rateLimit from '@fastify/rate-limit'
 import type {
   FastifyInstance,
   FastifyReply,
@@ -14,6 +14,7 @@ import type {
 } from 'fastify'
 import { Problem } from '../problems.ts'
 import type { Store } from '../store/store.ts'
+import { networkOf } from './networks.ts'
 import { sentUserId } from './user-id.ts'
 
 /** Requests a minute: by who holds something, and by network. Who makes a chat holds nothing yet. */
@@ -36,7 +37,6 @@ export interface RateLimits {
 }
 
 const WINDOW_MS = 60_000
-const IPV6_PREFIX = 64
 
 export const NO_LIMITS: RateLimits = {
   on: () => (_request, _reply, done) => done(),
@@ -44,7 +44,8 @@ export const NO_LIMITS: RateLimits = {
 }
 
 export async function addRateLimits(app: FastifyInstance, store: Store): Promise<RateLimits> {
-  await app.register(rateLimit, { global: false, ...(store.count && { store: await sharedBy(store.count) }) })
+  const onFault = (err: unknown): void => app.log.error({ err }, 'rate limits are not shared with other processes')
+  await app.register(rateLimit, { global: false, ...(store.count && { store: await sharedBy(store.count, onFault) }) })
   const limiter = (max: number, key: (request: FastifyRequest) => string) =>
     app.createRateLimit({
       max,
@@ -54,7 +55,7 @@ export async function addRateLimits(app: FastifyInstance, store: Store): Promise
   const limit = (work: LimitedWork): onRequestAsyncHookHandler => {
     const { own, network } = RATE_LIMITS[work]
     const byOwn = limiter(own, (request) => `own ${work} ${holdingOf(request)}`)
-    const byNetwork = limiter(network, (request) => `network ${work} ${networkOf(request)}`)
+    const byNetwork = limiter(network, (request) => `network ${work} ${networkOf(request.ip)}`)
     return async (request, reply) => {
       // A network that has used up what it may costs nothing more, whatever ids it invents …
       refuseUsedUp(await byNetwork(request, { increment: false }))
@@ -72,7 +73,7 @@ export async function addRateLimits(app: FastifyInstance, store: Store): Promise
     return known
   }
   return {
-    networkOf,
+    networkOf: ({ ip }) => networkOf(ip),
     on: (work, ofUsers = work) => {
       const [limitNew, limitKnown] = [limitOf(work), limitOf(ofUsers)]
       return (request: FastifyRequest, reply: FastifyReply) =>
@@ -82,9 +83,9 @@ export async function addRateLimits(app: FastifyInstance, store: Store): Promise
 }
 
 /** Loaded for who needs it. */
-async function sharedBy(count: NonNullable<Store['count']>) {
+async function sharedBy(count: NonNullable<Store['count']>, onFault: (error: unknown) => void) {
   const { sharedStore } = await import('./shared-counters.ts')
-  return sharedStore(count)
+  return sharedStore(count, onFault)
 }
 
 type Found = Awaited<ReturnType<ReturnType<FastifyInstance['createRateLimit']>>>
@@ -109,17 +110,12 @@ function refuse(found: Extract<Found, { isAllowed: false }>): never {
   throw new Problem('rate-limited', { headers })
 }
 
-/** The network that a request comes from, as far as it can be told from others. */
-function networkOf({ ip }: FastifyRequest): string {
-  return normalizeIP(ip, IPV6_PREFIX)
-}
-
 /** What somebody holds who asks: a user id, or else the link or the chat; that many may hold, so each network counts. */
 function holdingOf(request: FastifyRequest): string {
   const user = sentUserId(request)
   if (user !== undefined && user !== 'malformed') return `user ${user}`
   const { params } = request
-  return `at ${memberOf(params, 'link') ?? memberOf(params, 'chat') ?? ''} from ${networkOf(request)}`
+  return `at ${memberOf(params, 'link') ?? memberOf(params, 'chat') ?? ''} from ${networkOf(request.ip)}`
 }
 
 function memberOf(source: unknown, name: 'link' | 'chat'): string | undefined {

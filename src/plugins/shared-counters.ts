@@ -4,7 +4,7 @@
  */
 import type { FastifyRateLimitStore, FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
 import { LRUCache } from 'lru-cache'
-import type { Store } from '../store/store.ts'
+import { type Store, StoreUnavailable } from '../store/store.ts'
 
 /** How long what was counted here is kept to itself. */
 const SHARE_AFTER_MS = 500
@@ -20,7 +20,12 @@ interface Counter {
   isSharing: boolean
 }
 
-export function sharedStore(count: NonNullable<Store['count']>): FastifyRateLimitStoreCtor {
+/** `onFault` is told of what is no fault of the connection's, until counting succeeds again once. */
+export function sharedStore(
+  count: NonNullable<Store['count']>,
+  onFault: (error: unknown) => void
+): FastifyRateLimitStoreCtor {
+  let isReported = false
   return class SharedCounters implements FastifyRateLimitStore {
     readonly #counters = new LRUCache<string, Counter>({ max: REMEMBERED })
 
@@ -64,9 +69,14 @@ export function sharedStore(count: NonNullable<Store['count']>): FastifyRateLimi
         counter.total = total + counter.unshared
         counter.endsAt = Date.now() + endsInMs
         counter.isSharing = false
+        isReported = false
         if (counter.unshared > 0) share(key, counter, windowMs)
-      } catch {
-        // Who asks meanwhile is told by the store itself that it cannot be reached; here it is counted alone until then.
+      } catch (error) {
+        // While the store cannot be reached, which it tells of itself, each process counts alone.
+        if (!(error instanceof StoreUnavailable || isReported)) {
+          isReported = true
+          onFault(error)
+        }
         counter.unshared += sent
         counter.isSharing = false
       }

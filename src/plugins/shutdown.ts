@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { Problem } from '../problems.ts'
 import type { Hub } from '../streams/hub.ts'
 import type { Connections } from './connections.ts'
+import { isForStream } from './stream-routes.ts'
 
 /** What requests under way have to finish, in milliseconds. */
 const DEADLINE_MS = 3000
@@ -15,7 +16,7 @@ export function addShutdown(app: FastifyInstance, hub: Hub, connections: Connect
 
   app.addHook('onRequest', (request, reply, done) => {
     if (!closing) done()
-    else if (request.headers.accept?.includes('text/event-stream')) {
+    else if (isForStream(request)) {
       // An EventSource gives up for good when it is refused, but comes back when its connection is lost.
       reply.hijack()
       request.raw.socket.destroy()

@@ -1,6 +1,7 @@
 /** Processes that share a limit, through a store. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { sharedStore } from '../../src/plugins/shared-counters.ts'
+import { StoreUnavailable } from '../../src/store/store.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
@@ -8,11 +9,12 @@ afterEach(() => void vi.useRealTimers())
 /** What all share, and how to count in one of the processes. */
 function aStore() {
   const totals = new Map<string, { total: number; endsAt: number }>()
-  let isAway = false
+  let away: Error | undefined
   const calls: number[] = []
+  const faults: unknown[] = []
   const count = async (key: string, by: number, lifetimeMs: number) => {
     calls.push(by)
-    if (isAway) throw new Error('away')
+    if (away !== undefined) throw away
     let found = totals.get(key)
     if (found === undefined || found.endsAt <= Date.now()) found = { total: 0, endsAt: Date.now() + lifetimeMs }
     found.total += by
@@ -20,7 +22,7 @@ function aStore() {
     return { total: found.total, endsInMs: found.endsAt - Date.now() }
   }
   const aProcess = () => {
-    const Counters = sharedStore(count)
+    const Counters = sharedStore(count, (error) => faults.push(error))
     const counters = new Counters({})
     return (key: string) => {
       let current = 0
@@ -37,9 +39,11 @@ function aStore() {
   }
   return {
     calls,
+    /** What was reported. */
+    faults,
     aProcess,
-    away: (is: boolean) => {
-      isAway = is
+    failWith: (error: Error | undefined) => {
+      away = error
     }
   }
 }
@@ -73,14 +77,32 @@ it('counts anew once the time is up, which began with whoever was first', async 
 
 it('a store that is away leaves each process to count alone', async () => {
   const store = aStore()
-  store.away(true)
+  store.failWith(new StoreUnavailable('unreachable'))
   const one = store.aProcess()
   for (let index = 1; index <= 20; index++) expect(one('key')).toBe(index)
   await vi.advanceTimersByTimeAsync(600)
   expect(one('key')).toBe(21)
-  store.away(false)
+  store.failWith(undefined)
   one('key')
   await vi.advanceTimersByTimeAsync(600)
   expect(store.aProcess()('key')).toBe(1)
   expect(store.calls.at(-1)).toBe(22)
+})
+
+it('a fault that is not of the connection is reported once, and again only after counting has worked', async () => {
+  const store = aStore()
+  const one = store.aProcess()
+  const fault = new TypeError('a fault')
+  for (const [failing, reported] of [
+    [new StoreUnavailable('unreachable'), 0],
+    [fault, 1],
+    [fault, 1],
+    [undefined, 1],
+    [fault, 2]
+  ] as const) {
+    store.failWith(failing)
+    one('key')
+    await vi.advanceTimersByTimeAsync(600)
+    expect(store.faults).toHaveLength(reported)
+  }
 })

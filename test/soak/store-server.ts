@@ -17,6 +17,7 @@ const options = {
   emptyChatTtlMs: 0,
   onLost: () => undefined,
   onBack: () => undefined,
+  onFault: () => undefined,
   onBroken: (fault: Error) => {
     throw fault
   }

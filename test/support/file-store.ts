@@ -16,6 +16,7 @@ export function aFolder(): string {
 export async function opened(folder: string, { maxChatBytes = 1_000_000 } = {}): Promise<Store> {
   const store = await openFileStore(folder, {
     maxChatBytes,
+    onFault: () => undefined,
     onBroken: (fault) => {
       throw fault
     }

@@ -26,6 +26,7 @@ export async function aNode(url: string, { maxChatBytes = 1_000_000, chatTtlMs =
     chatTtlMs,
     emptyChatTtlMs: chatTtlMs,
     onLost: () => undefined,
+    onFault: () => undefined,
     onBack: () => undefined
   })
   onTestFinished(() => store.close())

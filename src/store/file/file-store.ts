@@ -11,6 +11,7 @@ import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../
 import { type ChatTag, type PostKey, tagOf } from '../../ids.ts'
 import { encodeDoor } from '../door-json.ts'
 import { messageJson } from '../message-json.ts'
+import type { FaultHooks } from '../retried-faults.ts'
 import type { Listener, LoadedChat, NewMessage, Store, StoreUnavailable } from '../store.ts'
 import { type Chat, ChatCache, type State } from './cache.ts'
 import type { Change, Disk } from './disk.ts'
@@ -20,7 +21,7 @@ import { FileLog } from './log.ts'
 import type { ChatRecord } from './records.ts'
 import * as records from './records.ts'
 
-export interface FileStoreOptions {
+export interface FileStoreOptions extends FaultHooks {
   /** Bytes that the messages of one chat may take. */
   readonly maxChatBytes: number
   /** Told once that nothing more can be written or read: only a new process can go on from what is on the disk. */
@@ -32,11 +33,11 @@ const JOINS_KEPT = 1000
 /** What is to be done, at once, or why not. */
 type Decision<Done, Refused> = { readonly act: () => Promise<Done> | Done } | { readonly refused: Refused }
 
-export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptions): Store {
+export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileStoreOptions): Store {
   const commits = new GroupCommit(disk, onBroken)
   const cache = new ChatCache(disk)
   const log = new FileLog(disk)
-  const garbage = new Garbage(disk, commits)
+  const garbage = new Garbage(disk, commits, { onFault })
   const listeners = new Map<ChatTag, Set<Listener>>()
   garbage.collect()
 
@@ -71,7 +72,7 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken }: FileStoreOptio
         }
       )
     })
-    chat.settled = written.catch(() => undefined)
+    chat.settled = written.catch(() => undefined) // whoever asked for it is told
     return written
   }
 

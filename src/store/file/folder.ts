@@ -115,7 +115,8 @@ function readFormat(path: string): number | undefined {
 
 /**
  * What is wrong with the file of an LMDB, as far as its two meta pages and the pages tell that the newer of them leads
- * to; undefined for nothing. Their layout is that of `MDB_page` and `MDB_meta` in mdb.c, as the library has it.
+ * to; undefined for nothing. Their layout is that of `MDB_page` and `MDB_meta` in mdb.c, as this version of the library has
+ * it. Another may write another one, which would be taken for damage: so package.json pins it, and a test watches that.
  */
 function damageOf(file: string): string | undefined {
   const descriptor = openSync(file, 'r')

@@ -1,20 +1,24 @@
 /** Removes what chats that are gone have left behind, little by little: their messages, join events and keys. */
 import type { ChatTag } from '../../ids.ts'
+import { type FaultHooks, RetriedFaults } from '../retried-faults.ts'
 import type { Disk } from './disk.ts'
 import type { GroupCommit } from './group-commit.ts'
 import * as records from './records.ts'
 
 /** How many entries are removed in one write. */
 const REMOVED_AT_ONCE = 1000
+const REMOVING = 'removing what is left'
 
 export class Garbage {
   readonly #disk: Disk
   readonly #commits: GroupCommit
+  readonly #faults: RetriedFaults
   #running: Promise<unknown> | undefined
   #again = false
   #isClosed = false
 
-  constructor(disk: Disk, commits: GroupCommit) {
+  constructor(disk: Disk, commits: GroupCommit, hooks: FaultHooks) {
+    this.#faults = new RetriedFaults(hooks)
     this.#disk = disk
     this.#commits = commits
   }
@@ -56,8 +60,10 @@ export class Garbage {
           for (const removed of chats) await this.#removeChat(removed)
         }
       }
+      this.#faults.ended(REMOVING)
       return undefined
     } catch (error) {
+      if (!this.#isClosed) this.#faults.failed(REMOVING, error)
       return error
     } finally {
       this.#running = undefined

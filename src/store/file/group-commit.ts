@@ -52,10 +52,12 @@ export class GroupCommit {
       try {
         if (this.#fault !== undefined) throw this.#fault
         await this.#disk.write(latest(batch))
-        for (const { written } of batch) written()
       } catch (error) {
         this.#fail([...batch, ...this.#waiting.splice(0)], error)
+        continue
       }
+      // Not within: what goes wrong in telling of it is no fault of the disk, on which it is.
+      for (const { written } of batch) written()
     }
     this.#running = undefined
   }

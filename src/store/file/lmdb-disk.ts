@@ -24,6 +24,7 @@ export function lmdbDisk(folder: string): Disk {
       db.get(PROBE)
       return false
     } catch {
+      // Whatever it says: the library's errors of a broken file are many, and one key can always be asked for.
       return true
     }
   }

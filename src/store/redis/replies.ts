@@ -32,9 +32,20 @@ export function readNews(text: string): News | undefined {
   }
   const json = text.slice(`${kind} ${before} ${instant} ${id} `.length)
   const common = { before: Number(before), instant: Number(instant) }
+  if (![common.before, common.instant, Number(id)].every(Number.isSafeInteger)) return undefined
   if (kind === 'm') return { ...common, events: [messageFrom(Number(id), json)] }
-  const joins: JoinEvent[] = JSON.parse(json)
-  return { ...common, events: joins.map((event, index) => ({ ...event, id: Number(id) + index })) }
+  const joins = readJoins(json)
+  return joins && { ...common, events: joins.map((event, index) => ({ ...event, id: Number(id) + index })) }
+}
+
+function readJoins(json: string): JoinEvent[] | undefined {
+  try {
+    const joins: unknown = JSON.parse(json)
+    return Array.isArray(joins) ? joins : undefined
+  } catch {
+    // A SyntaxError: whoever may publish in Redis has told something on our channel.
+    return undefined
+  }
 }
 
 /** Events as `events.lua` gives them. */

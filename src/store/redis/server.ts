@@ -6,6 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient, createCluster, ErrorReply, RESP_TYPES } from 'redis'
+import type { FaultHooks } from '../retried-faults.ts'
 import { StoreUnavailable } from '../store.ts'
 import { type Reply, readReply } from './replies.ts'
 import type { Script } from './scripts.ts'
@@ -47,7 +48,7 @@ class ServerRefused extends Error {
   override readonly name = 'ServerRefused'
 }
 
-export interface ServerHooks {
+export interface ServerHooks extends FaultHooks {
   readonly onLost: (cause: unknown) => void
   readonly onBack: () => void
 }
@@ -57,7 +58,7 @@ export type Client = ReturnType<typeof clientOf>
 
 export class RedisServer {
   readonly #options: Options
-  readonly #hooks: ServerHooks
+  readonly hooks: ServerHooks
   #client: Client
   readonly #cluster: Cluster | undefined
   /** The servers that have left a command without an answer. */
@@ -66,7 +67,7 @@ export class RedisServer {
 
   private constructor(options: Options, client: Client, cluster: Cluster | undefined, hooks: ServerHooks) {
     this.#options = options
-    this.#hooks = hooks
+    this.hooks = hooks
     this.#client = client
     this.#cluster = cluster
     if (cluster === undefined) this.#listen(client)
@@ -125,6 +126,7 @@ export class RedisServer {
   /** Asks a cluster which of its servers has what; if that fails, what was known stands. */
   async refresh(): Promise<void> {
     // Commands that are sent to the wrong server bring it to light too, but subscriptions and lost servers do not.
+    // `_slots` is no public interface of the library: its version is pinned in package.json, and a test watches that.
     await this.#cluster?._slots.rediscover().catch(this.#lost)
   }
 
@@ -140,6 +142,11 @@ export class RedisServer {
     } catch (error) {
       throw this.#explain(error, asked)
     }
+  }
+
+  /** Whether `onLost` was told so, and nothing else since. */
+  get isLost(): boolean {
+    return this.#isLost
   }
 
   close(): void {
@@ -188,17 +195,17 @@ export class RedisServer {
       this.#back()
     }
     this.#lost(new NoAnswer())
-    client.ping().then(again, () => this.#silent.delete(client))
+    client.ping().then(again, () => this.#silent.delete(client)) // lost by now, as its listener has heard
   }
 
   #explain(error: unknown, asked: Client): unknown {
-    if (error instanceof TypeError || error instanceof RangeError || error instanceof StoreUnavailable) return error
+    if (error instanceof StoreUnavailable || FAULTS_OF_OURS.some((kind) => error instanceof kind)) return error
     if (!(error instanceof ErrorReply)) return new StoreUnavailable('unreachable', { cause: error })
-    const [word = ''] = error.message.split(' ', 1)
+    const word = wordOf(error)
     if (word === 'OOM') return new StoreUnavailable('full', { cause: error })
     // It was the master when we connected; the address may lead to another one by now.
     if (word === 'READONLY') this.#reconnect(asked)
-    return PASSING.has(word) ? new StoreUnavailable('unreachable', { cause: error }) : error
+    return isPassing(error) ? new StoreUnavailable('unreachable', { cause: error }) : error
   }
 
   #reconnect(asked: Client): void {
@@ -216,18 +223,30 @@ export class RedisServer {
   }
 
   readonly #lost = (cause: unknown): void => {
-    if (!this.#isLost) this.#hooks.onLost(cause)
+    if (!this.#isLost) this.hooks.onLost(cause)
     this.#isLost = true
   }
 
   readonly #back = (): void => {
-    if (this.#isLost) this.#hooks.onBack()
+    if (this.#isLost) this.hooks.onBack()
     this.#isLost = false
   }
 }
 
 class NoAnswer extends Error {
   override readonly name = 'NoAnswer'
+}
+
+/** Whether it may pass by itself: what is wrong with a connection does, and some of what a server says. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof ErrorReply) return PASSING.has(wordOf(error))
+  return !FAULTS_OF_OURS.some((kind) => error instanceof kind)
+}
+
+const FAULTS_OF_OURS = [TypeError, RangeError, ReferenceError, SyntaxError]
+
+function wordOf({ message }: ErrorReply): string {
+  return message.split(' ', 1)[0] ?? ''
 }
 
 function isReply(error: unknown, word: string): boolean {
@@ -313,7 +332,7 @@ async function firstInfo(options: Options, url: string): Promise<string> {
   const deadline = performance.now() + START_DEADLINE_MS
   for (;;) {
     const client = createClient({ ...options, socket: { ...options.socket, reconnectStrategy: false } })
-    client.on('error', () => undefined)
+    client.on('error', () => undefined) // `connect` rejects with it, too
     try {
       await client.connect()
       return await client.info('server')

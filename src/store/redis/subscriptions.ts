@@ -4,8 +4,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ChatTag, chatTag } from '../../ids.ts'
+import { RetriedFaults } from '../retried-faults.ts'
 import { StoreUnavailable } from '../store.ts'
-import { type Client, chatKey, type RedisServer, tagIn } from './server.ts'
+import { type Client, chatKey, isPassing, type RedisServer, tagIn } from './server.ts'
 
 const RETRY_MS = { first: 50, most: 1000 }
 /** How long a server may take to answer; then the connection is given up. */
@@ -16,6 +17,9 @@ const AT_ONCE = 100
 const CHECK_MS = 5000
 /** How many are looked at before other work has its turn. */
 const CHECKED_A_TURN = 1000
+/** Works that are not about one chat. */
+const VERIFYING = 'verifying connections'
+const FINDING = 'finding moved chats'
 
 export interface SubscriptionHooks {
   /** Something was told on the channel of a chat. */
@@ -39,6 +43,7 @@ export class Subscriptions {
   readonly #links = new Map<Client, Promise<Client>>()
   readonly #lost = new Set<ChatTag>()
   readonly #check: NodeJS.Timeout
+  readonly #faults: RetriedFaults
   #isRenewing = false
   #isChecking = false
   #isClosed = false
@@ -46,6 +51,7 @@ export class Subscriptions {
   constructor(server: RedisServer, hooks: SubscriptionHooks) {
     this.#server = server
     this.#hooks = hooks
+    this.#faults = new RetriedFaults(server.hooks)
     this.#check = setInterval(() => this.#findMoved(), CHECK_MS)
     this.#check.unref()
   }
@@ -69,7 +75,7 @@ export class Subscriptions {
   remove(tag: ChatTag): void {
     const subscription = this.#subscriptions.get(tag)
     this.#subscriptions.delete(tag)
-    this.#lost.delete(tag)
+    this.#found(tag)
     if (subscription?.client !== undefined) this.#unsubscribe(tag, subscription.client)
   }
 
@@ -81,7 +87,7 @@ export class Subscriptions {
     for (const link of this.#links.values()) {
       link.then(
         (client) => client.destroy(),
-        () => undefined
+        () => undefined // it was never there, which whoever asked for it was told
       )
     }
   }
@@ -104,7 +110,7 @@ export class Subscriptions {
   }
 
   #unsubscribe(tag: ChatTag, client: Client): void {
-    client.sUnsubscribe(chatKey(tag), this.#hear).catch(() => undefined) // then the connection is lost anyway
+    client.sUnsubscribe(chatKey(tag), this.#hear).catch(() => undefined) // an error of its connection, on which nothing is heard then anyway
   }
 
   readonly #hear = (text: string, channel: string): void => {
@@ -118,6 +124,7 @@ export class Subscriptions {
     if (this.#isClosed) return Promise.reject(new Error('the store is closed'))
     const { socket } = server.options
     const client = server.duplicate({ socket: { ...socket, reconnectStrategy: false } })
+    // Its cause is told if the subscriptions cannot be made anew.
     client.on('error', () => this.#drop(server, client))
     client.on('sharded-channel-moved', (channel: string) => this.#renew([chatTag(tagIn(channel))]))
     const link = client.connect()
@@ -136,14 +143,20 @@ export class Subscriptions {
   async #findMoved(): Promise<void> {
     if (this.#isChecking || this.#subscriptions.size === 0) return
     this.#isChecking = true
-    await this.#server.refresh()
-    await Promise.all([...this.#links].map(([server, link]) => this.#verify(server, link)))
-    let checked = 0
-    for (const [tag, { client }] of this.#subscriptions) {
-      if (client !== undefined && (await this.#linkOf(tag)) !== client) this.#renew([tag])
-      if (++checked % CHECKED_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve))
+    try {
+      await this.#server.refresh()
+      await Promise.all([...this.#links].map(([server, link]) => this.#verify(server, link)))
+      let checked = 0
+      for (const [tag, { client }] of this.#subscriptions) {
+        if (client !== undefined && (await this.#linkOf(tag)) !== client) this.#renew([tag])
+        if (++checked % CHECKED_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve))
+      }
+      this.#faults.ended(FINDING)
+    } catch (error) {
+      this.#failed(FINDING, error)
+    } finally {
+      this.#isChecking = false
     }
-    this.#isChecking = false
   }
 
   /** Drops a connection that is of no use any more, or is not subscribed to all that it should be. */
@@ -153,10 +166,12 @@ export class Subscriptions {
       const tags = this.#tagsOn(client)
       // The client takes what it is told of a moved chat for an answer if it waits for one.
       const { ssub = 0 } = await client.clientInfo()
-      if (server.isOpen && ssub >= tags.filter((tag) => this.#subscriptions.get(tag)?.client === client).length) return
-      this.#drop(server, client)
-    } catch {
-      // It is lost, and so dropped.
+      const expected = tags.filter((tag) => this.#subscriptions.get(tag)?.client === client).length
+      if (!server.isOpen || ssub < expected) this.#drop(server, client)
+      this.#faults.ended(VERIFYING)
+    } catch (error) {
+      // A connection that is lost is dropped for that. But the server may also not let us ask.
+      this.#failed(VERIFYING, error)
     }
   }
 
@@ -168,7 +183,9 @@ export class Subscriptions {
   async #linkOf(tag: ChatTag): Promise<Client | undefined> {
     try {
       return await this.#links.get(await this.#server.clientFor(tag))
-    } catch {
+    } catch (error) {
+      // There is none, or its server is not known at the moment.
+      this.#failed(FINDING, error)
       return undefined
     }
   }
@@ -187,27 +204,30 @@ export class Subscriptions {
 
   async #renewLost(): Promise<void> {
     this.#isRenewing = true
-    for (
-      let pause = RETRY_MS.first;
-      this.#lost.size > 0 && !this.#isClosed;
-      pause = Math.min(pause * 2, RETRY_MS.most)
-    ) {
-      await sleep(pause)
-      const rest = this.#lost.values()
-      // After the first chat of a server that cannot be had the others of it wait for the next round.
-      const down = new Set<Client>()
-      const renewNext = async (): Promise<void> => {
-        for (let next = rest.next(); !next.done; next = rest.next()) await this.#renewOne(next.value, down)
+    try {
+      for (
+        let pause = RETRY_MS.first;
+        this.#lost.size > 0 && !this.#isClosed;
+        pause = Math.min(pause * 2, RETRY_MS.most)
+      ) {
+        await sleep(pause)
+        const rest = this.#lost.values()
+        // After the first chat of a server that cannot be had the others of it wait for the next round.
+        const down = new Set<Client>()
+        const renewNext = async (): Promise<void> => {
+          for (let next = rest.next(); !next.done; next = rest.next()) await this.#renewOne(next.value, down)
+        }
+        await Promise.all(Array.from({ length: AT_ONCE }, renewNext))
       }
-      await Promise.all(Array.from({ length: AT_ONCE }, renewNext))
+    } finally {
+      this.#isRenewing = false
     }
-    this.#isRenewing = false
   }
 
   async #renewOne(tag: ChatTag, down: Set<Client>): Promise<void> {
     const subscription = this.#subscriptions.get(tag)
     if (subscription === undefined) {
-      this.#lost.delete(tag)
+      this.#found(tag)
       return
     }
     let server: Client | undefined
@@ -215,14 +235,26 @@ export class Subscriptions {
       server = await this.#server.clientFor(tag)
       if (down.has(server)) return
       await this.#subscribe(tag, subscription, server)
-    } catch {
+    } catch (error) {
+      this.#failed(tag, error)
       if (server !== undefined) down.add(server)
       // A chat that has moved is to be found by the next round.
       await this.#server.refresh()
       return
     }
     if (this.#subscriptions.get(tag) !== subscription) return
-    this.#lost.delete(tag)
+    this.#found(tag)
     if (subscription.client !== undefined) this.#hooks.onRenewed(tag)
+  }
+
+  #found(tag: ChatTag): void {
+    this.#lost.delete(tag)
+    this.#faults.ended(tag)
+  }
+
+  /** While the server itself is known to be lost, it is no news that subscriptions are. */
+  #failed(work: string, error: unknown): void {
+    const isTransient = isPassing(error)
+    if (!isTransient || !this.#server.isLost) this.#faults.failed(work, error, isTransient)
   }
 }

@@ -5,10 +5,11 @@
  */
 import type { LoggedEvent } from '../../chat/events.ts'
 import type { ChatTag } from '../../ids.ts'
+import { RetriedFaults } from '../retried-faults.ts'
 import type { EventsPage, Listener, Unwatch } from '../store.ts'
 import type { RedisLog } from './log.ts'
 import { readNews } from './replies.ts'
-import type { RedisServer } from './server.ts'
+import { isPassing, type RedisServer } from './server.ts'
 import { Subscriptions } from './subscriptions.ts'
 
 const PAGE: EventsPage = { maxBytes: 262_144, allJoins: true }
@@ -31,10 +32,14 @@ interface WatchedChat {
 export class WatchedChats {
   readonly #chats = new Map<ChatTag, WatchedChat>()
   readonly #subscriptions: Subscriptions
+  readonly #server: RedisServer
   readonly #log: RedisLog
+  readonly #faults: RetriedFaults
 
   constructor(server: RedisServer, log: RedisLog) {
     this.#log = log
+    this.#server = server
+    this.#faults = new RetriedFaults(server.hooks)
     this.#subscriptions = new Subscriptions(server, {
       onNews: (tag, text) => this.#hear(tag, text),
       onRenewed: (tag) => {
@@ -75,7 +80,7 @@ export class WatchedChats {
     const chat = this.#chats.get(tag)
     if (chat === undefined) return
     this.#drop(tag, chat)
-    tell(chat, 'gone')
+    this.#tell(chat, 'gone')
   }
 
   close(): void {
@@ -118,6 +123,7 @@ export class WatchedChats {
   #drop(tag: ChatTag, chat: WatchedChat): void {
     if (this.#chats.get(tag) !== chat) return
     this.#chats.delete(tag)
+    this.#faults.ended(tag)
     this.#subscriptions.remove(tag)
   }
 
@@ -151,13 +157,21 @@ export class WatchedChats {
     try {
       await this.#readMissing(tag, chat)
       chat.isReading = false
-    } catch {
-      // Whoever asks for something is told that the store cannot be reached; here it is only tried again.
+      this.#faults.ended(tag)
+    } catch (error) {
+      // Of a chat that is not watched any more nothing is read again.
+      if (this.#chats.get(tag) === chat) this.#failed(tag, error)
       setTimeout(() => {
         chat.isReading = false
         if (this.#chats.get(tag) === chat) this.#catchUp(tag, chat)
       }, RETRY_MS).unref()
     }
+  }
+
+  /** While the server itself is known to be lost, it is no news that nothing can be read. */
+  #failed(tag: ChatTag, error: unknown): void {
+    const isTransient = isPassing(error)
+    if (!isTransient || !this.#server.isLost) this.#faults.failed(tag, error, isTransient)
   }
 
   async #readMissing(tag: ChatTag, chat: WatchedChat): Promise<void> {
@@ -174,7 +188,7 @@ export class WatchedChats {
       if (events === 'cursor-unknown') {
         chat.newest = head.lastEventId
         chat.idleSince = head.idleSince
-        tell(chat, 'reset')
+        this.#tell(chat, 'reset')
       } else if (events.length > 0) this.#told(chat, events, head.idleSince)
       chat.heard = Math.max(chat.heard, head.lastEventId)
     } while (chat.heard > chat.newest)
@@ -183,10 +197,17 @@ export class WatchedChats {
   #told(chat: WatchedChat, events: readonly LoggedEvent[], instant: number): void {
     chat.newest = events.at(-1)?.id ?? chat.newest
     chat.idleSince = instant
-    tell(chat, events)
+    this.#tell(chat, events)
   }
-}
 
-function tell(chat: WatchedChat, told: readonly LoggedEvent[] | 'reset' | 'gone'): void {
-  for (const listener of chat.listeners) listener(told)
+  #tell(chat: WatchedChat, told: readonly LoggedEvent[] | 'reset' | 'gone'): void {
+    for (const listener of chat.listeners) {
+      try {
+        listener(told)
+      } catch (error) {
+        // A fault of the product. The others are told all the same, and the connection that told us is not lost by it.
+        this.#server.hooks.onFault(error)
+      }
+    }
+  }
 }

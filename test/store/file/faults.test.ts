@@ -29,6 +29,7 @@ import { CONTRACT } from '../contract.ts'
 function storeOver(disk: Disk, { maxChatBytes = 1_000_000 } = {}): Store {
   return fileStore(disk, {
     maxChatBytes,
+    onFault: () => undefined,
     onBroken: (fault) => {
       throw fault
     }

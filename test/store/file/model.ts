@@ -378,6 +378,7 @@ class Model {
 function storeOver(disk: Disk): Store {
   return fileStore(disk, {
     maxChatBytes: MAX_CHAT_BYTES,
+    onFault: () => undefined,
     onBroken: (fault) => {
       throw fault
     }

@@ -55,8 +55,8 @@ async function refusal(folder: string): Promise<string> {
 async function refusalOfProgram(folder: string, under: readonly string[] = []): Promise<string> {
   const { code, out, err } = await runProgram({ env: { STORE_URL: `file:${folder}` }, under }).ended
   expect({ code, out }, err).toEqual({ code: 1, out: '' })
-  expect(err).toMatch(/^[^\n]+\.\n$/)
-  return err.trim()
+  expect(err).toMatch(/^STORE_URL: [^\n]+\.\n$/)
+  return err.trim().replace('STORE_URL: ', '')
 }
 
 describe('a folder', () => {
@@ -186,7 +186,7 @@ describe('a folder', () => {
 const OPEN_ALL = `
   import { openFileStore } from './src/store/file/open.ts'
   for (const folder of process.argv.slice(1)) {
-    const options = { maxChatBytes: 1000, onBroken() {} }
+    const options = { maxChatBytes: 1000, onFault() {}, onBroken() {} }
     console.log(await openFileStore(folder, options).then(() => 'opened', ({ name, message }) => name + ': ' + message))
   }
 `

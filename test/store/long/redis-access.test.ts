@@ -79,6 +79,6 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli', 'openssl'))('a Redis that 
     await post(chat, owner, 'hello')
     const { code, err } = await runProgram({ env }).ended
     expect(code).toBe(1)
-    expect(err).toMatch(/^The store at .* cannot be reached: .*certificate.*\n$/)
+    expect(err).toMatch(/^STORE_URL: The store at .* cannot be reached: .*certificate.*\n$/)
   })
 })

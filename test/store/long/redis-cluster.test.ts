@@ -278,7 +278,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('chats on a cluster', { t
     const source = `
       import { openRedisStore } from './src/store/redis/open.ts'
       const none = () => undefined
-      const store = await openRedisStore('${url}', { maxChatBytes: 1e6, chatTtlMs: 0, onLost: none, onBack: none })
+      const store = await openRedisStore('${url}', { maxChatBytes: 1e6, chatTtlMs: 0, onLost: none, onBack: none, onFault: none })
       for (const tag of 'abcdefghi') await store.watch(tag, none)
       await store.ping()
       await store.close()`

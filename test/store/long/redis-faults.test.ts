@@ -140,7 +140,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a node without a Redis',
     const { ended } = runProgram({ env: { STORE_URL: 'redis://somebody:geheim@127.0.0.1:1/0' } })
     const { code, out, err } = await ended
     expect(code).toBe(1)
-    expect(err).toMatch(/^The store at 127\.0\.0\.1:1 cannot be reached: .*\n$/)
+    expect(err).toMatch(/^STORE_URL: The store at 127\.0\.0\.1:1 cannot be reached: .*\n$/)
     expect(out + err).not.toContain('geheim')
   })
 
@@ -148,7 +148,10 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a node without a Redis',
     const redis = await aRedis('--requirepass', 'geheim')
     const { ended } = runProgram({ env: { STORE_URL: redis.url.replace('://', '://:falsch@') } })
     const { code, err } = await ended
-    expect([code, err]).toEqual([1, expect.stringMatching(/^The store at \S+ cannot be reached: .*WRONGPASS.*\n$/)])
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(/^STORE_URL: The store at \S+ cannot be reached: .*WRONGPASS.*\n$/)
+    ])
     expect(err).not.toContain('falsch')
     const node = await startBuilt({ env: { STORE_URL: redis.url.replace('://', '://:geheim@') } })
     expect((await call(`${node.url}/ready`)).status).toBe(200)

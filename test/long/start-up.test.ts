@@ -1,0 +1,60 @@
+/** What keeps the built process from starting is one sentence that names the setting to blame, as it was given. */
+import { createServer } from 'node:net'
+import { expect, it, onTestFinished } from 'vitest'
+import { runProgram, startProgram } from '../support/program.ts'
+
+const foreign = 'cannot be used: 192.0.2.1 is no address of this machine.\n'
+const unknown = 'cannot be used: the address of no.such.host.invalid was not found'
+
+it.each([
+  [{ HOST: '192.0.2.1' }, [], `HOST ${foreign}`],
+  [{ METRICS_ADDRESS: '192.0.2.1:0' }, [], `METRICS_ADDRESS ${foreign}`],
+  [{}, ['--host', 'no.such.host.invalid'], `--host ${unknown}`],
+  [{ METRICS_ADDRESS: 'no.such.host.invalid:9' }, [], `METRICS_ADDRESS ${unknown}`],
+  [{ STORE_URL: 'file:/proc/no/chats' }, [], 'STORE_URL: /proc/no/chats cannot be used: ENOENT'],
+  [{}, ['--store', 'file:./package.json'], '--store: ./package.json cannot be used: ENOTDIR'],
+  [
+    { STORE_URL: 'redis://no.such.host.invalid' },
+    [],
+    'STORE_URL: The store at no.such.host.invalid cannot be reached: '
+  ],
+  [{}, ['--store', 'file:./data\r'], '--store must be without white space'],
+  [{}, ['--stroe', 'memory:'], "error: unknown option '--stroe'"]
+])('%j %j', async (env, args, start) => {
+  const { code, out, err } = await runProgram({ env, args }).ended
+  expect([code, out, err.slice(0, start.length)]).toEqual([1, '', start])
+  expect(err).toMatch(/^[^\n]*\.?\n((.* mean .*\n)?See silly-chat --help\.\n)?$/)
+})
+
+it('a port that is taken is blamed on the flag that gave it', async () => {
+  const { url } = await startProgram({})
+  const { host } = new URL(url)
+  const { err } = await runProgram({ args: ['--metrics-address', host] }).ended
+  expect(err).toBe(
+    `--metrics-address cannot be used: another program listens on ${host} already. Choose another port.\n`
+  )
+})
+
+it.each([
+  ['answers in another language', 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'],
+  ['says nothing', undefined]
+])(
+  'a server that is no Redis and %s is blamed on STORE_URL, without the password',
+  async (_, answer) => {
+    const other = createServer((socket) => {
+      socket.on('error', () => socket.destroy())
+      if (answer !== undefined) socket.once('data', () => socket.end(answer))
+    })
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void other.close())
+    const address = other.address()
+    const port = typeof address === 'object' ? address?.port : 0
+    const { code, err } = await runProgram({ env: { STORE_URL: `redis://:hunter2@127.0.0.1:${port}` } }).ended
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(/^STORE_URL: The store at \S+ cannot be reached: [^\n]*\.\n$/)
+    ])
+    expect(err).not.toContain('hunter2')
+  },
+  60_000
+)
