@@ -8,6 +8,7 @@ import { answerClientError, ignoreExpectations } from './plugins/client-errors.t
 import { Connections } from './plugins/connections.ts'
 import { addCrossOrigin, crossOriginHeaders } from './plugins/cross-origin.ts'
 import { addJsonBody, MAX_BODY_BYTES } from './plugins/json-body.ts'
+import { addMisplacedInput } from './plugins/names.ts'
 import { addOpenApi } from './plugins/openapi.ts'
 import { addOverload } from './plugins/overload.ts'
 import { addProblems } from './plugins/problems.ts'
@@ -126,6 +127,7 @@ export async function buildApp({
   }
   addJsonBody(app)
   addUserId(app)
+  addMisplacedInput(app)
 
   const addApi = async (to: FastifyInstance): Promise<void> => {
     await to.register(healthRoutes, { service })

@@ -153,6 +153,9 @@ export function problemType(kind: ProblemKind): string {
   return `urn:silly-chat:${kind}`
 }
 
+/** The `type` of every problem. */
+export const problemTypes = Object.keys(catalogue).map((kind) => `urn:silly-chat:${kind}`)
+
 export function problemStatus(kind: ProblemKind): number {
   return catalogue[kind][0]
 }

@@ -318,7 +318,7 @@ export function createService({ store, now, chatTtlMs, figures = new DoorFigures
   }
 
   async function change<Result>(
-    loaded: LoadedChat,
+    loaded: LoadedChat & { readonly link?: LinkId },
     decide: (door: rules.Door, at: number) => changes.Change<Result> | rules.Refusal
   ): Promise<Result> {
     const tag = tagOf(loaded.door.chat)
@@ -331,7 +331,7 @@ export function createService({ store, now, chatTtlMs, figures = new DoorFigures
       if (outcome === 'gone') break
       if (outcome === 'committed') return decision.result
     }
-    throw new Problem('chat-not-found')
+    throw goneProblem(loaded)
   }
 
   return {
@@ -370,6 +370,11 @@ export function refuseEnded(request: rules.JoinRequest, client: UserId): rules.J
   if (!rules.isEnded(request)) return request
   const members = { state: request.state, request_id: request.id, client_id: client }
   throw new Problem(OF_ENDING[rules.endingOf(request)], { members })
+}
+
+/** For a chat that has been removed meanwhile: whoever came by a link is told about the link. */
+function goneProblem({ link }: { readonly link?: LinkId }): Problem {
+  return new Problem(link === undefined ? 'chat-not-found' : 'link-not-found')
 }
 
 /** What the rules granted; what they refused is thrown. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { buildDocument } from '../openapi/document.ts'
+import { problemTypes } from '../src/problems.ts'
 import { call } from './support/api.ts'
 import { startServer } from './support/server.ts'
 
@@ -89,6 +90,21 @@ describe('openapi.json', () => {
       'getHealth',
       'getReadiness'
     ])
+  })
+
+  it('lists every type of problem, and the members that come with some', () => {
+    expect(document.components.schemas['Problem']).toMatchObject({
+      properties: {
+        type: { enum: problemTypes },
+        state: {},
+        request_id: { type: 'string' },
+        client_id: { type: 'string', format: 'uuid' }
+      },
+      required: ['type', 'title', 'status', 'detail']
+    })
+    expect(problemTypes).toContain('urn:silly-chat:link-not-found')
+    const named = new Set(JSON.stringify(document.paths).match(/urn:silly-chat:[a-z-]+/g))
+    expect([...named].filter((type) => !problemTypes.includes(type))).toEqual([])
   })
 
   it('describes the events of the streams by schemas, and how to follow one with curl', () => {

@@ -23,7 +23,7 @@ import {
 import { EXAMPLE } from '../schemas/common.ts'
 import { joinRequests, joinRequestsQuery } from '../schemas/join-requests.ts'
 import { links, linksQuery } from '../schemas/links.ts'
-import { BODY_PROBLEMS, problemResponses } from '../schemas/problems.ts'
+import { BODY_PROBLEMS, problemResponses, READING_PROBLEMS } from '../schemas/problems.ts'
 import { chatEvents, cursorHeaders, cursorQuery } from '../schemas/streams.ts'
 import type { Service } from '../service.ts'
 import type { Hub } from '../streams/hub.ts'
@@ -47,7 +47,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
         tags: ['chats'],
         summary: 'Create a chat',
         description:
-          'Makes a chat and its owner. The answer is the only place where the `author_id` is ever shown: keep it, and keep it secret.',
+          'Makes a chat and its owner. The answer is the only place where the `author_id` is ever shown: keep it, and keep it secret. An `Idempotency-Key` has no effect here: each request creates a chat.',
         security: [],
         response: {
           201: answer('The new chat.', newChat, {
@@ -169,6 +169,7 @@ With a cursor (\`Last-Event-ID\`, or \`last_event_id\` for a first connect): eve
         response: {
           200: streamAnswer('The live stream of the chat.', chatEvents, CHAT_STREAM_EXAMPLE),
           ...problemResponses(
+            'invalid-request',
             'user-id-required',
             'chat-not-found',
             'not-a-member',
@@ -201,7 +202,7 @@ With a cursor (\`Last-Event-ID\`, or \`last_event_id\` for a first connect): eve
         params: chatParams,
         response: {
           204: emptyAnswer('It is gone.'),
-          ...problemResponses('user-id-required', 'chat-not-found', 'not-the-owner')
+          ...problemResponses(...READING_PROBLEMS, 'user-id-required', 'chat-not-found', 'not-the-owner')
         }
       }
     },
@@ -225,7 +226,7 @@ With a cursor (\`Last-Event-ID\`, or \`last_event_id\` for a first connect): eve
         querystring: linksQuery,
         response: {
           200: answer('The links.', links, { example: LINKS_EXAMPLE }),
-          ...problemResponses('user-id-required', 'chat-not-found', 'not-the-owner')
+          ...problemResponses('invalid-request', 'user-id-required', 'chat-not-found', 'not-the-owner')
         }
       }
     },
@@ -249,7 +250,7 @@ With a cursor (\`Last-Event-ID\`, or \`last_event_id\` for a first connect): eve
         querystring: joinRequestsQuery,
         response: {
           200: answer('The join requests.', joinRequests, { example: JOIN_REQUESTS_EXAMPLE }),
-          ...problemResponses('user-id-required', 'chat-not-found', 'not-the-owner')
+          ...problemResponses('invalid-request', 'user-id-required', 'chat-not-found', 'not-the-owner')
         }
       }
     },

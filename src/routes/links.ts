@@ -13,7 +13,7 @@ import { allowUserId, requireUserId, userOf } from '../plugins/user-id.ts'
 import { answer, emptyAnswer, example, streamAnswer, USER_ID_OPTIONAL } from '../schemas/answers.ts'
 import { EXAMPLE } from '../schemas/common.ts'
 import { createLinkBody, exchange, exchangeQuery, link, linkParams } from '../schemas/links.ts'
-import { BODY_PROBLEMS, problemResponses } from '../schemas/problems.ts'
+import { BODY_PROBLEMS, problemResponses, READING_PROBLEMS } from '../schemas/problems.ts'
 import { cursorHeaders, cursorQuery, linkEvents } from '../schemas/streams.ts'
 import { type Exchange, refuseEnded, type Service } from '../service.ts'
 import { StoreUnavailable } from '../store/store.ts'
@@ -44,7 +44,7 @@ export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { s
         tags: ['links'],
         summary: 'Create a link',
         description:
-          "Makes an invitation to a chat, for any number of guests and for ever, unless `expires_in` or `max_guests` limit it. The chat URL is the permission; of a chat's 100 open links at most 20 are made without the owner's id.",
+          "Makes an invitation to a chat, for any number of guests and for ever, unless `expires_in` or `max_guests` limit it. The chat URL is the permission; of a chat's 100 open links at most 20 are made without the owner's id. An `Idempotency-Key` has no effect here: each request creates a link.",
         security: USER_ID_OPTIONAL,
         body: createLinkBody,
         response: {
@@ -201,7 +201,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
         params: linkParams,
         response: {
           204: emptyAnswer('The link takes nobody new.'),
-          ...problemResponses('user-id-required', 'link-not-found', 'not-the-owner')
+          ...problemResponses(...READING_PROBLEMS, 'user-id-required', 'link-not-found', 'not-the-owner')
         }
       }
     },
@@ -225,7 +225,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
         params: linkParams,
         response: {
           204: emptyAnswer('Nobody of that user id waits or is in.'),
-          ...problemResponses('user-id-required', 'link-not-found', 'not-this-guest')
+          ...problemResponses(...READING_PROBLEMS, 'user-id-required', 'link-not-found', 'not-this-guest')
         }
       }
     },
@@ -257,6 +257,7 @@ Every state but \`pending\` ends the stream. A reconnect whose \`Last-Event-ID\`
           200: streamAnswer('The live stream of the own join request.', linkEvents, LINK_STREAM_EXAMPLE),
           204: emptyAnswer('You know the final state already.'),
           ...problemResponses(
+            'invalid-request',
             'user-id-required',
             'link-not-found',
             'not-this-guest',

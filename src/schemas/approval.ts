@@ -1,16 +1,8 @@
 /** The wire of `/v1/approval`. */
 import { z } from 'zod'
 import { readRequestId } from '../ids.ts'
-import {
-  EXAMPLE,
-  emptyIsNone,
-  jsonObject,
-  linkUrlAnswer,
-  linkUrlInput,
-  requestId,
-  time,
-  userIdMember
-} from './common.ts'
+import { EXAMPLE, emptyIsNone, linkUrlAnswer, linkUrlInput, requestId, time, userIdMember } from './common.ts'
+import { type MemberFacts, member } from './members.ts'
 
 const requestIdInput = z
   .string()
@@ -25,9 +17,52 @@ const requestIdInput = z
     examples: [EXAMPLE.requestId]
   })
 
+/** Who is meant must not be guessed from a name that nobody reads: the only one who waits may be somebody else. */
+const REQUEST_ID: MemberFacts = {
+  wanted: `a string of eight characters, like ${EXAMPLE.requestId}`,
+  mistakenFor: {
+    names: ['code', 'guest', 'id', 'join_request', 'join_request_id', 'name', 'request', 'request_code'],
+    message: `Send \`request_id\` to name a join request: eight characters, like ${EXAMPLE.requestId}.`
+  }
+}
+
+/** A verdict in a word that nobody reads would let a guest in, whatever the word says. */
+const VERDICT: MemberFacts = {
+  wanted: 'true (let the guest in) or false (decline)',
+  mistakenFor: {
+    names: [
+      'accept',
+      'accepted',
+      'action',
+      'admit',
+      'admitted',
+      'allow',
+      'allowed',
+      'approval',
+      'approve',
+      'approved',
+      'block',
+      'decision',
+      'decline',
+      'declined',
+      'denied',
+      'deny',
+      'is_approved',
+      'refuse',
+      'refused',
+      'reject',
+      'rejected',
+      'state',
+      'status',
+      'verdict'
+    ],
+    message: 'Send `approval_status`: true to let the guest in, or false to decline.'
+  }
+}
+
 export const approvalQuery = z.object({
   link: linkUrlInput,
-  request_id: emptyIsNone(requestIdInput.optional()),
+  request_id: member(emptyIsNone(requestIdInput.optional()), REQUEST_ID),
   user_id: userIdMember
 })
 
@@ -35,15 +70,20 @@ export const approvalStatus = z
   .object({ approval_status: z.boolean().meta({ examples: [true] }) })
   .meta({ id: 'ApprovalStatus' })
 
-export const approveBody = jsonObject({
-  link: linkUrlInput,
-  request_id: requestIdInput.optional(),
-  approval_status: z
-    .boolean('Send true to let the guest in, or false to turn the guest away.')
-    .optional()
-    .meta({ description: 'True, or left out: let the guest in. False: decline, or withdraw the approval.' }),
-  user_id: userIdMember
-}).meta({ example: { link: EXAMPLE.link, request_id: EXAMPLE.requestId } })
+export const approveBody = z
+  .object({
+    link: linkUrlInput,
+    request_id: member(requestIdInput.optional(), REQUEST_ID),
+    approval_status: member(
+      z
+        .boolean()
+        .optional()
+        .meta({ description: 'True, or left out: let the guest in. False: decline, or withdraw the approval.' }),
+      VERDICT
+    ),
+    user_id: userIdMember
+  })
+  .meta({ example: { link: EXAMPLE.link, request_id: EXAMPLE.requestId } })
 
 export const approval = z
   .object({

@@ -5,13 +5,14 @@ import {
   chatUrlAnswer,
   EXAMPLE,
   eventId,
-  jsonObject,
+  inWords,
   time,
   userIdAnswer,
   userIdMember,
   waitSeconds,
   wholeNumber
 } from './common.ts'
+import { member } from './members.ts'
 
 export const chatParams = z.object({
   chat: z.string().meta({ description: 'The opaque part of the chat URL. A secret.' })
@@ -30,18 +31,24 @@ export const newChat = z
 
 const MAX_TEXT_LENGTH = 4000
 
-const text = z
-  .string()
-  .min(1, 'Send at least one character.')
-  .refine(...atMost(MAX_TEXT_LENGTH))
-  .refine((value) => value.isWellFormed(), 'A lone surrogate cannot survive UTF-8: send well-formed Unicode.')
-  .meta({
-    maxLength: MAX_TEXT_LENGTH,
-    description: `1 to ${MAX_TEXT_LENGTH} UTF-16 code units, kept and returned exactly as sent.`,
-    examples: ['Hello, Ana']
-  })
+const text = member(
+  z
+    .string()
+    .min(1, 'Send at least one character.')
+    .refine(...atMost(MAX_TEXT_LENGTH))
+    .refine((value) => value.isWellFormed(), 'A lone surrogate cannot survive UTF-8: send well-formed Unicode.')
+    .meta({
+      maxLength: MAX_TEXT_LENGTH,
+      description: `1 to ${MAX_TEXT_LENGTH} UTF-16 code units, kept and returned exactly as sent.`,
+      examples: ['Hello, Ana']
+    }),
+  { wanted: `a string of 1 to ${inWords(MAX_TEXT_LENGTH)} characters` }
+)
 
-export const postMessageBody = jsonObject({ text, user_id: userIdMember }).meta({ example: { text: 'Hello, Ana' } })
+export const postMessageBody = member(
+  z.object({ text, user_id: userIdMember }).meta({ example: { text: 'Hello, Ana' } }),
+  { mistakenFor: { names: ['idempotency_key'], message: 'Send it as the header `Idempotency-Key`.' } }
+)
 
 export const postMessageHeaders = z.object({
   'idempotency-key': z
@@ -60,20 +67,37 @@ export const message = z
   .meta({ id: 'Message', description: 'Nothing changes or deletes a message.' })
 
 const MAX_PAGE = 1000
+const wantedLimit = `Send a whole number from 1 to ${inWords(MAX_PAGE)}.`
 
 export const readMessagesQuery = z.object({
-  after: wholeNumber(z.number('Send an event id: a whole number from 0.').optional()).meta({
-    type: 'integer',
-    minimum: 0,
-    description: 'Only the messages after this event id. 0 is the beginning.'
-  }),
-  limit: wholeNumber(
-    z
-      .number(`Send a whole number from 1 to ${MAX_PAGE}.`)
-      .min(1, `Send a whole number from 1 to ${MAX_PAGE}.`)
-      .max(MAX_PAGE, `Send a whole number from 1 to ${MAX_PAGE}.`)
-      .optional()
-  ).meta({ type: 'integer', minimum: 1, maximum: MAX_PAGE, description: 'Only the first so many. Default: all.' }),
+  after: member(
+    wholeNumber(z.number('Send an event id: a whole number from 0.').optional()).meta({
+      type: 'integer',
+      minimum: 0,
+      description: 'Only the messages after this event id. 0 is the beginning. `last_event_id` counts as well.'
+    }),
+    {
+      also: ['last_event_id'],
+      mistakenFor: {
+        names: ['since', 'since_id', 'after_id', 'cursor', 'offset'],
+        message: 'Send `after`: the event id after which to read.'
+      }
+    }
+  ),
+  limit: member(
+    wholeNumber(z.number(wantedLimit).min(1, wantedLimit).max(MAX_PAGE, wantedLimit).optional()).meta({
+      type: 'integer',
+      minimum: 1,
+      maximum: MAX_PAGE,
+      description: 'Only the first so many. Default: all.'
+    }),
+    {
+      mistakenFor: {
+        names: ['count', 'max', 'max_results', 'page_size', 'per_page'],
+        message: 'Send `limit`: how many messages to read.'
+      }
+    }
+  ),
   wait: waitSeconds(
     'If there is no newer message, wait so many seconds for one; if none comes, the answer is empty. It comes at once when the server stops.'
   ),

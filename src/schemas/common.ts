@@ -1,6 +1,7 @@
 /** The parts that several schemas of the wire are built from. */
 import { z } from 'zod'
 import { readChatUrl, readLinkUrl } from '../urls.ts'
+import { member } from './members.ts'
 
 /** Names for the examples of the OpenAPI document; ids of the right shape that open nothing. */
 export const EXAMPLE = {
@@ -35,43 +36,59 @@ export const requestId = z.string().meta({
 export const chatUrlAnswer = z.url().meta({ description: 'The secret URL of the chat.', examples: [EXAMPLE.chat] })
 export const linkUrlAnswer = z.url().meta({ description: 'The secret URL of the link.', examples: [EXAMPLE.link] })
 
+/** What a user id is called in a query or body: `user_id`, or as in the answer that gave it. */
+export const USER_ID_NAMES = ['user_id', 'author_id', 'client_id'] as const
+
 /** Who is asking, where no header can be sent. Read and checked by `plugins/user-id.ts`, before anything else. */
-export const userIdMember = z.unknown().optional().meta({
-  type: 'string',
-  format: 'uuid',
-  description: 'Your author_id or client_id, if you cannot send it as `Authorization: Bearer <user id>`.'
-})
+export const userIdMember = member(
+  z.unknown().optional().meta({
+    type: 'string',
+    format: 'uuid',
+    description:
+      'Your author_id or client_id, if you cannot send it as `Authorization: Bearer <user id>`. `author_id` and `client_id` count as well.'
+  }),
+  { also: USER_ID_NAMES.slice(1) }
+)
+
+const CHAT_URL = 'the whole URL of a chat, which begins with http:// or https:// and contains /v1/chats/'
+const LINK_URL = 'the whole URL of a link, which begins with http:// or https:// and contains /v1/links/'
 
 /** A chat URL as somebody sent it. `id` is undefined for one that no chat of ours has. */
-export const chatUrlInput = z
-  .string()
-  .transform((text, context) => {
-    const read = readChatUrl(text)
-    if (read !== undefined) return read
-    context.addIssue('Send the whole URL of a chat, like http://localhost:8000/v1/chats/….')
-    return z.NEVER
-  })
-  .meta({ description: 'The URL of a chat. Host, query and fragment do not matter.', examples: [EXAMPLE.chat] })
+export const chatUrlInput = member(
+  z
+    .string()
+    .transform((text, context) => {
+      const read = readChatUrl(text)
+      if (read !== undefined) return read
+      context.addIssue(readLinkUrl(text) ? `This is the URL of a link. Send ${CHAT_URL}.` : `Send ${CHAT_URL}.`)
+      return z.NEVER
+    })
+    .meta({ description: 'The URL of a chat. Host, query and fragment do not matter.', examples: [EXAMPLE.chat] }),
+  { wanted: CHAT_URL }
+)
 
 /** A link URL as somebody sent it. `id` is undefined for one that no link of ours has. */
-export const linkUrlInput = z
-  .string()
-  .transform((text, context) => {
-    const read = readLinkUrl(text)
-    if (read !== undefined) return read
-    context.addIssue('Send the whole URL of a link, like http://localhost:8000/v1/links/….')
-    return z.NEVER
-  })
-  .meta({ description: 'The URL of a link. Host, query and fragment do not matter.', examples: [EXAMPLE.link] })
+export const linkUrlInput = member(
+  z
+    .string()
+    .transform((text, context) => {
+      const read = readLinkUrl(text)
+      if (read !== undefined) return read
+      context.addIssue(readChatUrl(text) ? `This is the URL of a chat. Send ${LINK_URL}.` : `Send ${LINK_URL}.`)
+      return z.NEVER
+    })
+    .meta({ description: 'The URL of a link. Host, query and fragment do not matter.', examples: [EXAMPLE.link] }),
+  { wanted: LINK_URL }
+)
+
+/** A number as people read it in a sentence: 4,000. */
+export function inWords(count: number): string {
+  return count.toLocaleString('en-US')
+}
 
 /** What `refine` takes for a greatest length in UTF-16 code units, as JavaScript counts; `max` counts code points. */
 export function atMost(length: number): [(text: string) => boolean, string] {
-  return [(text) => text.length <= length, `Send at most ${length} characters (UTF-16 code units).`]
-}
-
-/** A body: unknown members are ignored. */
-export function jsonObject<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  return z.object(shape, 'Send a JSON object.')
+  return [(text) => text.length <= length, `Send at most ${inWords(length)} characters (UTF-16 code units).`]
 }
 
 /** An empty parameter counts as none: scripts write `?after=$LAST` before they have a last. */
@@ -92,10 +109,13 @@ const wantedWait = `Send a whole number of seconds from 1 to ${MAX_WAIT_SECONDS}
 
 /** How long an answer may wait for what it is asked for. */
 export function waitSeconds(description: string) {
-  return wholeNumber(z.number(wantedWait).min(1, wantedWait).max(MAX_WAIT_SECONDS, wantedWait).optional()).meta({
-    type: 'integer',
-    minimum: 1,
-    maximum: MAX_WAIT_SECONDS,
-    description
-  })
+  return member(
+    wholeNumber(z.number(wantedWait).min(1, wantedWait).max(MAX_WAIT_SECONDS, wantedWait).optional()).meta({
+      type: 'integer',
+      minimum: 1,
+      maximum: MAX_WAIT_SECONDS,
+      description
+    }),
+    { mistakenFor: { names: ['timeout', 'wait_seconds'], message: 'Send `wait`: a number of seconds.' } }
+  )
 }

@@ -5,7 +5,7 @@ import {
   chatUrlAnswer,
   chatUrlInput,
   EXAMPLE,
-  jsonObject,
+  inWords,
   linkUrlAnswer,
   requestId,
   time,
@@ -14,6 +14,7 @@ import {
   waitSeconds
 } from './common.ts'
 import { requestState } from './join-requests.ts'
+import { member } from './members.ts'
 
 export const linkParams = z.object({
   link: z.string().meta({ description: 'The opaque part of the link URL. A secret.' })
@@ -23,18 +24,46 @@ const SECONDS = { min: 60, max: 31_536_000 }
 const GUESTS = { min: 1, max: 1000 }
 
 function between({ min, max }: { min: number; max: number }, noun: string) {
-  const wanted = `Send a whole number of ${noun} from ${min} to ${max}.`
+  const wanted = `Send a whole number of ${noun} from ${min} to ${inWords(max)}.`
   return z.int(wanted).min(min, wanted).max(max, wanted).nullish()
 }
 
-export const createLinkBody = jsonObject({
-  chat: chatUrlInput,
-  expires_in: between(SECONDS, 'seconds').meta({ description: 'In how many seconds the link stops working.' }),
-  max_guests: between(GUESTS, 'guests').meta({
-    description: 'How many guests it admits at the same time; then it is full for good.'
-  }),
-  user_id: userIdMember
-}).meta({ example: { chat: EXAMPLE.chat } })
+export const createLinkBody = z
+  .object({
+    chat: chatUrlInput,
+    expires_in: member(
+      between(SECONDS, 'seconds').meta({ description: 'In how many seconds the link stops working.' }),
+      {
+        mistakenFor: {
+          names: [
+            'duration',
+            'expiration',
+            'expires',
+            'expires_at',
+            'expiry',
+            'lifetime',
+            'max_age',
+            'ttl',
+            'valid_for'
+          ],
+          message: 'Send `expires_in`: a number of seconds.'
+        }
+      }
+    ),
+    max_guests: member(
+      between(GUESTS, 'guests').meta({
+        description: 'How many guests it admits at the same time; then it is full for good.'
+      }),
+      {
+        mistakenFor: {
+          names: ['capacity', 'guests', 'max', 'max_members', 'max_users', 'max_uses', 'seats', 'uses'],
+          message: 'Send `max_guests`: a number of guests.'
+        }
+      }
+    ),
+    user_id: userIdMember
+  })
+  .meta({ example: { chat: EXAMPLE.chat } })
 
 const expiresAt = time.nullable().meta({ description: 'When the link stops working; null is never.', examples: [null] })
 const maxGuests = z
@@ -85,10 +114,16 @@ const name = z
   })
 
 export const exchangeQuery = z.object({
-  name: name.optional().meta({
-    description: `What to call you, for the owner to see: at most ${MAX_NAME_LENGTH} characters (UTF-16 code units) without spaces around them. Empty counts as none. At least one letter, number, punctuation mark or symbol that can be seen; no control characters, no formatting characters but the joiners U+200C and U+200D, at most four combining marks in a row.`,
-    examples: ['Ana']
-  }),
+  name: member(
+    name.optional().meta({
+      description: `What to call you, for the owner to see: at most ${MAX_NAME_LENGTH} characters (UTF-16 code units) without spaces around them. Empty counts as none. At least one letter, number, punctuation mark or symbol that can be seen; no control characters, no formatting characters but the joiners U+200C and U+200D, at most four combining marks in a row.`,
+      examples: ['Ana']
+    }),
+    {
+      wanted: `a string of at most ${MAX_NAME_LENGTH} characters`,
+      mistakenFor: { names: ['display_name', 'nick', 'nickname'], message: 'Send `name`: what to call you.' }
+    }
+  ),
   wait: waitSeconds(
     'Wait so many seconds for the decision. Hanging up before the answer has come takes the request back, since its client_id is lost.'
   ),

@@ -256,7 +256,7 @@ describe('GET /v1/links/:link with a user id', () => {
       expect(answer.headers.get('www-authenticate')).toBe('Bearer')
       expect(await refusal(answer)).toEqual([401, 'user-id-required'])
     }
-    for (const authorization of ['', 'Bearer', 'Bearer x', `Basic ${STRANGER}`, `Bearer ${STRANGER} x`, STRANGER]) {
+    for (const authorization of ['', 'Bearer', 'Bearer x', `Bearer ${STRANGER} x`, `Bearer: ${STRANGER}`, STRANGER]) {
       const answer = await call(link, { headers: { authorization } })
       expect(await refusal(answer)).toEqual([401, 'user-id-required'])
     }

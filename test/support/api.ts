@@ -109,6 +109,7 @@ export async function problemOf(answer: Response) {
     title: z.string(),
     status: z.int(),
     detail: z.string().min(1),
+    errors: z.array(z.object({ path: z.string(), message: z.string().min(1) })).optional(),
     state: z.string().optional(),
     request_id: z.string().optional(),
     client_id: z.string().optional()

@@ -2,7 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
+import { UNDECLARED } from '../../src/plugins/problems.ts'
 import { freePort } from './ports.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -78,7 +79,11 @@ export async function startBuilt({ env, command = [process.execPath], root = ROO
   }
 
   const kill = () => end('SIGKILL')
-  onTestFinished(kill)
+  onTestFinished(async () => {
+    await kill()
+    // Whatever a test is about: every refusal that it meets must be in the document of the API.
+    expect(text.split('\n').filter((line) => line.includes(UNDECLARED))).toEqual([])
+  })
   await start()
   return {
     url: `http://127.0.0.1:${port}`,

@@ -1,7 +1,8 @@
 /** A server of one's own on a free port, ended with the test. */
 import type { FastifyInstance } from 'fastify'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { buildApp } from '../../src/app.ts'
+import { UNDECLARED } from '../../src/plugins/problems.ts'
 import { loadSettings, type Settings } from '../../src/settings.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -64,6 +65,10 @@ export async function startServer({ env = {}, wrap = (store) => store, now = NOW
   })
   const url = (await app.listen({ host: '127.0.0.1', port: 0 })).replace('127.0.0.1', 'localhost')
   const close = () => app.close()
-  onTestFinished(close)
+  onTestFinished(async () => {
+    await close()
+    // Whatever a test is about: every refusal that it meets must be in the document of the API.
+    expect(log.filter((line) => line.includes(UNDECLARED))).toEqual([])
+  })
   return { url, app, port: Number(new URL(url).port), clock, store, log, close }
 }

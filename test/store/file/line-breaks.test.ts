@@ -10,7 +10,7 @@ import { ALL, aChat, append, loaded, message, texts } from '../contract/support.
 
 it('a message of before is read without raw line breaks, and is what it was', async () => {
   const disk = memoryDisk()
-  const options = { maxChatBytes: 10_000, onBroken: () => undefined }
+  const options = { maxChatBytes: 10_000, onBroken: () => undefined, onFault: () => undefined }
   const before = fileStore(disk, options)
   const tag = await aChat(before)
   const { door } = await loaded(before, tag)
