@@ -1,6 +1,7 @@
 /** A live stream that resumes by itself: every event once and in order, however often the connection breaks. */
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
-import { type ClientOptions, isPassing, pause, SillyChatError, send } from './http.ts'
+import { isPassing, SillyChatError } from './errors.ts'
+import { type ClientOptions, pause, send, unexpected } from './http.ts'
 
 /** Longer than the server's heartbeat: a connection that is silent for so long is dead. */
 const SILENCE_MS = 60_000
@@ -11,27 +12,45 @@ const MAX_DOUBLINGS = 5
 
 export interface FollowOptions extends ClientOptions {
   /** How long a connection may be silent before it counts as dead, in milliseconds; more than its heartbeat. */
-  readonly silenceMs?: number
+  readonly silenceMs?: number | undefined
   /** Told when a connection is open, and when it is lost and another will be tried. */
-  readonly onState?: (state: 'open' | 'lost') => void
+  readonly onState?: ((state: 'open' | 'lost') => void) | undefined
+}
+
+/** How a stream is read. */
+export interface Reading<Event> {
+  /** Where to go on. */
+  readonly cursor?: string | undefined
+  /**
+   * What is told in an event. Undefined for what is no event of ours, such as those a proxy adds: it is skipped, and its
+   * id is no cursor.
+   */
+  readonly read: (event: EventSourceMessage) => Event | undefined
+  /** Whether nothing follows an event. */
+  readonly isLast: (event: Event) => boolean
+  /** Asked after a connection that has brought nothing: whether there is nothing more to wait for. */
+  readonly isOver?: (() => Promise<boolean>) | undefined
 }
 
 /**
  * The events of a stream, over as many connections as it takes. Ends when the server says that there is nothing more
  * (204), or when `isLast` says so of an event.
- * @throws SillyChatError if the stream is refused for good; the signal's reason once it is aborted
+ * @throws SillyChatError if the stream is refused for good
+ * @throws RequestError if something answers that is no such stream
+ * @throws the signal's reason once it is aborted
  */
-export async function* follow(
+export async function* follow<Event>(
   url: string,
   user: string,
   options: FollowOptions,
-  cursor: string | undefined,
-  isLast: (event: EventSourceMessage) => boolean
-): AsyncGenerator<EventSourceMessage, void, undefined> {
+  { cursor, read, isLast, isOver }: Reading<Event>
+): AsyncGenerator<Event, void, undefined> {
   const state: StreamState = { cursor, retryMs: RETRY_MS, failures: 0, isOver: false }
-  while (!state.isOver) {
+  for (;;) {
+    let hasBrought = false
     try {
-      for await (const event of connection(url, user, options, state)) {
+      for await (const event of connection(url, user, options, state, read)) {
+        hasBrought = true
         yield event
         if (isLast(event)) return
       }
@@ -42,6 +61,7 @@ export async function* follow(
     if (state.isOver) return
     options.onState?.('lost')
     await pause(Math.min(state.retryMs * 2 ** state.failures, MAX_RETRY_MS), options.signal)
+    if (!hasBrought && (await isOver?.())) return
     state.failures = Math.min(state.failures + 1, MAX_DOUBLINGS)
   }
 }
@@ -65,12 +85,13 @@ function throwUnlessPassing(error: unknown, state: StreamState): void {
 }
 
 /** The events of one connection. */
-async function* connection(
+async function* connection<Event>(
   url: string,
   user: string,
   { silenceMs = SILENCE_MS, signal, onState, ...options }: FollowOptions,
-  state: StreamState
-): AsyncGenerator<EventSourceMessage, void, undefined> {
+  state: StreamState,
+  read: (event: EventSourceMessage) => Event | undefined
+): AsyncGenerator<Event, void, undefined> {
   const abort = new AbortController()
   const stop = () => abort.abort(signal?.reason)
   signal?.addEventListener('abort', stop, { once: true })
@@ -84,7 +105,9 @@ async function* connection(
     const headers = state.cursor === undefined ? {} : { 'last-event-id': state.cursor }
     const response = await waitFor(send(url, { ...options, user, headers, signal: abort.signal }))
     state.isOver = response.status === 204
-    if (!state.isOver) onState?.('open')
+    if (state.isOver) return
+    if (!/^text\/event-stream\b/i.test(response.headers.get('content-type') ?? '')) throw unexpected(response)
+    onState?.('open')
     const events: EventSourceMessage[] = []
     const parser = createParser({
       onEvent: (event) => void events.push(event),
@@ -96,9 +119,11 @@ async function* connection(
     for (let text = await waitFor(texts.next()); !text.done; text = await waitFor(texts.next())) {
       parser.feed(text.value)
       for (const event of events.splice(0)) {
+        const found = read(event)
+        if (found === undefined) continue
         state.cursor = event.id ?? state.cursor
         state.failures = 0
-        yield event
+        yield found
       }
     }
   } finally {

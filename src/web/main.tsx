@@ -3,11 +3,11 @@ import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { type Carried, currentPlace, takeCarried } from './state/address.ts'
 import { chatBehind, chatKey } from './state/keys.ts'
-import { canKeep } from './state/storage.ts'
+import { canReload, guardMemory } from './state/risks.ts'
 import './style.css'
 import { ChatPage } from './views/chat-page.tsx'
 import { GuestPage } from './views/guest-page.tsx'
-import { AdoptPage, NothingKeptPage, NotInPage } from './views/notices.tsx'
+import { AdoptPage, NotInPage } from './views/notices.tsx'
 import { StartPage } from './views/start-page.tsx'
 import { UnreadablePage } from './views/unreadable-page.tsx'
 
@@ -34,11 +34,13 @@ function Page() {
   return <ChatPage key={place.path} url={place.url} path={place.path} own={key} />
 }
 
-// A page that the browser had put aside has lost its connections.
-addEventListener('pageshow', ({ persisted }) => persisted && location.reload())
+// A page that the browser had put aside has lost its connections; where a reload would lose more, they come back late.
+addEventListener('pageshow', ({ persisted }) => persisted && canReload() && location.reload())
+guardMemory()
 
 const app = document.getElementById('app')
-if (app !== null) {
+// Otherwise it stays at what stands in the page: which browser it needs.
+if (app !== null && !document.documentElement.classList.contains('outdated')) {
   app.replaceChildren()
-  render(canKeep() ? <Page /> : <NothingKeptPage />, app)
+  render(<Page />, app)
 }

@@ -20,15 +20,35 @@ const compressed: Plugin = {
   }
 }
 
+/**
+ * Adds needs.js as it stands: what was compiled as a module would not run in the browsers that it is for. It runs before
+ * the page, since both are deferred.
+ */
+const needs: Plugin = {
+  name: 'needs',
+  transformIndexHtml: {
+    order: 'post',
+    handler(_html, { bundle = {} }) {
+      const file = Object.keys(bundle).find((name) => /needs-.*\.js$/.test(name))
+      return [{ tag: 'script', attrs: { defer: true, src: `/__BASE__/${file}` }, injectTo: 'head-prepend' }]
+    }
+  },
+  buildStart() {
+    this.emitFile({ type: 'asset', name: 'needs.js', source: readFileSync(path('needs.js'), 'utf8') })
+  }
+}
+
 export default defineConfig({
   root: path('.'),
   // The server replaces it, since only it knows under which path it is reached.
   base: '/__BASE__/',
-  plugins: [compressed],
+  plugins: [needs, compressed],
   build: {
     rolldownOptions: { input: [path('index.html'), path('not-found.html')] },
     outDir: path('../../dist/web'),
     emptyOutDir: true,
+    // As in needs.js and index.html; of interfaces the test in test/web keeps watch.
+    target: ['chrome99', 'edge99', 'firefox98', 'safari15.4'],
     assetsInlineLimit: 0,
     modulePreload: false,
     reportCompressedSize: true,

@@ -13,7 +13,7 @@ import {
   type Messages,
   SillyChatError
 } from '../../client/index.ts'
-import { isRefusal } from './errors.ts'
+import { isOfTheWay, isRefusal } from './errors.ts'
 import { Outbox } from './outbox.ts'
 import { SentIds } from './sent-ids.ts'
 import { exclusively, inStreamPlace, pause, telephone } from './tabs.ts'
@@ -22,8 +22,8 @@ import { exclusively, inStreamPlace, pause, telephone } from './tabs.ts'
 export type Standing = 'loading' | 'in' | Ending
 export type Ending = 'removed' | 'left' | 'closed'
 
-/** Whether what is shown is up to date. */
-export type Line = 'connecting' | 'live' | 'lost'
+/** Whether what is shown is up to date; `broken` for ever, by a fault of the page's own. */
+export type Line = 'connecting' | 'live' | 'lost' | 'broken'
 
 type News =
   | { readonly event: ChatEvent }
@@ -72,7 +72,7 @@ export class ChatSession {
     this.chat = new Chat(url, userId, { signal: stop })
     this.sentIds = new SentIds(path)
     this.#tell = telephone<News>(`silly-chat:${path}:${userId}`, stop, (news) => this.#hear(news))
-    this.outbox = new Outbox(this.chat, path, stop, (message) => this.#share({ sent: message }))
+    this.outbox = new Outbox(this.chat, path, stop, (message) => this.#share({ sent: message }), this.#break)
     stop.addEventListener('abort', () => this.#attempt.abort(), { once: true })
     addEventListener('offline', () => this.#attempt.abort(), { signal: stop })
     addEventListener('online', () => this.#hurry(), { signal: stop })
@@ -80,7 +80,7 @@ export class ChatSession {
       if (document.visibilityState === 'visible') this.#hurry()
     }
     document.addEventListener('visibilitychange', look, { signal: stop })
-    void this.#begin(`silly-chat:stream:${path}:${userId}`)
+    this.#begin(`silly-chat:stream:${path}:${userId}`).catch(this.#break)
   }
 
   end(): void {
@@ -106,8 +106,9 @@ export class ChatSession {
         this.hasOlder.value = this.#unreadUpTo > 0
       })
     } catch (error) {
-      // Whoever scrolls on asks again.
+      // What came between passes, and whoever scrolls on asks again.
       if (isRefusal(error)) this.#fail(error)
+      else if (!this.#stop.signal.aborted && !isOfTheWay(error)) this.#break(error)
     } finally {
       this.#isReadingOlder = false
     }
@@ -147,7 +148,7 @@ export class ChatSession {
         })
         return
       } catch (error) {
-        if (this.#stop.signal.aborted || isRefusal(error)) return this.#fail(error)
+        if (this.#stop.signal.aborted || !mayPass(error, attempt)) return this.#fail(error)
         this.line.value = 'lost'
         // What was asked besides must not go on trying.
         attempt.abort()
@@ -194,7 +195,7 @@ export class ChatSession {
       for (const data of asked?.join_requests ?? []) this.#share({ event: { event: eventOf(data), data } })
       this.#share({ event: { event: 'ready', id: last_event_id, data: { last_event_id } } })
     } catch (error) {
-      if (isRefusal(error)) throw error
+      if (!isOfTheWay(error)) throw error
       if (isUnknownCursor(error)) {
         this.#share({ event: { event: 'reset', data: { reason: error.problem.detail, last_event_id: 0 } } })
         await this.#resetIsRead
@@ -217,7 +218,7 @@ export class ChatSession {
         }
         await this.#resetIsRead
       } catch (error) {
-        if (this.#stop.signal.aborted || isRefusal(error)) throw error
+        if (!mayPass(error, attempt)) throw error
         this.#share({ line: 'lost' })
         if (!attempt.signal.aborted) await pause(RETRY_MS)
       }
@@ -252,8 +253,10 @@ export class ChatSession {
     else if ('sent' in news) {
       this.sentIds.add(news.sent.id)
       this.#add(news.sent)
-    } else if (this.#early !== undefined) this.#early.push(news.event)
-    else batch(() => this.#apply(news.event))
+    } else if ('event' in news) {
+      if (this.#early !== undefined) this.#early.push(news.event)
+      else batch(() => this.#apply(news.event))
+    }
   }
 
   #apply(event: ChatEvent): void {
@@ -274,7 +277,7 @@ export class ChatSession {
         this.line.value = 'live'
         break
       case 'reset':
-        this.#resetIsRead = this.#read()
+        this.#resetIsRead = this.#read().catch(this.#break)
         return
     }
     if ('id' in event && event.id !== undefined) this.#level = Math.max(this.#level, event.id)
@@ -293,13 +296,19 @@ export class ChatSession {
     let at = before.length
     while (at > 0 && (before[at - 1]?.id ?? 0) > message.id) at--
     if (before[at - 1]?.id === message.id) return false
-    this.messages.value = before.toSpliced(at, 0, message)
+    this.messages.value = [...before.slice(0, at), message, ...before.slice(at)]
     return true
   }
 
   #end(ending: Ending): void {
     this.standing.value = ending
     this.#stop.abort()
+  }
+
+  /** A fault of this page's own: it is told, and the person sees that nothing more will come. */
+  readonly #break = (error: unknown): void => {
+    reportError(error)
+    this.line.value = 'broken'
   }
 
   /** What was refused for good is over. */
@@ -312,6 +321,11 @@ export class ChatSession {
 
 export function isEnding(standing: Standing): standing is Ending {
   return standing !== 'loading' && standing !== 'in'
+}
+
+/** Whether another attempt may do better: this one was given up for it, or something came between. */
+function mayPass(error: unknown, attempt: AbortController): boolean {
+  return attempt.signal.aborted ? !isRefusal(error) : isOfTheWay(error)
 }
 
 function isUnknownCursor(error: unknown): error is SillyChatError {

@@ -1,5 +1,5 @@
 /** What went wrong, for a person: what happened and what to do. */
-import { SillyChatError } from '../../client/index.ts'
+import { isPassing, RequestError, SillyChatError } from '../../client/index.ts'
 
 const UNKNOWN = 'Something on the way to the server did not let this pass. Try again in a moment.'
 
@@ -15,8 +15,13 @@ export function isRefusal(error: unknown): error is SillyChatError {
   )
 }
 
+/** Whether something came between this page and the server, and may pass: not a fault of the page's own. */
+export function isOfTheWay(error: unknown): boolean {
+  return error instanceof RequestError || (error instanceof SillyChatError && !isRefusal(error))
+}
+
 export function sentenceFor(error: unknown): string {
-  if (!(error instanceof SillyChatError)) return 'The server cannot be reached. Check your connection and try again.'
+  if (!(error instanceof SillyChatError)) return sentenceWithoutAnswer(error)
   switch (error.kind) {
     case 'too-many-links':
       return 'This chat has as many open links as it may. Revoke one that is not needed any more.'
@@ -33,4 +38,12 @@ export function sentenceFor(error: unknown): string {
     default:
       return error.status >= 500 ? 'The server has a problem. Try again in a moment.' : error.problem.detail || UNKNOWN
   }
+}
+
+function sentenceWithoutAnswer(error: unknown): string {
+  if (isPassing(error)) return 'The server cannot be reached. Check your connection and try again.'
+  if (error instanceof RequestError) return UNKNOWN
+  // A fault of the page's own: whoever looks for it finds it where uncaught ones are.
+  reportError(error)
+  return 'Something went wrong in this page. Reload it and try again.'
 }

@@ -25,17 +25,31 @@ export interface RequestKey {
   readonly name: string
 }
 
+/** As it was kept: by another version, perhaps, or damaged. */
+type Unchecked<Kept> = { readonly [Name in keyof Kept]?: unknown }
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+
 const CHATS = 'silly-chat:chat'
 const REQUESTS = 'silly-chat:request'
 
 export function chatKey(path: string): ChatKey | undefined {
-  const { userId, name = '', since = 0, ...more }: Partial<ChatKey> = readJson(`${CHATS}:${path}`) ?? {}
-  return userId === undefined ? undefined : { userId, name, since, ...more }
+  const { userId, name, since, link, hasEnded, others }: Unchecked<ChatKey> = readJson(`${CHATS}:${path}`) ?? {}
+  if (typeof userId !== 'string') return undefined
+  return {
+    userId,
+    name: textOf(name),
+    since: typeof since === 'number' ? since : 0,
+    ...(typeof link === 'string' && { link }),
+    ...(hasEnded === true && { hasEnded }),
+    ...(Array.isArray(others) && { others: others.filter((other) => typeof other === 'string') })
+  }
 }
 
 export function requestKey(path: string): RequestKey | undefined {
-  const { clientId, requestId, name = '' }: Partial<RequestKey> = readJson(`${REQUESTS}:${path}`) ?? {}
-  return clientId === undefined || requestId === undefined ? undefined : { clientId, requestId, name }
+  const { clientId, requestId, name }: Unchecked<RequestKey> = readJson(`${REQUESTS}:${path}`) ?? {}
+  if (typeof clientId !== 'string' || typeof requestId !== 'string') return undefined
+  return { clientId, requestId, name: textOf(name) }
 }
 
 /** The path of a chat that a link leads to, if this browser is in it. */
@@ -50,7 +64,8 @@ export function endedChatBehind(linkPath: string): [path: string, key: ChatKey] 
 
 export function keepChat(path: string, key: ChatKey): void {
   writeJson(`${CHATS}:${path}`, key)
-  // Browsers clear what they take for a cache; some ask the person, most decide by themselves.
+  // Browsers clear what they take for a cache; some ask the person, most decide by themselves. Where it is forbidden
+  // (TypeError) nothing is lost: it is only a wish.
   navigator.storage?.persist?.().catch(() => undefined)
 }
 

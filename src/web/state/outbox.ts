@@ -1,10 +1,12 @@
 /**
- * What was said but is not known to have arrived. It outlives a reload, and every attempt has the same key, so that
- * nothing is lost or said twice. All tabs of a chat show it; one at a time sends, in order. Each draft is kept under a
- * name of its own: tabs have no lock on what is kept, and one list of all would lose what two of them add to it at once.
+ * What was said but is not known to have arrived. It outlives a reload where the browser keeps anything, and every
+ * attempt has the same key, so that nothing is lost or said twice. All tabs of a chat show it; one at a time sends, in
+ * order. Each draft is kept under a name of its own: tabs have no lock on what is kept, and one list of all would lose
+ * what two of them add to it at once.
  */
-import { signal } from '@preact/signals'
-import { type Chat, isPassing, type Message, SillyChatError } from '../../client/index.ts'
+import { batch, signal } from '@preact/signals'
+import { type Chat, isPassing, type Message, RequestError, SillyChatError } from '../../client/index.ts'
+import { sentenceFor } from './errors.ts'
 import { randomKey } from './random.ts'
 import { drop, nameFor, namesUnder, readJson, writeJson } from './storage.ts'
 import { exclusively } from './tabs.ts'
@@ -32,7 +34,13 @@ export class Outbox {
   #hurry: () => void = () => {}
   #latest = 0
 
-  constructor(chat: Chat, path: string, stop: AbortSignal, onSent: (message: Message) => void) {
+  constructor(
+    chat: Chat,
+    path: string,
+    stop: AbortSignal,
+    onSent: (message: Message) => void,
+    onFault: (error: unknown) => void
+  ) {
     this.#chat = chat
     this.#storage = nameFor('outbox', path)
     this.#stop = stop
@@ -44,7 +52,7 @@ export class Outbox {
     addEventListener('storage', reload, { signal: stop })
     addEventListener('online', () => this.#hurry(), { signal: stop })
     stop.addEventListener('abort', () => this.#hurry(), { once: true })
-    void this.#send()
+    this.#send().catch(onFault)
   }
 
   say(text: string): void {
@@ -81,14 +89,21 @@ export class Outbox {
       this.#load()
       const draft = this.#next()
       if (draft === undefined) return undefined
+      let sent: Message
       try {
         // Once: to wait for another attempt in here would keep other tabs from trying.
-        this.#onSent(await this.#chat.post(draft.text, draft.key, { attempts: 1 }))
-        this.discard(draft.key)
+        sent = await this.#chat.post(draft.text, draft.key, { attempts: 1 })
       } catch (error) {
         if (this.#stop.aborted || isPassing(error)) return retryMs(error)
+        if (!(error instanceof SillyChatError || error instanceof RequestError)) throw error
         this.#refuse(draft, error)
+        continue
       }
+      // It has arrived: nothing that fails from here on is a reason to send it again, or to call it refused.
+      batch(() => {
+        this.discard(draft.key)
+        this.#onSent(sent)
+      })
     }
   }
 
@@ -96,8 +111,8 @@ export class Outbox {
     return this.drafts.value.find(({ refused }) => refused === undefined)
   }
 
-  #refuse(draft: Draft, error: unknown): void {
-    const reason = error instanceof SillyChatError ? error.problem.detail : ''
+  #refuse(draft: Draft, error: SillyChatError | RequestError): void {
+    const reason = error instanceof SillyChatError ? error.problem.detail : sentenceFor(error)
     this.#keep({ ...draft, refused: reason || 'The server did not take it.' })
   }
 
@@ -129,7 +144,14 @@ export class Outbox {
 }
 
 function isDraft(kept: unknown): kept is Draft {
-  return typeof kept === 'object' && kept !== null && 'key' in kept && 'text' in kept
+  return (
+    typeof kept === 'object' &&
+    kept !== null &&
+    'key' in kept &&
+    typeof kept.key === 'string' &&
+    'text' in kept &&
+    typeof kept.text === 'string'
+  )
 }
 
 function retryMs(error: unknown): number {

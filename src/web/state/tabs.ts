@@ -2,7 +2,7 @@
  * Tabs of one browser share what each could only do badly alone: HTTP/1.1 allows six connections to a server, so ten
  * tabs cannot have a stream each. Of the tabs of one chat one follows it and tells the others; when that is closed, the
  * next takes over. Tabs of different chats share a few places for streams; who has none asks now and then. Where there
- * are no locks (a page that came by plain http from another machine) each tab does for itself.
+ * are no locks (a page that came by plain http from another machine) or they are forbidden, each tab does for itself.
  */
 
 /** How many streams the tabs of one browser have open together: two of the six connections are left for requests. */
@@ -10,19 +10,42 @@ const STREAMS = 4
 /** How often those ask that have no stream. */
 const POLL_MS = 3000
 
-/** Runs `work` once this tab is the one that does it. Never fails; is over at the latest with `stop`. */
-export async function exclusively(name: string, stop: AbortSignal, work: () => Promise<void>): Promise<void> {
+/**
+ * The locks that tabs share. Undefined where there are none, where they are forbidden, or where tabs could not hear from
+ * each other: who waits for another tab to tell something would wait for ever.
+ */
+function sharedLocks(): LockManager | undefined {
   try {
-    if (navigator.locks === undefined) await work()
-    else await navigator.locks.request(name, { signal: stop }, work)
+    new BroadcastChannel('silly-chat:probe').close()
+    return navigator.locks
+  } catch {
+    // ReferenceError: there are no channels; SecurityError: some browsers forbid them, or locks, as they do the storage.
+    return undefined
+  }
+}
+
+/** Runs `work` once this tab is the one that does it. Fails only as `work` does; is over at the latest with `stop`. */
+export async function exclusively(name: string, stop: AbortSignal, work: () => Promise<void>): Promise<void> {
+  const locks = sharedLocks()
+  let hasBegun = false
+  const begin = (): Promise<void> => {
+    hasBegun = true
+    return work()
+  }
+  try {
+    if (locks === undefined) return await begin()
+    await locks.request(name, { signal: stop }, begin)
   } catch (error) {
-    if (!stop.aborted) throw error
+    if (stop.aborted) return
+    if (hasBegun) throw error
+    // SecurityError: there are locks, but not for this page. It does for itself.
+    await begin()
   }
 }
 
 /** Tells the other tabs, and hears what they tell. */
 export function telephone<News>(name: string, stop: AbortSignal, hear: (news: News) => void): (news: News) => void {
-  if (navigator.locks === undefined || typeof BroadcastChannel === 'undefined') return () => {}
+  if (sharedLocks() === undefined) return () => {}
   const channel = new BroadcastChannel(name)
   channel.onmessage = ({ data }: MessageEvent<News>) => hear(data)
   stop.addEventListener('abort', () => channel.close(), { once: true })
@@ -39,9 +62,10 @@ export async function inStreamPlace<Result>(
   poll: () => Promise<Result | undefined>,
   stream: () => Promise<Result>
 ): Promise<Result> {
-  if (navigator.locks === undefined || isMultiplexed()) return await stream()
+  const locks = sharedLocks()
+  if (locks === undefined || isMultiplexed()) return await stream()
   const given = new AbortController()
-  const place = takePlace(AbortSignal.any([stop, given.signal]))
+  const place = takePlace(locks, anyOf(stop, given.signal))
   try {
     // Mostly there is a place at once.
     let free = await Promise.race([place, pause(100)])
@@ -58,7 +82,7 @@ export async function inStreamPlace<Result>(
 }
 
 /** Resolves to true once a place is taken. It is held until `release`. */
-function takePlace(release: AbortSignal): Promise<true> {
+function takePlace(locks: LockManager, release: AbortSignal): Promise<true> {
   const taken = new AbortController()
   return new Promise((resolve) => {
     const hold = (): Promise<void> | undefined => {
@@ -67,17 +91,30 @@ function takePlace(release: AbortSignal): Promise<true> {
       taken.abort()
       return new Promise((done) => release.addEventListener('abort', () => done(), { once: true }))
     }
-    const signal = AbortSignal.any([release, taken.signal])
+    const signal = anyOf(release, taken.signal)
     for (let place = 0; place < STREAMS; place++) {
-      navigator.locks.request(`silly-chat:place:${place}`, { signal }, hold).catch(() => undefined)
+      locks.request(`silly-chat:place:${place}`, { signal }, hold).catch(() => {
+        // AbortError: another place was taken, or none is needed. Otherwise locks are forbidden, and so are no places.
+        if (!signal.aborted) resolve(true)
+      })
     }
   })
+}
+
+/** Aborted with the first of these. `AbortSignal.any` is too new: Safari has it since 17.4, Chrome since 116. */
+function anyOf(...signals: readonly AbortSignal[]): AbortSignal {
+  const any = new AbortController()
+  for (const signal of signals) {
+    if (signal.aborted) any.abort(signal.reason)
+    signal.addEventListener('abort', () => any.abort(signal.reason), { once: true, signal: any.signal })
+  }
+  return any.signal
 }
 
 /** With HTTP/2 and 3 streams share one connection. */
 function isMultiplexed(): boolean {
   const [navigation] = performance.getEntriesByType('navigation')
-  return navigation instanceof PerformanceNavigationTiming && /^h[23]/.test(navigation.nextHopProtocol)
+  return navigation !== undefined && 'nextHopProtocol' in navigation && /^h[23]/.test(`${navigation.nextHopProtocol}`)
 }
 
 export function pause(ms: number): Promise<void> {

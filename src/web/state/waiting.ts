@@ -1,6 +1,6 @@
 /** A guest at the door, in this tab or another: asks until the owner has decided. */
 import type { Guest } from '../../client/index.ts'
-import { isRefusal } from './errors.ts'
+import { isOfTheWay, isRefusal } from './errors.ts'
 import { exclusively, inStreamPlace, pause } from './tabs.ts'
 
 /** After a connection was lost in the moment of the decision. */
@@ -10,7 +10,7 @@ const RETRY_MS = 2000
  * Waits for the decision; `tell` hears whether the door can be reached. Tabs that wait for the same request ask one after
  * the other: each is told what was decided.
  * @returns the path of the chat; undefined once `stop` is aborted
- * @throws SillyChatError if the answer is no
+ * @throws SillyChatError if the answer is no; whatever else if the page itself is at fault
  */
 export async function decision(
   guest: Guest,
@@ -46,7 +46,7 @@ async function attempt(
   } catch (error) {
     stop.throwIfAborted()
     if (given.signal.aborted) return undefined
-    if (isRefusal(error)) throw error
+    if (isRefusal(error) || !isOfTheWay(error)) throw error
     tell('lost')
     await pause(RETRY_MS)
     return undefined

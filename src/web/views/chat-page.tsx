@@ -2,7 +2,7 @@
 import { useComputed, useSignal } from '@preact/signals'
 import { useEffect, useState } from 'preact/hooks'
 import { homeAddress } from '../state/address.ts'
-import { ChatSession, isEnding } from '../state/chat-session.ts'
+import { ChatSession, isEnding, type Line } from '../state/chat-session.ts'
 import { type ChatKey, changeChat } from '../state/keys.ts'
 import { labelFor, splitName } from '../state/names.ts'
 import { dropAllOf } from '../state/storage.ts'
@@ -45,7 +45,7 @@ function Chat({ session, path, own }: { session: ChatSession; path: string; own:
   }
   return (
     <main class="chat">
-      <header class="top">
+      <header class={isDown(session.line.value) ? 'top down' : 'top'}>
         <a class="button icon" href={homeAddress()}>
           <span aria-hidden="true">‹</span>
           <span class="unseen">All chats</span>
@@ -92,12 +92,21 @@ function useLabel(session: ChatSession, path: string, own: ChatKey): string {
   return labelFor(others)
 }
 
-const LINES = { connecting: 'Connecting …', live: 'Live', lost: 'No connection. Trying again …' }
+const LINES = {
+  connecting: 'Connecting …',
+  live: 'Live',
+  lost: 'No connection. Trying again …',
+  broken: 'Something went wrong. Reload the page.'
+}
+
+function isDown(line: Line): boolean {
+  return line === 'lost' || line === 'broken'
+}
 
 function LineSign({ session }: { session: ChatSession }) {
   const line = session.line.value
   return (
-    <p class={`line ${line}`} role="status">
+    <p class={`line ${isDown(line) ? 'lost' : line}`} role="status">
       <span class="dot" aria-hidden="true" />
       {LINES[line]}
     </p>

@@ -2,33 +2,38 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ChatSession } from '../state/chat-session.ts'
 import { withName } from '../state/names.ts'
-import { nameFor } from '../state/storage.ts'
+import { isKeyAtRisk, isTextAtRisk } from '../state/risks.ts'
+import { drop, nameFor, readText, writeText } from '../state/storage.ts'
 
 const MAX_LENGTH = 4000
 
+const KEY_AT_RISK =
+  'This browser cannot store your key to this chat: its storage is full or blocked. Do not close or reload this tab, or you lose the chat. To keep it, choose “Carry on on another device”.'
+const TEXT_AT_RISK =
+  'This browser cannot store what you write: its storage is full or blocked. What is not sent yet is lost if you close or reload this tab.'
+
+/** Half a character, which cannot be sent, is replaced. `toWellFormed` is too new: Firefox has it since 119. */
+function wellFormed(text: string): string {
+  return text.replace(/\p{Surrogate}/gu, '\ufffd')
+}
+
 export function Composer({ session, path, own }: { session: ChatSession; path: string; own: string }) {
   const storage = nameFor('draft', path)
-  const [text, setText] = useState(() => localStorage.getItem(storage) ?? '')
-  const [error, setError] = useState('')
+  const [text, setText] = useState(() => readText(storage) ?? '')
   const field = useRef<HTMLTextAreaElement>(null)
   const room = MAX_LENGTH - withName(own, text).length
 
   function change(next: string): void {
     setText(next)
-    if (next === '') localStorage.removeItem(storage)
-    else localStorage.setItem(storage, next)
+    if (next === '') drop(storage)
+    else writeText(storage, next)
   }
 
   function send(event: Event): void {
     event.preventDefault()
     if (text.trim() === '' || room < 0) return
-    try {
-      session.outbox.say(withName(own, text.toWellFormed()))
-      change('')
-      setError('')
-    } catch {
-      setError('This browser has no room to keep what you say until it is sent. Make room in it and try again.')
-    }
+    session.outbox.say(withName(own, wellFormed(text)))
+    change('')
     field.current?.focus()
   }
 
@@ -74,7 +79,7 @@ export function Composer({ session, path, own }: { session: ChatSession; path: s
         {room < 200 ? `${room} characters left` : 'Enter sends, Shift and Enter begins a new line.'}
       </p>
       <p role="alert" class="hint error">
-        {error}
+        {isKeyAtRisk(path) ? KEY_AT_RISK : isTextAtRisk(path) ? TEXT_AT_RISK : ''}
       </p>
     </form>
   )

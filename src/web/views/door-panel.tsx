@@ -5,6 +5,7 @@ import type { JoinRequest } from '../../client/index.ts'
 import type { ChatSession } from '../state/chat-session.ts'
 import { sentenceFor } from '../state/errors.ts'
 import { focusOn } from './parts.tsx'
+import { notifyPermission } from './signs.ts'
 
 /** How long after somebody has left the door a click may still be meant for them, in milliseconds. */
 const MOVED_MS = 400
@@ -96,14 +97,15 @@ function Knock({ session, request, isMeant }: KnockProps) {
 
 /** A system notification, for those who want it: asked for only when somebody has knocked. */
 function NotifyOffer() {
-  const permission = useSignal(typeof Notification === 'undefined' ? 'denied' : Notification.permission)
+  const permission = useSignal(notifyPermission())
   if (permission.value !== 'default') return null
   return (
     <button
       type="button"
       class="quiet"
       onClick={async () => {
-        permission.value = await Notification.requestPermission()
+        // A policy may forbid to ask; old versions of Safari answer with nothing.
+        permission.value = (await Notification.requestPermission().catch(() => undefined)) ?? 'denied'
         focusOn('.door .knock', '#composer')
       }}
     >

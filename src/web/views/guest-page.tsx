@@ -4,9 +4,10 @@ import { Guest, knock, SillyChatError } from '../../client/index.ts'
 import { go } from '../state/address.ts'
 import { isRefusal, sentenceFor } from '../state/errors.ts'
 import { endedChatBehind, forgetRequest, keepChat, keepRequest, type RequestKey, requestKey } from '../state/keys.ts'
+import { isRequestAtRisk } from '../state/risks.ts'
 import { decision } from '../state/waiting.ts'
 import { GuestEnded } from './guest-ended.tsx'
-import { Card, NameField, useName } from './parts.tsx'
+import { Card, NameField, NothingKept, useName } from './parts.tsx'
 
 interface GuestPageProps {
   readonly url: string
@@ -62,6 +63,7 @@ function Asking({ url, path, asked, end }: AskingProps) {
         // What has ended stays ended, so that this asks for nothing but the reason.
         if (status === 410) await knock(url).catch((cause) => cause instanceof SillyChatError && end(cause.kind))
       },
+      // TypeError: no answer arrived. To knock will say so.
       () => undefined
     )
   }, [url])
@@ -72,6 +74,7 @@ function Asking({ url, path, asked, end }: AskingProps) {
     if (chat === undefined || key === undefined) return
     new Guest(url, key.userId, '').state().then(
       (found) => found.chat !== null && go(chat, { replace: true }),
+      // Refused, as is to be expected, or no answer arrived: then asking is the way in.
       () => undefined
     )
   }, [url])
@@ -95,6 +98,7 @@ function Asking({ url, path, asked, end }: AskingProps) {
   return (
     <Card title="You are invited to a chat" eyebrow="Silly Chat">
       <p class="lead">Say who you are and knock. The owner sees it at once and lets you in. You need no account.</p>
+      <NothingKept />
       <form onSubmit={ask}>
         <NameField name={name} hint="The owner sees it when you knock." />
         <button type="submit" class="primary wide" disabled={busy || name.problem !== ''}>
@@ -119,6 +123,7 @@ function Waiting({ url, path, request, end }: WaitingProps) {
   const [isLost, setLost] = useState(false)
   const [error, setError] = useState('')
   const guest = new Guest(url, request.clientId, request.requestId)
+  const isAtRisk = isRequestAtRisk(path)
 
   useEffect(() => {
     const stop = new AbortController()
@@ -129,7 +134,11 @@ function Waiting({ url, path, request, end }: WaitingProps) {
         forgetRequest(path)
         go(chat, { replace: true })
       },
-      (cause: unknown) => end(cause instanceof SillyChatError ? cause.kind : '')
+      (cause: unknown) => {
+        if (cause instanceof SillyChatError) return end(cause.kind)
+        // A fault of the page's own says nothing about the request, which is kept.
+        setError(sentenceFor(cause))
+      }
     )
     return () => stop.abort()
   }, [url, request.clientId])
@@ -170,8 +179,12 @@ function Waiting({ url, path, request, end }: WaitingProps) {
         <dd class="code large">{request.requestId}</dd>
       </dl>
       <p class="small">
-        Tell the owner this code, by phone or mail, so that they know it is you. You may close this page and open the
-        invitation again in this browser: you keep your place.
+        Tell the owner this code, by phone or mail, so that they know it is you.{' '}
+        {!isAtRisk && 'You may close this page and open the invitation again in this browser: you keep your place.'}
+      </p>
+      <p role="alert" class="error">
+        {isAtRisk &&
+          'This browser cannot store your place at the door: its storage is full or blocked. Do not close or reload this tab, or you lose it.'}
       </p>
       <button type="button" class="quiet" onClick={takeBack}>
         Do not ask any more

@@ -77,6 +77,7 @@ export function InviteDialog({ session, close }: { session: ChatSession; close: 
 
 function Made({ link }: { link: string }) {
   const share = (): void => {
+    // AbortError: nobody was chosen; NotAllowedError: a policy forbids it. The link can be copied all the same.
     navigator.share({ title: 'Silly Chat', text: 'Come into my chat:', url: link }).catch(() => undefined)
   }
   return (

@@ -225,7 +225,7 @@ class Said extends Component<SaidProps> {
 function Unsent({ draft, session }: { draft: Draft; session: ChatSession }) {
   const { rest } = splitName(draft.text)
   return (
-    <li class="said own unsent">
+    <li class={draft.refused === undefined ? 'said own unsent' : 'said own unsent refused'}>
       <div class="bubble">
         <RichText text={rest} />
         <span class="state">{draft.refused === undefined ? 'Sending …' : 'Not sent'}</span>

@@ -24,18 +24,6 @@ export function NotInPage() {
   )
 }
 
-/** Nothing can be kept here, so that a chat would be lost with its tab. */
-export function NothingKeptPage() {
-  return (
-    <Card title="This browser keeps nothing">
-      <p class="lead">
-        A chat needs a place for its key, and this browser does not give this page one. Allow it to keep site data
-        (cookies), or open the page in another browser.
-      </p>
-    </Card>
-  )
-}
-
 const ENDINGS: Record<Ending, { title: string; text: string }> = {
   removed: {
     title: 'You are no longer in this chat',

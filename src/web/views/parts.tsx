@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { problemOf } from '../state/names.ts'
+import { canKeep, readText, writeText } from '../state/storage.ts'
 
 /** A view that is not a chat: one thing to read or to do. */
 export function Card({ title, eyebrow, children }: { title: string; eyebrow?: string; children: ComponentChildren }) {
@@ -39,7 +40,7 @@ const STORAGE = 'silly-chat:name'
 
 /** What somebody is called, as they said the last time. */
 export function useName(): Name {
-  const [typed, setTyped] = useState(() => localStorage.getItem(STORAGE) ?? '')
+  const [typed, setTyped] = useState(() => readText(STORAGE) ?? '')
   const value = typed.trim()
   return {
     typed,
@@ -47,7 +48,7 @@ export function useName(): Name {
     problem: problemOf(value),
     set: (next) => {
       setTyped(next)
-      localStorage.setItem(STORAGE, next.trim())
+      writeText(STORAGE, next.trim())
     }
   }
 }
@@ -74,6 +75,18 @@ export function NameField({ name, hint }: { name: Name; hint: string }) {
   )
 }
 
+/** Says so before a chat begins that this browser would not keep. */
+export function NothingKept() {
+  const [isKept] = useState(canKeep)
+  if (isKept) return null
+  return (
+    <p class="error">
+      This browser stores nothing for this page: its storage is full or blocked. You can chat, but you lose the chat
+      when you close or reload this tab.
+    </p>
+  )
+}
+
 /** Copies a text and says so. */
 export function CopyButton({ text, label }: { text: string; label: string }) {
   const [said, setSaid] = useState('')
@@ -94,6 +107,7 @@ async function copyText(text: string): Promise<boolean> {
     await navigator.clipboard.writeText(text)
     return true
   } catch {
+    // TypeError: a page that came by plain http has no clipboard; NotAllowedError: the person or a policy forbids it.
     return false
   }
 }

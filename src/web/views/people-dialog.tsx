@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { Guest, type JoinRequest, type Links } from '../../client/index.ts'
-import { homeAddress, localUrl } from '../state/address.ts'
+import { go, homeAddress, localUrl } from '../state/address.ts'
 import type { ChatSession } from '../state/chat-session.ts'
 import { sentenceFor } from '../state/errors.ts'
 import { type ChatKey, forgetChat } from '../state/keys.ts'
@@ -122,7 +122,7 @@ function Person({
 function LinkList({ session, doing }: { session: ChatSession; doing: Doing }) {
   const links = useSignal<Links['links']>([])
   const read = async (): Promise<void> => {
-    links.value = (await session.chat.links()).links.toReversed()
+    links.value = (await session.chat.links()).links.reverse()
   }
   useEffect(() => void doing(read), [session.requests.value])
   const revoke = (link: string): Promise<void> =>
@@ -203,7 +203,7 @@ function LeaveChat({ own, path, doing }: { own: ChatKey; path: string; doing: Do
     doing(async () => {
       await new Guest(location.origin + link, own.userId, '').leave()
       forgetChat(path)
-      location.assign(homeAddress())
+      go(homeAddress())
     })
   return (
     <section>

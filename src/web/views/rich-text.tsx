@@ -18,9 +18,13 @@ function trimmed(address: string): string {
 
 /** A name before the host is there to be taken for the host. */
 function canBeClicked(address: string): boolean {
-  if (!URL.canParse(address)) return false
-  const { username, password } = new URL(address)
-  return username === '' && password === ''
+  try {
+    const { username, password } = new URL(address)
+    return username === '' && password === ''
+  } catch {
+    // TypeError: no URL. `URL.canParse` is too new: Safari has it since 17, Chrome since 120.
+    return false
+  }
 }
 
 export function RichText({ text }: { text: string }) {

@@ -37,8 +37,18 @@ function isSeen(): boolean {
   return document.visibilityState === 'visible' && document.hasFocus()
 }
 
+/** Whether the page may show notifications, or ask whether it may. */
+export function notifyPermission(): NotificationPermission {
+  try {
+    return Notification.permission
+  } catch {
+    // ReferenceError: the browser has none; SecurityError: it has none for this page.
+    return 'denied'
+  }
+}
+
 function notify({ name, request_id }: JoinRequest): void {
-  if (typeof Notification === 'undefined' || Notification.permission !== 'granted') return
+  if (notifyPermission() !== 'granted') return
   try {
     const notification = new Notification('Somebody knocks', {
       body: `${name ?? 'No name'} · ${request_id}`,
@@ -49,6 +59,6 @@ function notify({ name, request_id }: JoinRequest): void {
       notification.close()
     }
   } catch {
-    // Some browsers on telephones have the name, but make none from a page.
+    // TypeError: some browsers on telephones have the name, but make none from a page.
   }
 }

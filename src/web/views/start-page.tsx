@@ -5,7 +5,7 @@ import { go, serverBase } from '../state/address.ts'
 import { sentenceFor } from '../state/errors.ts'
 import { keepChat, livingChats } from '../state/keys.ts'
 import { labelFor } from '../state/names.ts'
-import { Card, NameField, useName } from './parts.tsx'
+import { Card, NameField, NothingKept, useName } from './parts.tsx'
 
 export function StartPage() {
   const name = useName()
@@ -31,6 +31,7 @@ export function StartPage() {
   return (
     <Card title="Silly Chat" eyebrow="No accounts, no phone number">
       <p class="lead">A chat whose door you keep: invite with a link, see who knocks, and decide who comes in.</p>
+      <NothingKept />
       <form onSubmit={start}>
         <NameField name={name} hint="So that others know who writes. You may leave it empty." />
         <button type="submit" class="primary wide" disabled={busy || name.problem !== ''}>

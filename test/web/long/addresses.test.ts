@@ -86,7 +86,7 @@ describe('an address that is asked for', () => {
       const server = await startServer()
       const page = await (await fetch(server.url, { headers: { accept: BROWSER } })).text()
       const assets = [...page.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path]) => `${server.url}${path}`)
-      expect(assets.map((path) => path.replace(/^.*\./, '')).sort()).toEqual(['css', 'js', 'svg'])
+      expect(assets.map((path) => path.replace(/^.*\./, '')).sort()).toEqual(['css', 'js', 'js', 'svg'])
       const files = await Promise.all(assets.map((path) => fetched(path, coding)))
       for (const { headers } of files) {
         expect(headers['content-encoding']).toBe(coding)

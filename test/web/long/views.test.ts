@@ -153,7 +153,7 @@ const OUTSIDE: Views = {
       "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError') } })"
     )
     await open(server.url)
-    await heading(page, 'This browser keeps nothing')
+    await page.getByText('This browser stores nothing for this page').waitFor()
   },
   'not-in': async ({ server, page, open }) => {
     await open((await createChat(server)).chat)

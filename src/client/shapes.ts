@@ -1,0 +1,77 @@
+/**
+ * What the client looks at before it takes something for an answer of the server's. Only what it or a program cannot do
+ * without: a server may send more members, and more values, than this version knows.
+ */
+import type { z } from 'zod'
+import type { approval } from '../schemas/approval.ts'
+import type { message, messages, newChat } from '../schemas/chats.ts'
+import type { joinRequests } from '../schemas/join-requests.ts'
+import type { exchange, link, links } from '../schemas/links.ts'
+import type { approvalEventData, chatEvents } from '../schemas/streams.ts'
+
+export type Message = z.output<typeof message>
+export type Messages = z.output<typeof messages>
+export type Link = z.output<typeof link>
+export type Links = z.output<typeof links>
+export type JoinRequests = z.output<typeof joinRequests>
+export type JoinRequest = JoinRequests['join_requests'][number]
+export type Approval = z.output<typeof approval>
+export type Exchange = z.output<typeof exchange>
+export type NewChat = z.output<typeof newChat>
+export type ApprovalEventData = z.output<typeof approvalEventData>
+export type ChatEvent = z.output<typeof chatEvents>[number]
+
+export type Check<Value> = (value: unknown) => value is Value
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** An object with these members. They are named by their type, so that none is forgotten when it is renamed. */
+export function object<Value>(members: { readonly [Name in keyof Value]?: (value: unknown) => boolean }): Check<Value> {
+  const checks = Object.entries<((value: unknown) => boolean) | undefined>(members)
+  return (value): value is Value => isObject(value) && checks.every(([name, check]) => check?.(value[name]) !== false)
+}
+
+const list =
+  (check: (value: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    Array.isArray(value) && value.every(check)
+export const text = (value: unknown): boolean => typeof value === 'string'
+const textOrNull = (value: unknown): boolean => value === null || text(value)
+const eventId = (value: unknown): boolean => Number.isSafeInteger(value)
+
+export const isMessage = object<Message>({ id: eventId, text, created_at: text })
+export const isMessages = object<Messages>({ messages: list(isMessage), last_event_id: eventId })
+export const isLink = object<Link>({ link: text })
+export const isLinks = object<Links>({ links: list(isLink) })
+const isJoinRequest = object<JoinRequest>({ request_id: text, link: text, state: text, name: textOrNull })
+export const isJoinRequests = object<JoinRequests>({ join_requests: list(isJoinRequest), last_event_id: eventId })
+export const isApproval = object<Approval>({ link: text, request_id: text, state: text })
+export const isExchange = object<Exchange>({ link: text, state: text, chat: textOrNull })
+export const isApprovalEventData = object<ApprovalEventData>({ link: text, state: text, chat: textOrNull })
+export const isNewChat = object<NewChat>({ chat: text, author_id: text })
+
+type Named<Name extends ChatEvent['event']> = Extract<ChatEvent, { event: Name }>
+type JoinEvent = Extract<ChatEvent, { data: JoinRequest }>
+
+const isJoinEvent = object<JoinEvent>({ data: isJoinRequest })
+const hasLastEventId = object<{ last_event_id: number }>({ last_event_id: eventId })
+
+const EVENTS = {
+  message: object<Named<'message'>>({ id: eventId, data: isMessage }),
+  join_request: isJoinEvent,
+  join_approved: isJoinEvent,
+  join_declined: isJoinEvent,
+  join_closed: isJoinEvent,
+  ready: object<Named<'ready'>>({ id: eventId, data: hasLastEventId }),
+  reset: object<Named<'reset'>>({ data: hasLastEventId }),
+  closed: object<Named<'closed'>>({ data: object<Named<'closed'>['data']>({ reason: text }) })
+} satisfies Record<ChatEvent['event'], unknown>
+const EVENT_CHECKS: ReadonlyMap<unknown, Check<ChatEvent>> = new Map(Object.entries(EVENTS))
+
+/** An event of a chat's stream that this version knows. */
+export function isChatEvent(value: unknown): value is ChatEvent {
+  if (!isObject(value) || (value['id'] !== undefined && !eventId(value['id']))) return false
+  return EVENT_CHECKS.get(value['event'])?.(value) === true
+}
