@@ -36,23 +36,7 @@ const problem = z.object({
   errors: z.array(z.object({ path: z.string(), message: z.string() })).optional()
 })
 
-const WRONG = [
-  null,
-  7,
-  -1.5,
-  1e300,
-  true,
-  false,
-  [],
-  ['x'],
-  {},
-  { a: 1 },
-  '',
-  'x',
-  '\ud800',
-  '\u0000',
-  'x'.repeat(5000)
-]
+const WRONG = [null, 7, true, ['x'], {}, '', 'x', '\ud800', 'x'.repeat(5000)]
 
 /** What a program that was written by somebody else says, or a fallback that names no way out. */
 const NOT_OURS =
@@ -120,7 +104,7 @@ describe('every sentence about bad input is ours', () => {
 
   it('of every parameter of every query', async () => {
     const { owner, right, operations } = await everyInput()
-    const values = [...WRONG.map((value) => [`${value}`]), ['1', '2'], ['', '']]
+    const values = ['null', '70000', '-1.5', 'x', '\0', 'x'.repeat(5000)].map((value) => [value]).concat([['1', '2']])
     const urls = operations
       .filter(({ method }) => method === 'get')
       .flatMap(({ url, query }) =>
