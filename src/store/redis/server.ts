@@ -6,7 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient, createCluster, ErrorReply, RESP_TYPES } from 'redis'
-import type { FaultHooks } from '../retried-faults.ts'
+import { type FaultHooks, RetriedFaults } from '../retried-faults.ts'
 import { StoreUnavailable } from '../store.ts'
 import { type Reply, readReply } from './replies.ts'
 import type { Script } from './scripts.ts'
@@ -23,6 +23,8 @@ const RECONNECT_MS = { first: 50, most: 1000, spread: 100 }
 const START_DEADLINE_MS = 10_000
 const START_RETRY_MS = 250
 const MIN_VERSION = 7
+/** The work of which faults are reported. */
+const COMMANDS = 'commands'
 /** For how long a chat may be on its way from one server to another, and how often it is looked whether it is there. */
 const MOVING_MS = { most: 2000, pause: 50 }
 
@@ -63,11 +65,13 @@ export class RedisServer {
   readonly #cluster: Cluster | undefined
   /** The servers that have left a command without an answer. */
   readonly #silent = new WeakSet<Client>()
+  readonly #faults: RetriedFaults
   #isLost = false
 
   private constructor(options: Options, client: Client, cluster: Cluster | undefined, hooks: ServerHooks) {
     this.#options = options
     this.hooks = hooks
+    this.#faults = new RetriedFaults(hooks)
     this.#client = client
     this.#cluster = cluster
     if (cluster === undefined) this.#listen(client)
@@ -102,9 +106,14 @@ export class RedisServer {
     const asked = this.#client
     try {
       const client = await this.clientFor(tag)
-      return readReply(await this.#ask(client, () => this.#evaluateAnywhere(script, tag, args.map(String), as)))
+      const reply = readReply(await this.#ask(client, () => this.#evaluateAnywhere(script, tag, args.map(String), as)))
+      this.#faults.ended(COMMANDS)
+      return reply
     } catch (error) {
-      throw this.#explain(error, asked)
+      const fault = this.#explain(error, asked)
+      // Who is answered with it is told why in the log; open streams wait for as long as it takes, and say nothing.
+      if (fault instanceof StoreUnavailable && !this.#isLost) this.#faults.failed(COMMANDS, fault)
+      throw fault
     }
   }
 

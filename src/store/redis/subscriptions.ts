@@ -18,6 +18,7 @@ const CHECK_MS = 5000
 /** How many are looked at before other work has its turn. */
 const CHECKED_A_TURN = 1000
 /** Works that are not about one chat. */
+const ADDING = 'subscribing'
 const VERIFYING = 'verifying connections'
 const FINDING = 'finding moved chats'
 
@@ -58,16 +59,20 @@ export class Subscriptions {
 
   /**
    * Resolves once everything is heard that is told from now on.
-   * @throws StoreUnavailable
+   * @throws StoreUnavailable if that may pass
    */
   async add(tag: ChatTag): Promise<void> {
     const subscription: Subscription = { client: undefined, losses: 0 }
     this.#subscriptions.set(tag, subscription)
     try {
       await this.#subscribe(tag, subscription, await this.#server.clientFor(tag))
+      this.#faults.ended(ADDING)
     } catch (cause) {
       void this.#server.refresh()
       if (this.#subscriptions.get(tag) === subscription) this.remove(tag)
+      if (!isPassing(cause)) throw cause
+      // Whoever wants to watch tries again as long as it takes, and says nothing.
+      this.#failed(ADDING, cause)
       throw new StoreUnavailable('unreachable', { cause })
     }
   }

@@ -5,6 +5,7 @@ import type { Door } from '../../../src/chat/door.ts'
 import { type ChatTag, postKey, tagOf } from '../../../src/ids.ts'
 import type { Disk } from '../../../src/store/file/disk.ts'
 import { fileStore } from '../../../src/store/file/file-store.ts'
+import { GroupCommit } from '../../../src/store/file/group-commit.ts'
 import { lmdbDisk } from '../../../src/store/file/lmdb-disk.ts'
 import * as records from '../../../src/store/file/records.ts'
 import { type Store, StoreUnavailable } from '../../../src/store/store.ts'
@@ -26,10 +27,13 @@ import {
 } from '../contract/support.ts'
 import { CONTRACT } from '../contract.ts'
 
-function storeOver(disk: Disk, { maxChatBytes = 1_000_000 } = {}): Store {
+function storeOver(
+  disk: Disk,
+  { maxChatBytes = 1_000_000, onFault = (_fault: unknown): void => undefined } = {}
+): Store {
   return fileStore(disk, {
     maxChatBytes,
-    onFault: () => undefined,
+    onFault,
     onBroken: (fault) => {
       throw fault
     }
@@ -388,5 +392,43 @@ describe('what a removed chat leaves behind', () => {
     expect(await refused).toMatchObject([{ reason: { why: 'full' } }])
     expect(await finished(disk, store.create(door))).toBe('created')
     expect(await texts(store, tag)).toEqual([])
+  })
+})
+
+describe('what nobody waits for', () => {
+  it('is reported when it fails: removing what is left of a chat, once, and no more when it works again', async () => {
+    const disk = memoryDisk()
+    const faults: unknown[] = []
+    let range = disk.range
+    const store = storeOver({ ...disk, range: (...call) => range(...call) }, { onFault: (fault) => faults.push(fault) })
+    await turns()
+    const fault = new TypeError('no range')
+    range = () => {
+      throw fault
+    }
+    for (let index = 0; index < 3; index++) {
+      await store.idleChats(0, 0).catch(() => undefined)
+      await turns()
+    }
+    expect(faults).toEqual([fault])
+    range = disk.range
+    await store.idleChats(0, 0)
+    await turns()
+    expect(faults).toEqual([fault])
+  })
+
+  it('is no fault of the disk: a message that is on it is acknowledged though telling of it fails', async () => {
+    const told: unknown[] = []
+    const commits = new GroupCommit(memoryDisk(), (fault) => told.push(fault))
+    const fault = new TypeError('in telling')
+    commits.add(
+      [],
+      () => {
+        throw fault
+      },
+      (error) => told.push(error)
+    )
+    await expect(commits.idle()).rejects.toBe(fault)
+    expect(told).toEqual([])
   })
 })

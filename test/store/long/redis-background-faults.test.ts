@@ -97,4 +97,14 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a chat that is followed'
     await refusals(redis, 'NOPERM', 3)
     expect(faults).toEqual([expect.objectContaining({ message: expect.stringMatching(/^NOPERM /) })])
   })
+
+  it('and cannot even be begun to be followed rejects with the cause, which whoever asked for it reports', async () => {
+    const redis = await aRedis()
+    const { store, tag } = await aWatched(redis, anEar().listener)
+    await redis.cli('acl', 'setuser', 'default', 'resetchannels')
+    const other = await openRedisStore(redis.url, { ...OPTIONS, onFault: () => undefined })
+    onTestFinished(() => other.close())
+    await expect(other.watch(tag, () => undefined)).rejects.toThrow(/^NOPERM /)
+    expect(await store.load(tag)).toBeDefined()
+  })
 })
