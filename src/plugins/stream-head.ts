@@ -6,23 +6,24 @@ import { takeOver } from './take-over.ts'
 
 /**
  * Takes the connection over and writes the head of an event stream (WHATWG HTML, section 9.2) with the headers that
- * hooks have set. The body ends with the connection: framing it in chunks would cost each reader and gain nothing.
+ * hooks have set. The body is the caller's: in chunks if `takesChunks`, otherwise all until the connection closes.
  * Calls `begin` with the socket, or never, if the client is gone first.
  */
 export function openEventStream(request: FastifyRequest, reply: FastifyReply, begin: (socket: Socket) => void): void {
   reply.headers({
-    'content-type': 'text/event-stream',
+    'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store, no-transform',
     'x-accel-buffering': 'no',
     connection: 'close'
   })
   const { log, routeOptions } = request
   const { socket } = request.raw
+  const isChunked = takesChunks(request)
   // As a list: node:http then keeps no table of them for as long as the stream lasts.
   const { response, headers } = takeOver(reply)
   const start = (): void => {
-    // The only way to tell node:http not to use the chunked coding of HTTP/1.1.
-    response.removeHeader('transfer-encoding')
+    // node:http announces the chunks, but to HTTP/1.0 as well if that sends TE, and there they are forbidden.
+    if (!isChunked) response.removeHeader('transfer-encoding')
     response.writeHead(200, headers)
     response.flushHeaders()
     leaveHttp(request.raw, response, socket)
@@ -54,11 +55,17 @@ function logEnd(log: FastifyBaseLogger, route: string | undefined): () => void {
   return () => log.info({ method: 'GET', route, ms: Math.round(performance.now() - began) }, 'stream ended')
 }
 
+/** Whether a stream is sent in chunks, so that its end can be told from a cut: only HTTP/1.0 does not know them. */
+export function takesChunks({ raw }: FastifyRequest): boolean {
+  return raw.httpVersion === '1.1'
+}
+
+/** The names of the cursor in a query; the first that has a value counts. */
+const CURSOR_NAMES = ['last_event_id', 'lastEventId', 'after']
+
 /** The cursor of a client: what it sends again by itself when it reconnects wins over what its URL says. */
 export function cursorOf({ headers, query }: FastifyRequest): string | undefined {
-  const inQuery =
-    typeof query === 'object' && query !== null && 'last_event_id' in query ? query.last_event_id : undefined
-  const cursor = headers['last-event-id'] ?? inQuery
-  if (cursor === undefined || cursor === '') return undefined
-  return String(cursor)
+  const sent = new Map(Object.entries(query ?? {}))
+  const cursor = [headers['last-event-id'], ...CURSOR_NAMES.map((name) => sent.get(name))].find(Boolean)
+  return cursor === undefined ? undefined : String(cursor)
 }

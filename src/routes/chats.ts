@@ -8,7 +8,7 @@ import { hangUpOf } from '../plugins/hang-up.ts'
 import { refuseOddBody } from '../plugins/json-body.ts'
 import type { RateLimits } from '../plugins/rate-limits.ts'
 import { sendJson, sendJsonParts } from '../plugins/ready-json.ts'
-import { cursorOf, openEventStream } from '../plugins/stream-head.ts'
+import { cursorOf, openEventStream, takesChunks } from '../plugins/stream-head.ts'
 import { requireUserId, userOf } from '../plugins/user-id.ts'
 import { answer, emptyAnswer, example, streamAnswer } from '../schemas/answers.ts'
 import {
@@ -162,7 +162,9 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
 
 ${example(`curl -N "$CHAT/events" -H "Authorization: Bearer $USER_ID"`)}
 
-With a cursor (\`Last-Event-ID\`, or \`last_event_id\` for a first connect): every event after it, each once and in order, then \`ready\`, then live. Without one: the owner first gets the join requests that are still pending, then \`ready\`, then live. A cursor that is not in the log gets \`reset\` first and goes on as if none had been sent. Join events are for the owner alone. A comment line every few seconds keeps the connection open; a reader that falls too far behind is cut off and comes back with its cursor.`,
+With a cursor (\`Last-Event-ID\`, or \`last_event_id\` in the query for a first connect): every event after it, each once and in order, then \`ready\`, then live. Without one: the owner first gets the join requests that are still pending, then \`ready\`, then live. A cursor that is not in the log gets \`reset\` first and goes on as if none had been sent. Join events are for the owner alone. A comment line every few seconds keeps the connection open; a reader that falls too far behind is cut off and comes back with its cursor.
+
+With HTTP/1.1 the stream is sent in chunks, so you can tell how it ended: after \`closed\`, or when the server stops, the body is complete (curl exits with 0). If the connection is lost, the server fails, or you fall behind, the body is cut off (curl exits with 18). Reconnect with your cursor unless you got \`closed\`.`,
         params: chatParams,
         headers: cursorHeaders,
         querystring: cursorQuery,
@@ -183,7 +185,7 @@ With a cursor (\`Last-Event-ID\`, or \`last_event_id\` for a first connect): eve
       const user = userOf(request)
       const tag = await service.enterChat(readChatId(request.params.chat), user)
       admit(hub, user)
-      const reader = { user, base: request.base, cursor: cursorOf(request) }
+      const reader = { user, base: request.base, isChunked: takesChunks(request), cursor: cursorOf(request) }
       openEventStream(request, reply, (socket) => hub.openChatStream(socket, tag, reader))
     }
   )

@@ -8,7 +8,7 @@ import { admit } from '../plugins/admit.ts'
 import { nothingForPrefetch, varyByAccept } from '../plugins/browsers.ts'
 import { hangUpOf, lookAtNetwork, onAbort } from '../plugins/hang-up.ts'
 import type { RateLimits } from '../plugins/rate-limits.ts'
-import { cursorOf, openEventStream } from '../plugins/stream-head.ts'
+import { cursorOf, openEventStream, takesChunks } from '../plugins/stream-head.ts'
 import { allowUserId, requireUserId, userOf } from '../plugins/user-id.ts'
 import { answer, emptyAnswer, example, streamAnswer, USER_ID_OPTIONAL } from '../schemas/answers.ts'
 import { EXAMPLE } from '../schemas/common.ts'
@@ -249,7 +249,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
 
 ${example(`curl -N "$LINK/events" -H "Authorization: Bearer $CLIENT_ID"`)}
 
-Every state but \`pending\` ends the stream. A reconnect whose \`Last-Event-ID\` names the present, final state gets 204, which tells an EventSource to stop.`,
+Every state but \`pending\` ends the stream. A reconnect whose \`Last-Event-ID\` names the present, final state gets 204, which tells an EventSource to stop. With HTTP/1.1 a body that is not complete was cut off: reconnect.`,
         params: linkParams,
         headers: cursorHeaders,
         querystring: cursorQuery,
@@ -272,7 +272,8 @@ Every state but \`pending\` ends the stream. A reconnect whose \`Last-Event-ID\`
       const { chat, request: own } = await service.ownRequest(readLinkId(request.params.link), client)
       if (isFinal(own) && cursorOf(request) === own.state) return reply.code(204).send()
       admit(hub, client)
-      openEventStream(request, reply, (socket) => hub.openGuestStream(socket, { chat, client, base: request.base }))
+      const reader = { chat, client, base: request.base, isChunked: takesChunks(request) }
+      openEventStream(request, reply, (socket) => hub.openGuestStream(socket, reader))
       return reply
     }
   )

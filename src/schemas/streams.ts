@@ -9,14 +9,24 @@ export const cursorQuery = z.object({
   last_event_id: z.unknown().optional().meta({
     type: 'string',
     description:
-      'Where to go on, for a first connect: the last event id you have; 0 is the beginning, empty is none. The Last-Event-ID header wins.'
+      'Where to continue, for a first connect: the last event id you have; 0 is the beginning, empty is none. The `Last-Event-ID` header takes precedence.'
+  }),
+  lastEventId: z.unknown().optional().meta({
+    type: 'string',
+    description:
+      'The same under the name that event-source-polyfill sends when it reconnects. `last_event_id` takes precedence, so do not send both.'
+  }),
+  after: z.unknown().optional().meta({
+    type: 'string',
+    description: 'The same under the name that it has when you read the chat. The other names take precedence.'
   }),
   user_id: userIdMember
 })
 
 export const cursorHeaders = z.object({
   'last-event-id': z.string().optional().meta({
-    description: 'Where to go on. An EventSource sends it by itself when it reconnects.'
+    description:
+      'Where to continue: the last event id you have. An EventSource sends it when it reconnects. Empty is none.'
   })
 })
 

@@ -28,6 +28,8 @@ const REPLAY_PAGE_BYTES = 64 * 1024
 export interface ChatReader {
   readonly user: UserId
   readonly base: Base
+  /** Whether its connection speaks HTTP/1.1, which knows chunks. */
+  readonly isChunked: boolean
   /** As the client sent it; undefined for none. */
   readonly cursor: string | undefined
 }
@@ -40,8 +42,13 @@ export class ChatStream extends EventStream {
   #wasReset = false
   #level = 0
 
-  constructor(socket: Sink, maxBufferBytes: number, base: Base, figures = new StreamFigures()) {
-    super(socket, maxBufferBytes, figures)
+  constructor(
+    socket: Sink,
+    maxBufferBytes: number,
+    { base, isChunked }: Pick<ChatReader, 'base' | 'isChunked'>,
+    figures = new StreamFigures()
+  ) {
+    super(socket, maxBufferBytes, isChunked, figures)
     this.#base = base
   }
 
@@ -54,10 +61,10 @@ export class ChatStream extends EventStream {
     const removal = batch.joins.find((event) => this.#isRemoval(event))
     if (this.#member === undefined ? batch.joins.length > 0 : removal !== undefined) {
       const fresh = batch.events.filter(({ id }) => id > this.#level && id <= (removal?.id ?? id))
-      this.writeLive(Buffer.from(this.#frames(fresh)))
+      this.writeLive(this.framed(this.#frames(fresh)))
     } else {
       this.figures.deliveries += batch.countAfter(this.#level)
-      this.writeLive(batch.messagesAfter(this.#level))
+      this.writeLive(this.isChunked ? batch.chunkAfter(this.#level) : batch.messagesAfter(this.#level))
     }
     this.#level = batch.last
     if (removal !== undefined) this.#close(reasonOf(removal.request))

@@ -2,7 +2,8 @@
 import type { Writable } from 'node:stream'
 import type { Batch } from './batch.ts'
 import type { ChatSource } from './chat-source.ts'
-import { HEARTBEAT } from './sse-format.ts'
+import { chunk, LAST_CHUNK } from './chunked.ts'
+import { HEARTBEAT, opening } from './sse-format.ts'
 import type { StreamFigures } from './stream-figures.ts'
 
 /** Whoever follows a chat in this process: a stream, or a request that waits. */
@@ -29,6 +30,8 @@ export type Sink = Writable & {
   destroySoon(): void
 }
 
+const HEARTBEATS = { chunked: Buffer.from(chunk(HEARTBEAT)), plain: Buffer.from(HEARTBEAT) }
+
 /** What a reader has to take the last bytes of a stream that has ended. */
 const END_DEADLINE_MS = 10_000
 
@@ -36,14 +39,24 @@ export abstract class EventStream implements Follower {
   abstract readonly kind: 'chat' | 'guest'
   protected readonly socket: Sink
   protected readonly figures: StreamFigures
+  /** Whether the body is sent in chunks (HTTP/1.1) or ends with the connection (HTTP/1.0). */
+  protected readonly isChunked: boolean
   readonly #maxBufferBytes: number
-  /** Live bytes written so far: those of a replay do not count as falling behind. */
+  /** The last bytes that wait in the socket: the live ones that came after all catching up. */
   #liveBytes = 0
+  /**
+   * The bytes of catching up that wait before those, which do not count as falling behind. As if they stood together:
+   * if live bytes wait between them the socket sends some earlier than this says, so it is never too few.
+   */
+  #catchUpBytes: number
 
-  constructor(socket: Sink, maxBufferBytes: number, figures: StreamFigures) {
+  constructor(socket: Sink, maxBufferBytes: number, isChunked: boolean, figures: StreamFigures) {
     this.socket = socket
     this.figures = figures
+    this.isChunked = isChunked
     this.#maxBufferBytes = maxBufferBytes
+    // The head, or an answer before it on the same connection.
+    this.#catchUpBytes = socket.writableLength
   }
 
   abstract deliver(batch: Batch): void
@@ -56,10 +69,18 @@ export abstract class EventStream implements Follower {
 
   /** Writes a heartbeat, unless other bytes are still waiting for the reader. */
   beat(): void {
-    if (this.socket.writableLength === 0 && !this.isOver) this.socket.write(HEARTBEAT)
+    if (this.socket.writableLength > 0) return
+    this.#writeBytes(this.isChunked ? HEARTBEATS.chunked : HEARTBEATS.plain)
   }
 
+  /** Writes what comes before all events. */
+  open(retryMs: number): void {
+    this.write(opening(retryMs))
+  }
+
+  /** Without the last chunk a reader would take it for cut off. */
   end(): void {
+    if (this.isChunked && !this.isOver) this.socket.write(LAST_CHUNK)
     this.socket.destroySoon()
     // A reader that does not read would keep its socket.
     setTimeout(() => this.socket.destroy(), END_DEADLINE_MS).unref()
@@ -76,20 +97,37 @@ export abstract class EventStream implements Follower {
 
   /** Writes what belongs to catching up: it does not count as falling behind. */
   protected write(text: string): void {
-    if (this.isOver || text === '') return
-    this.socket.write(text)
-    this.figures.bytes += Buffer.byteLength(text)
+    this.#writeBytes(this.framed(text))
   }
 
-  /** Hands over live bytes, or cuts off a reader that has fallen too far behind. It comes back with its cursor. */
+  /**
+   * Hands over live bytes, framed as `isChunked` says, or cuts off a reader that has fallen too far behind. It comes back
+   * with its cursor.
+   */
   protected writeLive(bytes: Buffer): void {
     if (this.isOver || bytes.length === 0) return
     this.socket.write(bytes)
-    this.#liveBytes += bytes.length
     this.figures.bytes += bytes.length
-    if (Math.min(this.#liveBytes, this.socket.writableLength) <= this.#maxBufferBytes) return
+    const waiting = this.socket.writableLength
+    this.#liveBytes = Math.min(this.#liveBytes + bytes.length, waiting)
+    this.#catchUpBytes = Math.min(this.#catchUpBytes, waiting - this.#liveBytes)
+    if (waiting - this.#catchUpBytes <= this.#maxBufferBytes) return
     this.figures.cutOff++
     this.socket.destroy()
+  }
+
+  #writeBytes(bytes: Buffer): void {
+    if (this.isOver || bytes.length === 0) return
+    const beforeLive = Math.max(0, this.socket.writableLength - this.#liveBytes)
+    this.#catchUpBytes = Math.min(this.#catchUpBytes, beforeLive) + bytes.length
+    this.#liveBytes = 0
+    this.socket.write(bytes)
+    this.figures.bytes += bytes.length
+  }
+
+  /** A text as it is sent to this reader. */
+  protected framed(text: string): Buffer {
+    return Buffer.from(this.isChunked ? chunk(text) : text)
   }
 
   /** Resolves when the socket takes more, or never will, and not before other work had its turn. */

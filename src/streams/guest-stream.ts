@@ -13,6 +13,8 @@ export interface GuestReader {
   readonly chat: ChatId
   readonly client: UserId
   readonly base: Base
+  /** Whether its connection speaks HTTP/1.1, which knows chunks. */
+  readonly isChunked: boolean
 }
 
 export class GuestStream extends EventStream {
@@ -21,7 +23,7 @@ export class GuestStream extends EventStream {
   #shown: JoinRequest['state'] | undefined
 
   constructor(socket: Sink, maxBufferBytes: number, reader: GuestReader, figures = new StreamFigures()) {
-    super(socket, maxBufferBytes, figures)
+    super(socket, maxBufferBytes, reader.isChunked, figures)
     this.#reader = reader
     this.#guest = digestOf(reader.client)
   }
@@ -62,7 +64,7 @@ export class GuestStream extends EventStream {
     const { base, chat, client } = this.#reader
     const data = approvalEventView(base, chat, client, request)
     this.figures.deliveries++
-    this.writeLive(Buffer.from(frame({ event: 'approval', id: request.state, data })))
+    this.writeLive(this.framed(frame({ event: 'approval', id: request.state, data })))
     if (isFinal(request)) this.end()
   }
 }

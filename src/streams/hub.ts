@@ -13,7 +13,6 @@ import type { ChatSource } from './chat-source.ts'
 import { type ChatReader, ChatStream } from './chat-stream.ts'
 import type { EventStream, Follower, Sink } from './event-stream.ts'
 import { type GuestReader, GuestStream } from './guest-stream.ts'
-import { opening } from './sse-format.ts'
 import { StreamFigures } from './stream-figures.ts'
 import { Waiter } from './waiter.ts'
 
@@ -78,14 +77,14 @@ export class Hub {
 
   /** Follows a chat as a member, until the socket closes. */
   openChatStream(socket: Sink, tag: ChatTag, reader: ChatReader): void {
-    const stream = new ChatStream(socket, this.#options.maxBufferBytes, reader.base, this.figures)
-    this.#run(socket, tag, stream, reader.user, (source) => stream.catchUp(source, reader))
+    const stream = new ChatStream(socket, this.#options.maxBufferBytes, reader, this.figures)
+    this.#run(tag, stream, reader.user, (source) => stream.catchUp(source, reader))
   }
 
   /** Follows the own join request as a guest, until it is decided. */
   openGuestStream(socket: Sink, reader: GuestReader): void {
     const stream = new GuestStream(socket, this.#options.maxBufferBytes, reader, this.figures)
-    this.#run(socket, tagOf(reader.chat), stream, reader.client, (source) => stream.begin(source))
+    this.#run(tagOf(reader.chat), stream, reader.client, (source) => stream.begin(source))
   }
 
   /**
@@ -129,20 +128,14 @@ export class Hub {
     clearTimeout(deadline)
   }
 
-  #run(
-    socket: Sink,
-    tag: ChatTag,
-    stream: EventStream,
-    user: UserId,
-    start: (source: ChatSource) => Promise<void>
-  ): void {
+  #run(tag: ChatTag, stream: EventStream, user: UserId, start: (source: ChatSource) => Promise<void>): void {
     if (this.#closing) {
       stream.end()
       return
     }
     this.figures.opened[stream.kind]++
     const channel = this.#follow(tag, stream, user)
-    socket.write(opening(randomInt(RECONNECT_MS.min, RECONNECT_MS.max + 1)))
+    stream.open(randomInt(RECONNECT_MS.min, RECONNECT_MS.max + 1))
     channel.watched
       .then((watched) => (watched === 'gone' ? stream.gone() : start(channel)))
       .catch((error: unknown) => {

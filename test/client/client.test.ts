@@ -78,34 +78,62 @@ describe('the client', () => {
     expect((await owner.read()).messages).toHaveLength(1)
   })
 
-  it('follows on over another connection when one breaks, without an event lost or doubled', async () => {
+  it.each(['is cut off', 'ends'])(
+    'follows on over another connection when one %s, without an event lost or doubled',
+    async (how) => {
+      const server = await startServer()
+      const owner = await createChat(server.url)
+      for (const text of ['one', 'two', 'three']) await owner.post(text)
+      // Each connection is over after so many bytes, in the middle of whatever is there.
+      const cuts = [120, 260]
+      const cutting: typeof fetch = async (input, init) => {
+        const response = await fetch(input, init)
+        let left = cuts.shift() ?? Number.POSITIVE_INFINITY
+        const cut = new TransformStream<Uint8Array, Uint8Array>({
+          transform(chunk, controller) {
+            controller.enqueue(chunk.subarray(0, left))
+            left -= chunk.length
+            if (left > 0) return
+            if (how === 'ends') controller.terminate()
+            else controller.error(new Error('cut'))
+          }
+        })
+        return new Response(response.body?.pipeThrough(cut) ?? null, response)
+      }
+      const hasty = new Chat(owner.url, owner.userId, { fetch: hurry(cutting) })
+      const events = await take(hasty.events({ after: 0 }), 4)
+      expect(events.map(({ event, ...rest }) => [event, 'id' in rest ? rest.id : undefined])).toEqual([
+        ['message', 1],
+        ['message', 2],
+        ['message', 3],
+        ['ready', 3]
+      ])
+      expect(cuts).toEqual([])
+    },
+    20_000
+  )
+
+  it('makes no other connection once it has been told that nothing follows', async () => {
     const server = await startServer()
     const owner = await createChat(server.url)
-    for (const text of ['one', 'two', 'three']) await owner.post(text)
-    // Each connection breaks after so many bytes, in the middle of whatever is there.
-    const cuts = [120, 260]
-    const cutting: typeof fetch = async (input, init) => {
-      const response = await fetch(input, init)
-      let left = cuts.shift() ?? Number.POSITIVE_INFINITY
-      const cut = new TransformStream<Uint8Array, Uint8Array>({
-        transform(chunk, controller) {
-          controller.enqueue(chunk.subarray(0, left))
-          left -= chunk.length
-          if (left <= 0) controller.error(new Error('cut'))
-        }
-      })
-      return new Response(response.body?.pipeThrough(cut) ?? null, response)
+    const { link } = await owner.invite()
+    const streams: string[] = []
+    const counting: typeof fetch = async (input, init) => {
+      if (`${input}`.endsWith('/events')) streams.push(`${input}`)
+      return fetch(input, init)
     }
-    const hasty = new Chat(owner.url, owner.userId, { fetch: hurry(cutting) })
-    const events = await take(hasty.events({ after: 0 }), 4)
-    expect(events.map(({ event, ...rest }) => [event, 'id' in rest ? rest.id : undefined])).toEqual([
-      ['message', 1],
-      ['message', 2],
-      ['message', 3],
-      ['ready', 3]
-    ])
-    expect(cuts).toEqual([])
-  }, 20_000)
+    const events = new Chat(owner.url, owner.userId, { fetch: counting }).events()
+    await events.next()
+    const guest = await knock(link, { fetch: counting })
+    const admitted = guest.admitted()
+    await owner.approve(link, guest.requestId)
+    await admitted
+    await owner.close()
+    const told: string[] = []
+    for await (const { event } of events) told.push(event)
+    expect(told).toEqual(['join_request', 'join_approved', 'closed'])
+    expect(streams).toEqual([`${owner.url}/events`, `${link}/events`])
+  })
 
   it('ends what it is doing when it is told to', async () => {
     const server = await startServer()

@@ -1,10 +1,10 @@
-/** The real curl, as a child process whose output is read as it comes. */
+/** The real curl, or another program that follows, as a child process whose output is read as it comes. */
 import { spawn } from 'node:child_process'
 import { createParser } from 'eventsource-parser'
 import { onTestFinished } from 'vitest'
 import { Growing } from './growing.ts'
 
-export interface Curl {
+export interface Reader {
   /** Everything it has printed. */
   output(): string
   /** Waits until it has printed this; throws if it has ended without. */
@@ -14,8 +14,14 @@ export interface Curl {
   kill(): void
 }
 
-export function startCurl(...args: string[]): Curl {
-  const child = spawn('curl', args, { stdio: ['ignore', 'pipe', 'pipe'] })
+export function startCurl(...args: string[]): Reader {
+  return startReader('curl', args)
+}
+
+/** Its input is a file of this text, if one is given. */
+export function startReader(program: string, args: readonly string[], input?: string): Reader {
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+  child.stdin.end(input)
   onTestFinished(() => void child.kill('SIGKILL'))
   const printed = new Growing()
   let text = ''
@@ -27,7 +33,7 @@ export function startCurl(...args: string[]): Curl {
   }
   const exit = new Promise<number | null>((resolve) => {
     child.on('close', (code) => {
-      printed.end(`curl has ended with ${code} and printed ${JSON.stringify(text)}`)
+      printed.end(`${program} has ended with ${code} and printed ${JSON.stringify(text)}`)
       resolve(code)
     })
   })

@@ -1,4 +1,5 @@
 /** The live streams, over real sockets. */
+import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { chatEvents, linkEvents } from '../../src/schemas/streams.ts'
 import {
@@ -12,7 +13,8 @@ import {
   problemOf,
   refusal
 } from '../support/api.ts'
-import { openSocket } from '../support/raw.ts'
+import { ChunkReader } from '../support/chunked.ts'
+import { openSocket, parseAnswer, rawRequest } from '../support/raw.ts'
 import { startServer } from '../support/server.ts'
 import { openStream, type StreamEvent } from '../support/streams.ts'
 
@@ -26,7 +28,7 @@ describe("the owner's stream", () => {
     const stream = await openStream(`${chat}/events`, { user: owner })
     expect(stream.response.status).toBe(200)
     expect(Object.fromEntries(stream.response.headers)).toMatchObject({
-      'content-type': 'text/event-stream',
+      'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store, no-transform',
       'x-accel-buffering': 'no',
       'x-content-type-options': 'nosniff',
@@ -156,6 +158,35 @@ describe('a cursor', () => {
         ['join_request', undefined],
         ['ready', '3']
       ])
+    }
+  )
+
+  it.each([
+    ['last_event_id=1', '1'],
+    ['lastEventId=1', '1'],
+    ['after=1', '1'],
+    ['after=3&lastEventId=2&last_event_id=1', '1'],
+    ['after=2&lastEventId=1', '1'],
+    ['last_event_id=&lastEventId=&after=1', '1'],
+    ['last_event_id=&lastEventId=1&after=3', '1'],
+    ['last_event_id=&lastEventId=&after=', undefined],
+    ['last-event-id=1&lasteventid=1', undefined]
+  ])('may have other names in the query: %s', async (query, cursor) => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    for (const text of ['one', 'two', 'three']) await post(chat, owner, text)
+    const stream = await openStream(`${chat}/events?${query}`, { user: owner, headers: { 'last-event-id': '' } })
+    expect(ids(await stream.until('ready'))).toEqual(cursor === '1' ? ['2', '3', '3'] : ['3'])
+    const resumed = await openStream(`${chat}/events?${query}`, { user: owner, headers: { 'last-event-id': '2' } })
+    expect(ids(await resumed.until('ready'))).toEqual(['3', '3'])
+  })
+
+  it.each(['last_event_id', 'lastEventId', 'after'])(
+    'named %s tells a guest who knows the end to stop',
+    async (name) => {
+      const server = await startServer()
+      const { link, member } = await createChatWithMember(server)
+      expect((await call(`${link}/events?${name}=approved`, { user: member })).status).toBe(204)
     }
   )
 
@@ -326,7 +357,60 @@ describe('a stream', () => {
     expect(text.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(2)
     expect(text.indexOf('"messages":[]')).toBeGreaterThan(0)
     expect(text.indexOf('text/event-stream')).toBeGreaterThan(text.indexOf('"messages":[]'))
+    const { headers, body } = parseAnswer(text.slice(text.lastIndexOf('HTTP/1.1 200 OK')))
+    expect(headers.get('transfer-encoding')).toBe('chunked')
+    expect(new ChunkReader().feed(Buffer.from(body)).text).toMatch(/^:\nretry: \d+\n\nid: 0\nevent: ready\n/)
   })
+})
+
+/** What a stream sends as bytes: its head, and how its body begins and, once the chat is closed, ends. */
+async function rawStream(version: string, more: string[] = []) {
+  const server = await startServer({ env: { HEARTBEAT_SECONDS: '1' } })
+  const { chat, owner } = await createChat(server)
+  const path = `${new URL(chat).pathname}/events`
+  const lines = [`GET ${path} HTTP/${version}`, 'Host: localhost', `Authorization: Bearer ${owner}`, ...more]
+  const socket = openSocket(server.port)
+  socket.write(`${lines.join('\r\n')}\r\n\r\n`)
+  let text = ''
+  socket.on('data', (bytes) => {
+    text += bytes
+  })
+  const closed = once(socket, 'close')
+  const shows = async (wanted: string) => {
+    while (!text.includes(wanted)) await once(socket, 'data')
+  }
+  await shows('event: ready')
+  await Promise.all(['one', '€'].map((one) => post(chat, owner, one)))
+  await shows('€')
+  // A heartbeat: the first comment is longer.
+  await shows(':\n\n')
+  await call(`DELETE ${chat}`, { user: owner })
+  await closed
+  return parseAnswer(text)
+}
+
+/** Everything from the first comment to the end but for heartbeats, which may be anywhere. */
+const WHOLE =
+  /^:\nretry: \d{4}\n\nid: 0\nevent: ready\ndata: {"last_event_id":0}\n\n(id: \d\nevent: message\ndata: {"id":\d,"text":"(one|€)","created_at":"[^"]+"}\n\n){2}event: closed\ndata: {"reason":"chat_closed"}\n\n$/
+const withoutHeartbeats = (text: string) => text.replace(/\n\n(:\n\n)+/g, '\n\n')
+
+describe('the bytes of a stream', () => {
+  it('are in chunks for HTTP/1.1, heartbeats among them, and the last chunk says that it is complete', async () => {
+    const { status, headers, body } = await rawStream('1.1')
+    expect([status, headers.get('transfer-encoding'), headers.get('connection')]).toEqual([200, 'chunked', 'close'])
+    const { text, chunks, isEnded } = new ChunkReader().feed(Buffer.from(body))
+    expect([withoutHeartbeats(text), isEnded]).toEqual([expect.stringMatching(WHOLE), true])
+    expect(chunks.map(String)).toContain(':\n\n')
+  })
+
+  it.each([[[]], [['Connection: keep-alive', 'TE: chunked, trailers']]])(
+    'are the events alone for HTTP/1.0, also with %j, and the stream ends with its connection',
+    async (more) => {
+      const { status, headers, body } = await rawStream('1.0', more)
+      expect([status, headers.get('transfer-encoding'), headers.get('connection')]).toEqual([200, null, 'close'])
+      expect(withoutHeartbeats(body)).toMatch(WHOLE)
+    }
+  )
 })
 
 describe('when the server closes', () => {
@@ -369,13 +453,15 @@ it('an answer under way is finished when the server closes, however slowly it is
   expect(size).toBeGreaterThan(4_000_000)
 })
 
-it('a fault of the store ends the stream and is logged without its ids', async () => {
+it('a fault of the store cuts the stream off and is logged without its ids', async () => {
   const server = await startServer({
     wrap: (store) => ({ ...store, watch: async (tag) => Promise.reject(new TypeError(`lost ${tag}${tag}`)) })
   })
   const { chat, owner } = await createChat(server)
-  const stream = await openStream(`${chat}/events`, { user: owner })
-  expect(await stream.next()).toBeUndefined()
+  const head = [`GET ${new URL(chat).pathname}/events HTTP/1.1`, 'Host: localhost', `Authorization: Bearer ${owner}`]
+  const { status, body } = await rawRequest(server.port, head)
+  const { text, isEnded } = new ChunkReader().feed(Buffer.from(body))
+  expect([status, text, isEnded]).toEqual([200, expect.stringMatching(/^:\nretry: \d{4}\n\n$/), false])
   const line = server.log.find((one) => one.includes('the store failed a stream'))
   expect(line).toContain('lost [redacted]')
 })

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import type { LoggedEvent } from '../../src/chat/events.ts'
 import { Batch } from '../../src/streams/batch.ts'
 import { messageFrame } from '../../src/streams/sse-format.ts'
+import { ChunkReader } from '../support/chunked.ts'
 import { aDoor, withKnock, withLink } from '../support/doors.ts'
 
 const { door } = aDoor()
@@ -11,7 +12,7 @@ const { request } = withKnock(invited.door, invited.link)
 
 const event = fc.record({ text: fc.string({ unit: 'grapheme' }), isJoin: fc.boolean(), gap: fc.nat(2) })
 
-it('a batch gives each reader the messages that are new to it, and no other bytes', () => {
+it('a batch gives each reader the messages that are new to it, in one chunk or in none, and no other bytes', () => {
   fc.assert(
     fc.property(fc.array(event), fc.nat(30), (parts, level) => {
       let id = 0
@@ -20,12 +21,24 @@ it('a batch gives each reader the messages that are new to it, and no other byte
         return isJoin ? { type: 'join_request', id, request } : { type: 'message', id, json: JSON.stringify({ text }) }
       })
       const batch = new Batch(events)
-      const expected = events.flatMap((one) =>
+      const fresh = events.flatMap((one) =>
         one.type === 'message' && one.id > level ? [messageFrame(one.id, one.json)] : []
       )
-      expect(batch.messagesAfter(level).toString()).toBe(expected.join(''))
+      const expected = fresh.join('')
+      expect(batch.countAfter(level)).toBe(fresh.length)
+      expect(batch.messagesAfter(level).toString()).toBe(expected)
+      const { chunks, isEnded } = new ChunkReader().feed(batch.chunkAfter(level))
+      expect([chunks.map(String), isEnded]).toEqual([expected === '' ? [] : [expected], false])
       expect(batch.joins).toEqual(events.filter(({ type }) => type !== 'message'))
       expect(batch.last).toBe(id)
     })
   )
+})
+
+it('all who are caught up get the same bytes, with HTTP/1.0 as with HTTP/1.1', () => {
+  const batch = new Batch([3, 4].map((id) => ({ type: 'message', id, json: '{}' })))
+  for (const level of [0, 1, 2]) {
+    expect(batch.chunkAfter(level)).toBe(batch.chunkAfter(2))
+    expect(batch.messagesAfter(level)).toBe(batch.messagesAfter(2))
+  }
 })

@@ -8,6 +8,10 @@ import { ChatStream } from '../../src/streams/chat-stream.ts'
 import { aDoor, withKnock, withLink } from '../support/doors.ts'
 import { TestSink } from '../support/sink.ts'
 
+const invited = withLink(aDoor().door)
+
+const READER = { base: 'http://localhost', isChunked: true }
+
 const message = (id: number, text = ''): LoggedEvent => ({ type: 'message', id, json: JSON.stringify({ id, text }) })
 
 /** A chat whose log holds these events, and its owner. */
@@ -25,8 +29,8 @@ function aSource(events: LoggedEvent[]): { source: ChatSource; user: ReturnType<
 
 async function aLiveStream(sink: TestSink, events: LoggedEvent[], maxBufferBytes: number): Promise<ChatStream> {
   const { source, user } = aSource(events)
-  const stream = new ChatStream(sink, maxBufferBytes, 'http://localhost')
-  await stream.catchUp(source, { user, base: 'http://localhost', cursor: '0' })
+  const stream = new ChatStream(sink, maxBufferBytes, READER)
+  await stream.catchUp(source, { user, ...READER, cursor: '0' })
   return stream
 }
 
@@ -46,7 +50,6 @@ describe('a stream that has gone live', () => {
   it('is told of a batch with a knock only what is new to it', async () => {
     const sink = new TestSink()
     const stream = await aLiveStream(sink, [message(1), message(2)], 10_000)
-    const invited = withLink(aDoor().door)
     const { request } = withKnock(invited.door, invited.link)
     const before = sink.text.length
     stream.deliver(new Batch([message(1), message(2), { type: 'join_request', id: 3, request }, message(4)]))
@@ -64,13 +67,31 @@ describe('a stream that has gone live', () => {
   })
 })
 
+describe('a reader with a long life', () => {
+  it('is not cut off when it is reset, however many wait at the door, and is when it then lags', async () => {
+    const sink = new TestSink()
+    const stream = await aLiveStream(sink, [], 1000)
+    for (let id = 1; id <= 50; id++) stream.deliver(new Batch([message(id, 'x'.repeat(100))]))
+    const { door, request } = withKnock(invited.door, invited.link)
+    const requests = new Map(Array.from({ length: 30 }, () => [digestOf(newUserId()), request] as const))
+    const waiting = { door: { ...door, requests }, version: 1, lastEventId: 50, idleSince: 0 }
+    sink.stick()
+    await stream.reset({ newest: 50, load: async () => waiting, events: async () => [] })
+    expect(sink.writableLength).toBeGreaterThan(5000)
+    stream.deliver(new Batch([message(51, 'x'.repeat(500))]))
+    expect(sink.destroyed).toBe(false)
+    stream.deliver(new Batch([message(52, 'x'.repeat(500))]))
+    expect([sink.destroyed, sink.isComplete]).toEqual([true, false])
+  })
+})
+
 describe('a stream that catches up', () => {
   it('ends if whose it is has lost the right to read meanwhile', async () => {
     const sink = new TestSink()
     const { source } = aSource([message(1)])
-    const stream = new ChatStream(sink, 1000, 'http://localhost')
-    await stream.catchUp(source, { user: newUserId(), base: 'http://localhost', cursor: '0' })
-    expect([sink.text, sink.writableEnded]).toEqual(['event: closed\ndata: {"reason":"removed"}\n\n', true])
+    const stream = new ChatStream(sink, 1000, READER)
+    await stream.catchUp(source, { user: newUserId(), ...READER, cursor: '0' })
+    expect([sink.text, sink.isComplete]).toEqual(['event: closed\ndata: {"reason":"removed"}\n\n', true])
   })
 })
 
@@ -86,8 +107,8 @@ describe('a reader that takes nothing', () => {
         return source.events(...page)
       }
     }
-    const stream = new ChatStream(sink, 1, 'http://localhost')
-    const catchingUp = stream.catchUp(counting, { user, base: 'http://localhost', cursor: '0' })
+    const stream = new ChatStream(sink, 1, READER)
+    const catchingUp = stream.catchUp(counting, { user, ...READER, cursor: '0' })
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
     expect(reads).toBe(1)
     sink.destroy()

@@ -62,7 +62,12 @@ it.each([0, 999, 1000])(
     for (let count = 0; count < 40; count++)
       await store.append(tagOf(chat), 0, { text: 'x'.repeat(4000), createdAt: 3 })
     const sink = new HeldSink()
-    aHub(store).openChatStream(sink, tagOf(chat), { user: member, base: 'http://localhost', cursor: '0' })
+    aHub(store).openChatStream(sink, tagOf(chat), {
+      user: member,
+      base: 'http://localhost',
+      isChunked: true,
+      cursor: '0'
+    })
     await turns(20)
     const removed = changed(decline(inside, meant, digestOf(owner), 4))
     await store.commit(tagOf(chat), 1, removed.door, removed.events, 4)
@@ -96,7 +101,7 @@ it('an owner who falls behind by more than is kept is told so and goes on', asyn
     }
   }
   const sink = new TestSink()
-  aHub(busy).openChatStream(sink, tag, { user, base: 'http://localhost', cursor: undefined })
+  aHub(busy).openChatStream(sink, tag, { user, base: 'http://localhost', isChunked: true, cursor: undefined })
   await turns(50)
   await store.append(tag, 0, { text: 'anybody there?', createdAt: 0 })
   await turns(20)

@@ -23,7 +23,7 @@ async function aHub({ heartbeatMs = 60_000, wrap = (store: Store) => store } = {
   onTestFinished(() => hub.close())
   const tag = tagOf(chat)
   const open = (sink = new TestSink()) => {
-    hub.openChatStream(sink, tag, { user, base: 'http://localhost', cursor: undefined })
+    hub.openChatStream(sink, tag, { user, base: 'http://localhost', isChunked: true, cursor: undefined })
     return sink
   }
   const post = (text: string) => store.append(tag, 0, { text, createdAt: 0 })

@@ -51,7 +51,7 @@ async function aScene() {
     onFault: (error) => expect(error).toBeUndefined()
   })
   onTestFinished(() => hub.close())
-  const base = 'http://localhost'
+  const connection = { base: 'http://localhost', isChunked: true }
   return {
     door,
     request,
@@ -67,12 +67,12 @@ async function aScene() {
     reset: () => listeners.forEach((listener) => void listener('reset')),
     openChat: (cursor?: string) => {
       const sink = new TestSink()
-      hub.openChatStream(sink, tag, { user: owner, base, cursor })
+      hub.openChatStream(sink, tag, { user: owner, ...connection, cursor })
       return sink
     },
     openDoor: () => {
       const sink = new TestSink()
-      hub.openGuestStream(sink, { chat: door.chat, client: guest, base })
+      hub.openGuestStream(sink, { chat: door.chat, client: guest, ...connection })
       return sink
     },
     say: (text: string) => memory.append(tag, 0, { text, createdAt: 0 })

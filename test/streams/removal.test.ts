@@ -50,7 +50,7 @@ async function aScene(turns: () => number) {
   const follow = async (user: typeof guest, cursor: string | undefined): Promise<TestSink> => {
     const tag = await service.enterChat(chat, user)
     const sink = new TestSink()
-    hub.openChatStream(sink, tag, { user, base: 'http://localhost', cursor })
+    hub.openChatStream(sink, tag, { user, base: 'http://localhost', isChunked: true, cursor })
     return sink
   }
   const acts: Record<Act, () => Promise<unknown>> = {
@@ -99,8 +99,9 @@ it('who was put out or has left posts nothing, reads nothing and is sent nothing
       for (let turn = 0; turn < 60; turn++) await nextTurn()
       for (const id of [...seen, ...sinks.flatMap(messageIds)]) expect(id).toBeLessThan(at)
       expect(sinks.map(isOver)).toEqual(sinks.map(() => at !== Number.POSITIVE_INFINITY))
-      for (const { text } of sinks.filter(isOver)) {
+      for (const { text, isComplete } of sinks.filter(isOver)) {
         removals++
+        expect(isComplete).toBe(true)
         expect(text).toMatch(/event: closed\ndata: {"reason":"(removed|left)"}\n\n$/)
       }
       await hub.close()

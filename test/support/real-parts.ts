@@ -14,6 +14,17 @@ export function haveAll(...programs: string[]): boolean {
   return false
 }
 
+/** A Python that can import all of these modules; undefined if none can. Says so then. */
+export function pythonWith(...modules: string[]): string | undefined {
+  const imports = modules.map((module) => `import ${module}`).join('\n')
+  const found = ['/usr/bin/python3', 'python3'].find((python) => spawnSync(python, ['-c', imports]).status === 0)
+  if (found !== undefined) return found
+  const text = `tests are skipped for want of a Python with ${modules.join(', ')}`
+  if (REQUIRED) throw new Error(text)
+  process.stderr.write(`\n${text}\n`)
+  return undefined
+}
+
 /** Whether this is root, with these programs. Says so if not. */
 export function isRoot(...programs: string[]): boolean {
   if (process.getuid?.() === 0) return haveAll(...programs)

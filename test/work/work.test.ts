@@ -13,6 +13,7 @@ import type { Store } from '../../src/store/store.ts'
 import { Hub } from '../../src/streams/hub.ts'
 import { ROOMY } from '../store/contract.ts'
 import { createChat, post } from '../support/api.ts'
+import { ChunkReader } from '../support/chunked.ts'
 import { startServer } from '../support/server.ts'
 import { TestSink } from '../support/sink.ts'
 import { openStream } from '../support/streams.ts'
@@ -56,7 +57,7 @@ async function aChatWith(readers: number) {
   onTestFinished(() => hub.close())
   const sinks = Array.from({ length: readers }, () => {
     const sink = new ChunkSink()
-    hub.openChatStream(sink, tagOf(chat), { user, base: 'http://localhost', cursor: undefined })
+    hub.openChatStream(sink, tagOf(chat), { user, base: 'http://localhost', isChunked: true, cursor: undefined })
     return sink
   })
   while (!sinks.every(({ text }) => text.includes('event: ready'))) await nextTurn()
@@ -85,6 +86,7 @@ describe('telling 300 readers of 16 messages', () => {
       expect(chunks[0]?.buffer).toBe(first?.buffer)
       expect(chunks[0]?.byteOffset).toBe(first?.byteOffset)
     }
+    expect(new ChunkReader().feed(Buffer.from(first ?? [])).chunks).toHaveLength(1)
     // Nobody reads the log who is level with it.
     expect(calls).toEqual({ append: 16 })
   })

@@ -1,0 +1,84 @@
+/** A page of another origin with the two libraries that pages use instead of EventSource, as they come from npm. */
+import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
+import type { Browser } from 'playwright-core'
+import { build, type Plugin } from 'vite'
+import { onTestFinished } from 'vitest'
+import { EVENT_NAMES, Follower, fired } from './follower.ts'
+import { listenOn } from './tcp-proxy.ts'
+
+const ENTRY = 'virtual:libraries'
+const { resolve } = createRequire(import.meta.url)
+
+const entry: Plugin = {
+  name: ENTRY,
+  resolveId: (source) => (source === ENTRY ? ENTRY : null),
+  load: (id) =>
+    id === ENTRY
+      ? `export { fetchEventSource } from ${JSON.stringify(resolve('@microsoft/fetch-event-source'))}
+         export { EventSourcePolyfill } from ${JSON.stringify(resolve('event-source-polyfill'))}`
+      : null
+}
+
+async function bundle(): Promise<string> {
+  const built = await build({
+    configFile: false,
+    logLevel: 'silent',
+    plugins: [entry],
+    build: {
+      write: false,
+      minify: false,
+      modulePreload: false,
+      rolldownOptions: { input: ENTRY, preserveEntrySignatures: 'strict' }
+    }
+  })
+  if (!('output' in built)) throw new Error('nothing was built')
+  return built.output[0].code
+}
+
+/** Ends with the test. */
+async function aPage(script: string): Promise<string> {
+  const site = createServer(({ url }, response) => {
+    response.setHeader('content-type', url === '/libraries.js' ? 'text/javascript' : 'text/html')
+    response.end(url === '/libraries.js' ? script : '<!doctype html><title>elsewhere</title>')
+  })
+  const port = await listenOn(site, 0)
+  onTestFinished(() => void site.close())
+  onTestFinished(() => site.closeAllConnections())
+  return `http://localhost:${port}`
+}
+
+/** What each of them is told to do, as its own documentation shows it. `tell` takes what `fired` describes. */
+const PROGRAMS = {
+  'fetch-event-source': (url: string, user: string) => `{
+    libraries.fetchEventSource(${JSON.stringify(url)}, {
+      headers: { Authorization: ${JSON.stringify(`Bearer ${user}`)} },
+      openWhenHidden: true,
+      onopen: async () => tell({ type: 'open', readyState: 1 }),
+      // It reports blocks without data, too.
+      onmessage: ({ event, id, data }) => event !== '' && tell({ type: event, id, data, readyState: 1 }),
+      onerror: () => { tell({ type: 'error', readyState: 0 }) },
+      onclose: () => tell({ type: 'end', readyState: 2 })
+    })
+  }`,
+  'event-source-polyfill': (url: string, user: string) => `{
+    const source = new libraries.EventSourcePolyfill(${JSON.stringify(url)}, {
+      headers: { Authorization: ${JSON.stringify(`Bearer ${user}`)} }
+    })
+    for (const type of ${JSON.stringify(['open', 'error', ...EVENT_NAMES])}) {
+      source.addEventListener(type, ({ data, lastEventId: id }) => tell({ type, id, data, readyState: source.readyState }))
+    }
+  }`
+}
+
+export type Library = keyof typeof PROGRAMS
+
+export async function followWith(library: Library, browser: Browser, url: string, user: string): Promise<Follower> {
+  const follower = new Follower()
+  const page = await browser.newPage()
+  await page.exposeFunction('tell', (event: unknown) => follower.tell(fired.parse(event)))
+  await page.goto(await aPage(await bundle()))
+  const program = PROGRAMS[library](url, user)
+  await page.evaluate(`import('/libraries.js').then((libraries) => ${program})`)
+  return follower
+}

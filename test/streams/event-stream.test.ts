@@ -1,0 +1,191 @@
+/** When a reader counts as fallen behind: by what is live and has not been taken, and by nothing else. */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { EventStream } from '../../src/streams/event-stream.ts'
+import { StreamFigures } from '../../src/streams/stream-figures.ts'
+import { TestSink } from '../support/sink.ts'
+
+const MAX = 1000
+
+/** Takes one piece at a time, when it is told to. */
+class SlowSink extends TestSink {
+  #taken: (() => void) | undefined
+
+  override _write(chunk: Buffer, encoding: string, done: () => void): void {
+    super._write(chunk, encoding, () => {
+      this.#taken = done
+    })
+  }
+
+  take(): void {
+    const done = this.#taken
+    this.#taken = undefined
+    done?.()
+  }
+}
+
+class TestStream extends EventStream {
+  readonly kind = 'chat'
+  deliver(): void {}
+  async reset(): Promise<void> {}
+  gone(): void {}
+
+  /** How many bytes it has written. */
+  catchUp(length: number): number {
+    return this.#written(() => this.write('c'.repeat(length)))
+  }
+
+  live(length: number): number {
+    return this.#written(() => this.writeLive(this.framed('l'.repeat(length))))
+  }
+
+  #written(write: () => void): number {
+    const before = this.figures.bytes
+    write()
+    return this.figures.bytes - before
+  }
+}
+
+function aStream(sink: TestSink, { isChunked = true } = {}): TestStream {
+  return new TestStream(sink, MAX, isChunked, new StreamFigures())
+}
+
+/** A stream beside a model of what waits for its reader, piece by piece. */
+class Scene {
+  readonly sink = new SlowSink()
+  readonly #stream = aStream(this.sink)
+  readonly #pieces: { kind: 'live' | 'catchUp'; bytes: number }[] = []
+  /** What waited when something that is not live was last added. */
+  #atLastCatchUp = 0
+  /** Whether live bytes have waited before others that were not. */
+  #isMixed = false
+
+  waiting(kind?: 'live' | 'catchUp'): number {
+    const counted = this.#pieces.filter((one) => kind === undefined || one.kind === kind)
+    return counted.reduce((total, { bytes }) => total + bytes, 0)
+  }
+
+  act({ does, length }: { does: 'live' | 'catchUp' | 'take'; length: number }): void {
+    if (does === 'take') this.#take()
+    else this.#write(does, length)
+  }
+
+  #take(): void {
+    this.sink.take()
+    this.#pieces.shift()
+    this.#isMixed &&= this.#pieces.length > 0
+    expect(this.sink.writableLength).toBe(this.waiting())
+  }
+
+  #write(kind: 'live' | 'catchUp', length: number): void {
+    if (kind === 'catchUp') this.#isMixed ||= this.waiting('live') > 0
+    this.#pieces.push({ kind, bytes: this.#stream[kind](length) })
+    if (kind === 'catchUp') this.#atLastCatchUp = this.waiting()
+    else if (!this.sink.destroyed) {
+      if (!this.#isMixed) expect(this.waiting('live')).toBeLessThanOrEqual(MAX)
+      expect(this.waiting()).toBeLessThanOrEqual(MAX + this.#atLastCatchUp)
+    }
+  }
+}
+
+const act = fc.record({
+  does: fc.constantFrom('live' as const, 'live' as const, 'catchUp' as const, 'take' as const),
+  length: fc.integer({ min: 1, max: 600 })
+})
+
+describe('a reader', () => {
+  it('is cut off only for live bytes that it has not taken, and as soon as those are too many', () => {
+    let cuts = 0
+    fc.assert(
+      fc.property(fc.array(act, { maxLength: 40 }), (acts) => {
+        const scene = new Scene()
+        for (const one of acts) {
+          scene.act(one)
+          expect(scene.sink.isComplete).toBe(false)
+          if (!scene.sink.destroyed) continue
+          cuts++
+          expect(scene.waiting('live')).toBeGreaterThan(MAX)
+          return
+        }
+      }),
+      { numRuns: 500 }
+    )
+    expect(cuts).toBeGreaterThan(20)
+  })
+
+  it('is not cut off for a replay that comes late, after more live bytes than may wait', () => {
+    const sink = new SlowSink()
+    const stream = aStream(sink)
+    for (let count = 0; count < 50; count++) {
+      stream.live(100)
+      sink.take()
+    }
+    stream.catchUp(MAX * 3)
+    stream.live(100)
+    expect(sink.destroyed).toBe(false)
+    for (let count = 0; count < 8; count++) stream.live(100)
+    expect(sink.destroyed).toBe(false)
+    stream.live(100)
+    expect(sink.destroyed).toBe(true)
+  })
+
+  it('is cut off for what it left before a replay together with what it leaves after', () => {
+    const sink = new SlowSink()
+    const stream = aStream(sink)
+    stream.live(600)
+    stream.catchUp(MAX * 3)
+    stream.live(300)
+    expect(sink.destroyed).toBe(false)
+    stream.live(100)
+    expect(sink.destroyed).toBe(true)
+  })
+
+  it('that has taken a replay is not given its size once more', () => {
+    const sink = new SlowSink()
+    const stream = aStream(sink)
+    stream.catchUp(MAX * 3)
+    stream.live(600)
+    sink.take()
+    stream.catchUp(100)
+    stream.live(300)
+    expect(sink.destroyed).toBe(false)
+    stream.live(100)
+    expect(sink.destroyed).toBe(true)
+  })
+
+  it('is not cut off for an answer before the stream on the same connection', () => {
+    const sink = new SlowSink({ isChunked: false })
+    sink.write('x'.repeat(MAX * 3))
+    const stream = aStream(sink)
+    stream.live(500)
+    expect(sink.destroyed).toBe(false)
+    stream.live(500)
+    expect(sink.destroyed).toBe(true)
+  })
+})
+
+describe.each([
+  ['HTTP/1.1', true, '3\r\n:\n\n\r\n', '0\r\n\r\n'],
+  ['HTTP/1.0', false, ':\n\n', '']
+])('a stream of %s', (_version, isChunked, heartbeat, last) => {
+  it('says that it is complete when it ends, once', () => {
+    const sink = new TestSink({ isChunked })
+    const stream = aStream(sink, { isChunked })
+    stream.beat()
+    stream.end()
+    stream.end()
+    stream.beat()
+    stream.catchUp(9)
+    stream.live(9)
+    expect([sink.wire, sink.writableEnded]).toEqual([heartbeat + last, true])
+  })
+
+  it('does not say so when it is destroyed', () => {
+    const sink = new TestSink({ isChunked })
+    const stream = aStream(sink, { isChunked })
+    stream.beat()
+    stream.destroy()
+    stream.end()
+    expect(sink.wire).toBe(heartbeat)
+  })
+})
