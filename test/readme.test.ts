@@ -5,7 +5,6 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { PROXY_LINES, TLS_LINES } from './foreign/nginx.ts'
 import { call, createChat, post } from './support/api.ts'
 import { freePort } from './support/ports.ts'
 import { haveAll } from './support/real-parts.ts'
@@ -151,10 +150,6 @@ it('the program in README.md runs and prints what was said', async () => {
 })
 
 describe('README.md', () => {
-  it('shows the lines for nginx that the tests run behind', () => {
-    expect(README).toContain(`\`\`\`nginx\n${TLS_LINES}\n${PROXY_LINES}\`\`\``)
-  })
-
   it('names scripts that exist', () => {
     const named = [...README.matchAll(/npm run ([a-z:]+)/g)].map(([, name = '']) => name)
     expect(named.length).toBeGreaterThan(3)

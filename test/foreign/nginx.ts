@@ -1,41 +1,17 @@
 /** nginx in front of a server, or of several. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { Growing } from './growing.ts'
 import { listenOn } from './tcp-proxy.ts'
 
-/** What an nginx needs that is a proxy of this server: these lines go into its `server { … }`. First what HTTPS needs. */
-export const TLS_LINES = `listen 443 ssl http2;
-ssl_certificate     /etc/ssl/certs/chat.example.org.pem;
-ssl_certificate_key /etc/ssl/private/chat.example.org.key;
-`
-export const PROXY_LINES = `# URLs are secrets here, and error logs quote them.
-access_log off;
-error_log /var/log/nginx/error.log crit;
-location / {
-    proxy_pass http://127.0.0.1:8000;
-    proxy_http_version 1.1;
-    proxy_set_header Host $http_host;
-    proxy_set_header X-Forwarded-For $remote_addr;
-    proxy_set_header X-Forwarded-Host $http_host;
-    proxy_set_header X-Forwarded-Proto $scheme;
-    proxy_read_timeout 330s;
-    error_page 502 504 = @away;
-}
-# While the server restarts: an EventSource comes back after a lost connection, but never after an error.
-location @away {
-    if ($http_accept = text/event-stream) { return 444; }
-    return 502;
-}
-`
-
-/** Tests write nothing outside of their folders. */
-const ERROR_LOG = '/var/log/nginx/error.log'
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
 
 export interface Front {
   /** HTTPS and HTTP/2, with a certificate of its own. */
@@ -44,36 +20,49 @@ export interface Front {
   readonly path?: string
   /** On which port, where it must be known before. */
   readonly port?: number
+  /** How long the server has to answer, instead of `330s`. */
+  readonly readTimeout?: string
 }
 
-/** What README.md shows for several nodes: these lines go into its `http { … }`. */
-function nodesLines(): string {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-  const lines = /^```nginx nodes\n(.*?)^```$/ms.exec(readme)?.[1]
-  if (lines === undefined) throw new Error('README.md shows no lines for several nodes')
+/** The lines that README.md shows for `http { … }`: for one server, or for several nodes. */
+function readmeLines(what: '' | ' nodes'): string {
+  const lines = new RegExp(`^\`\`\`nginx${what}\n(.*?)^\`\`\`$`, 'ms').exec(README)?.[1]
+  if (lines === undefined) throw new Error(`README.md shows no lines for nginx${what}`)
   return lines
 }
 
+/** @throws where a text is not there exactly once: then the test would not run what is shown */
+export function replaceOnce(text: string, replacements: readonly (readonly [there: string, here: string])[]): string {
+  let replaced = text
+  for (const [there, here] of replacements) {
+    if (replaced.split(there).length !== 2) throw new Error(`"${there}" is not there once`)
+    replaced = replaced.replace(there, () => here)
+  }
+  return replaced
+}
+
 /** What goes into `http { … }` for nothing to be written outside of `folder`. */
-export function temporaryPaths(folder: string): string {
+function temporaryPaths(folder: string): string {
   const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   return kinds.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join('\n  ')
 }
 
-/** The `server { … }` of one that stands before the server on the port `target`. */
+const ERROR_LOG = '/var/log/nginx/error.log'
+const LISTEN_TLS = `listen 443 ssl http2;
+    ssl_certificate     /etc/ssl/certs/chat.example.org.pem;
+    ssl_certificate_key /etc/ssl/private/chat.example.org.key;`
+
+/** The lines for one server, before the server on the port `target`. */
 function serverLines(folder: string, port: number, target: number, { tls = false, path = '/' }: Front): string {
-  const listen = tls
-    ? TLS_LINES.replace('443', `127.0.0.1:${port}`)
-        .replace(/\S+\.pem/, join(folder, CERTIFICATE))
-        .replace(/\S+\.key/, join(folder, KEY))
-    : `listen 127.0.0.1:${port};`
-  const proxy = PROXY_LINES.replace(ERROR_LOG, 'stderr')
-    .replace('127.0.0.1:8000', `127.0.0.1:${target}${path === '/' ? '' : '/'}`)
-    .replace('location /', `location ${path}`)
-  return `server {
-    ${listen}
-    ${proxy}
-  }`
+  const listen = `listen 127.0.0.1:${port}`
+  const listenTls = `${listen} ssl http2; ssl_certificate ${folder}/${CERTIFICATE}; ssl_certificate_key ${folder}/${KEY};`
+  return replaceOnce(readmeLines(''), [
+    [LISTEN_TLS, tls ? listenTls : `${listen};`],
+    [ERROR_LOG, 'stderr'],
+    ['127.0.0.1:8000', `127.0.0.1:${target}`],
+    ['location / {', `location ${path} {`],
+    ['proxy_pass http://silly_chat;', `proxy_pass http://silly_chat${path === '/' ? '' : '/'};`]
+  ])
 }
 
 /** Everything else is as it is by default, but what would be written outside of `folder`. */
@@ -93,6 +82,8 @@ http {
 }
 
 const PROGRAM = 'nginx'
+/** The folder of what is included, beside the file that nginx is started with. */
+const INCLUDED = 'silly-chat'
 const CERTIFICATE = 'certificate.pem'
 const KEY = 'key.pem'
 
@@ -112,11 +103,15 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** An nginx in front of the server on this port, ended with the test. */
+/** An nginx in front of the server on this port, as README.md shows it, ended with the test. */
 export async function startNginx(target: number, front: Front = {}): Promise<{ url: string; certificate: string }> {
   let certificate = ''
   const { url } = await startNginxWith((folder, port) => {
     if (front.tls) certificate = makeCertificate(folder)
+    if (front.readTimeout !== undefined) {
+      const file = join(folder, INCLUDED, 'server.conf')
+      writeFileSync(file, replaceOnce(readFileSync(file, 'utf8'), [['330s', front.readTimeout]]))
+    }
     return configuration(folder, serverLines(folder, port, target, front))
   }, front.port)
   return { url: front.tls ? url.replace('http:', 'https:') : url, certificate }
@@ -127,23 +122,39 @@ export async function startNginxForNodes([first, second]: readonly [number, numb
   return await startNginxWith((folder, port) =>
     configuration(
       folder,
-      nodesLines()
-        .replace(ERROR_LOG, 'stderr')
-        .replace('127.0.0.1:8001', `127.0.0.1:${first}`)
-        .replace('127.0.0.1:8002', `127.0.0.1:${second}`)
-        .replace('listen 8000', `listen 127.0.0.1:${port}`)
+      replaceOnce(readmeLines(' nodes'), [
+        [ERROR_LOG, 'stderr'],
+        ['127.0.0.1:8001', `127.0.0.1:${first}`],
+        ['127.0.0.1:8002', `127.0.0.1:${second}`],
+        ['listen 8000', `listen 127.0.0.1:${port}`]
+      ])
     )
   )
 }
 
+/** `deploy/nginx.conf` in one process, in front of these nodes, ended with the test. */
+export async function startDeployedNginx([first, second]: readonly [string, string]): Promise<{ url: string }> {
+  const health = await freePort()
+  return await startNginxWith((folder, port) =>
+    replaceOnce(readFileSync(join(ROOT, 'deploy/nginx.conf'), 'utf8').replaceAll('/tmp/', `${folder}/`), [
+      ['error_log stderr crit;', 'error_log stderr notice; daemon off; master_process off;'],
+      ['listen 8080;', `listen 127.0.0.1:${port};`],
+      ['listen 127.0.0.1:8081;', `listen 127.0.0.1:${health};`],
+      ['server chat1:8000 ', `server ${new URL(first).host} `],
+      ['server chat2:8000 ', `server ${new URL(second).host} `]
+    ])
+  )
+}
+
 /** An nginx that listens on a port, says so on stderr at the level `notice`, and may write into the folder. */
-export async function startNginxWith(
+async function startNginxWith(
   configure: (folder: string, port: number) => string,
   wanted?: number
 ): Promise<{ url: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'nginx-'))
   const port = wanted ?? (await freePort())
   const file = join(folder, 'nginx.conf')
+  cpSync(join(ROOT, 'deploy/nginx'), join(folder, INCLUDED), { recursive: true })
   writeFileSync(file, configure(folder, port))
   const child = spawn(PROGRAM, ['-c', file, '-p', folder, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] })
   const closed = once(child, 'close')

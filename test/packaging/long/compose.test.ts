@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { startNginxWith, temporaryPaths } from '../../foreign/nginx.ts'
+import { loadSettings } from '../../../src/settings.ts'
+import { startDeployedNginx } from '../../foreign/nginx.ts'
 import { call, createChat, post } from '../../support/api.ts'
 import { startBuilt } from '../../support/built-server.ts'
 import { haveAll } from '../../support/real-parts.ts'
@@ -23,29 +24,47 @@ const redisSettings = [
   ...(/- redis-server\n(.*?) {4}volumes:/s.exec(COMPOSE)?.[1] ?? '').matchAll(/- '?([^'\n]+)/g)
 ].map(([, setting = '']) => setting)
 
-/** deploy/nginx.conf in one process, with the names of compose.yaml replaced by addresses. */
-function configuration(folder: string, port: number, nodes: readonly [string, string]): string {
-  const replaced = [
-    ['error_log stderr crit;', `error_log stderr notice; daemon off; master_process off; pid ${folder}/pid;`],
-    ['http {', `http {\n  ${temporaryPaths(folder)}`],
-    ['listen 80;', `listen 127.0.0.1:${port};`],
-    ['server chat1:8000 ', `server ${new URL(nodes[0]).host} `],
-    ['server chat2:8000 ', `server ${new URL(nodes[1]).host} `]
-  ] as const
-  let text = deploy('nginx.conf')
-  for (const [there, here] of replaced) {
-    expect(text.split(there)).toHaveLength(2)
-    text = text.replace(there, here)
-  }
-  return text
+/** The lines of a service, or of what several services have in common. */
+function linesOf(name: string): string {
+  const indent = name.startsWith('x-') ? '' : '  '
+  return new RegExp(`^${indent}${name}:.*\\n((?:${indent} .*\\n)*)`, 'm').exec(COMPOSE)?.[1] ?? ''
 }
+
+describe('compose.yaml', () => {
+  it('pins every image by its full version', () => {
+    const images = [...COMPOSE.matchAll(/^ +image: (.*)$/gm)].map(([, image = '']) => image)
+    // Its own is built.
+    expect(images.filter((image) => !/^[a-z]+:\d+\.\d+\.\d+-alpine(-slim)?$/.test(image))).toEqual(['silly-chat'])
+    expect(images).toHaveLength(3)
+  })
+
+  it('gives nobody more than is needed: no capability, no writable root, and limits', () => {
+    const hardened = linesOf('x-hardened')
+    for (const line of ['read_only: true', 'cap_drop: [ALL]', 'no-new-privileges:true', 'pids_limit:', 'logging:']) {
+      expect(hardened).toContain(line)
+    }
+    for (const service of ['x-node', 'redis', 'nginx']) {
+      expect(linesOf(service), service).toContain('<<: *hardened')
+      expect(linesOf(service), service).toContain('mem_limit:')
+    }
+    expect(COMPOSE).not.toMatch(/cap_add|privileged: true|network_mode/)
+  })
+
+  it('keeps nginx away from Redis, and gives the nodes time to end', () => {
+    const networksOf = (service: string) => /networks: (.*)/.exec(linesOf(service))?.[1]
+    expect(['x-node', 'redis', 'nginx'].map(networksOf)).toEqual(['[front, back]', '[back]', '[front]'])
+    // More than the forced exit of main.ts.
+    expect(said('stop_grace_period')).toBe('15s')
+    expect(Number(said('nofile'))).toBeGreaterThan(loadSettings({}).MAX_STREAMS)
+  })
+})
 
 describe.skipIf(!haveAll('nginx', 'redis-server', 'redis-cli'))('two nodes behind nginx', () => {
   async function start() {
     const redis = await aRedis(...redisSettings)
     const env = { STORE_URL: redis.url, TRUST_PROXY: said('TRUST_PROXY'), PUBLIC_URL: '' }
     const nodes = await Promise.all([startBuilt({ env }), startBuilt({ env })])
-    const nginx = await startNginxWith((folder, port) => configuration(folder, port, [nodes[0].url, nodes[1].url]))
+    const nginx = await startDeployedNginx([nodes[0].url, nodes[1].url])
     return { redis, nodes, nginx, ...(await createChat(nginx)) }
   }
 
@@ -102,7 +121,7 @@ describe.skipIf(!haveAll('nginx'))('what nginx passes on', () => {
   it('is a post to one node only, with nothing of what a client says of a proxy', async () => {
     const seen: IncomingHttpHeaders[] = []
     const nodes = [await dyingNode(seen), await dyingNode(seen)] as const
-    const nginx = await startNginxWith((folder, port) => configuration(folder, port, nodes))
+    const nginx = await startDeployedNginx(nodes)
     const headers = { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', 'x-forwarded-for': '1.2.3.4' }
     const { host } = new URL(nginx.url)
     expect((await call(`POST ${nginx.url}/v1/chats`, { headers })).status).toBe(502)

@@ -13,9 +13,8 @@ import { isRoot } from '../../support/real-parts.ts'
 import { openStream } from '../../support/streams.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
-const stages = readFileSync(join(ROOT, 'deploy/Dockerfile'), 'utf8')
-  .split(/^FROM .*\n/m)
-  .slice(1)
+const DOCKERFILE = readFileSync(join(ROOT, 'deploy/Dockerfile'), 'utf8')
+const stages = DOCKERFILE.split(/^FROM .*\n/m).slice(1)
 const [build = '', dependencies = '', image = ''] = stages
 
 /** What stands behind this instruction, once for each time that it is given. */
@@ -41,11 +40,23 @@ describe('the image', () => {
     expect(scripts).toHaveProperty('build')
   })
 
+  it('is on a version of Node that is named in full, and says what it is', () => {
+    const [, node = ''] = /^ARG NODE=(\S+)$/m.exec(DOCKERFILE) ?? []
+    expect(node).toMatch(/^24\.\d+\.\d+-[a-z]+-slim$/)
+    const images = [...DOCKERFILE.matchAll(/^FROM (\S+)/gm)].map(([, from]) => from)
+    expect(images).toEqual(Array(3).fill(`node:\${NODE}`))
+    const labels = Object.fromEntries(
+      [...image.matchAll(/org\.opencontainers\.image\.([a-z.]+)="(.*?)"/g)].map(([, name, text]) => [name, text])
+    )
+    const { version, description, license } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+    expect(labels).toMatchObject({ title: 'Silly Chat', version, description, licenses: license })
+  })
+
   it.skipIf(!isRoot('unshare'))(
     'serves with its dependencies alone, is found healthy, and ends on SIGTERM as process 1',
     async () => {
       const folder = mkdtempSync(join(tmpdir(), 'silly-image-'))
-      onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+      onTestFinished(() => rmSync(folder, { recursive: true, force: true }), 60_000)
       for (const file of ['package.json', 'package-lock.json', 'LICENSE']) cpSync(join(ROOT, file), join(folder, file))
       const [install = ''] = given(dependencies, 'RUN')
       expect(install).toBe('npm ci --omit=dev --ignore-scripts')

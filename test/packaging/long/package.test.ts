@@ -1,5 +1,5 @@
 /** The package: what is in it, and that it is all that somebody needs who has only that. Installs from the registry. */
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,8 +27,13 @@ function run(program: string, ...args: string[]): string {
   return execFileSync(program, args, { cwd: folder, encoding: 'utf8' })
 }
 
+function read(file: string): unknown {
+  return JSON.parse(readFileSync(file, 'utf8'))
+}
+
 describe('the package', () => {
   let contents: z.output<typeof packed>[0]
+  let warnings: readonly string[]
 
   beforeAll(() => {
     // What is built is there already, and others run it meanwhile.
@@ -36,19 +41,16 @@ describe('the package', () => {
     mkdirSync(folder)
     contents = packed.parse(JSON.parse(run('npm', ...pack)))[0]
     // The prefix, since npm would look for a package in the folders above.
-    run(
-      'npm',
-      'install',
-      '--prefix',
-      folder,
-      '--prefer-offline',
-      '--no-audit',
-      '--no-fund',
-      join(home, contents.filename)
-    )
+    const options = ['--prefix', folder, '--prefer-offline', '--no-audit', '--no-fund', '--loglevel', 'warn']
+    const install = spawnSync('npm', ['install', ...options, join(home, contents.filename)], {
+      cwd: folder,
+      encoding: 'utf8'
+    })
+    expect(install.status, install.stderr).toBe(0)
+    warnings = install.stderr.split('\n').filter((line) => line.startsWith('npm warn'))
   }, 120_000)
 
-  afterAll(() => rmSync(home, { recursive: true, force: true }))
+  afterAll(() => rmSync(home, { recursive: true, force: true }), 60_000)
 
   it('is small: what runs, what it says of itself, and the types of the client', () => {
     const paths = contents.files.map(({ path }) => path)
@@ -62,6 +64,26 @@ describe('the package', () => {
       )
     ).toEqual([])
     expect(contents.size).toBeLessThan(600_000)
+  })
+
+  it('installs on this Node without a warning, except those about install scripts, which are not needed', () => {
+    expect(warnings.filter((line) => !line.startsWith('npm warn install-scripts'))).toEqual([])
+  })
+
+  it('gets the versions that the tests run with, where newer ones need a newer Node', () => {
+    const versionOf = (root: string, name: string) =>
+      z.object({ version: z.string() }).parse(read(join(root, 'node_modules', name, 'package.json'))).version
+    const { dependencies } = z
+      .object({ dependencies: z.record(z.string(), z.string()) })
+      .parse(read(join(ROOT, 'package.json')))
+    const pinned = Object.entries(dependencies).filter(([, version]) => /^\d/.test(version))
+    expect(pinned.map(([name]) => name)).toEqual(expect.arrayContaining(['@fastify/static', 'light-my-request']))
+    for (const [name, version] of pinned) {
+      expect([name, versionOf(folder, name), versionOf(ROOT, name)]).toEqual([name, version, version])
+    }
+    // One copy, which the packages that want any version of it share.
+    expect(existsSync(join(folder, 'node_modules/fastify/node_modules/light-my-request'))).toBe(false)
+    expect(existsSync(join(folder, 'node_modules/@fastify/swagger-ui/node_modules/@fastify/static'))).toBe(false)
   })
 
   it('prints its version and its help', () => {
