@@ -1,14 +1,146 @@
-/** The OpenAPI document as text, for the script that writes it and the test that compares it. */
-import { buildApp } from '../src/app.ts'
-import { loadSettings } from '../src/settings.ts'
+/** Makes the OpenAPI 3.1 document from the schemas of the routes, so that they cannot drift apart. */
+import { readFileSync } from 'node:fs'
+import swagger from '@fastify/swagger'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import type { z } from 'zod'
+import { addApi } from '../src/app.ts'
+import { DoorFigures } from '../src/door-figures.ts'
+import { NO_LIMITS } from '../src/plugins/rate-limits.ts'
+import { addValidation, WITHOUT_AJV } from '../src/plugins/validation.ts'
+import { createService } from '../src/service.ts'
 import { memoryStore } from '../src/store/memory-store.ts'
+import { Hub } from '../src/streams/hub.ts'
 import { readVersion } from '../src/version.ts'
 
+const TAGS = [
+  { name: 'chats', description: 'Create a chat, post to it, read it and follow it live.' },
+  { name: 'links', description: 'Invite guests, ask to join, and wait for the decision.' },
+  { name: 'approval', description: 'Approve or decline a join request.' },
+  { name: 'operation', description: 'Health checks for whoever runs the server.' }
+]
+
+const SECURITY_SCHEMES = {
+  owner: {
+    type: 'http' as const,
+    scheme: 'bearer',
+    bearerFormat: 'UUID',
+    description: 'The `author_id`, from the answer of `POST /v1/chats`.'
+  },
+  guest: {
+    type: 'http' as const,
+    scheme: 'bearer',
+    bearerFormat: 'UUID',
+    description: 'The `client_id`, from the first answer of `GET /v1/links/{link}`.'
+  }
+}
+
+/** The document as text. */
 export async function buildDocument(): Promise<string> {
-  const settings = loadSettings({ LOG_LEVEL: 'silent' })
-  const store = memoryStore({ maxChatBytes: settings.MAX_CHAT_BYTES, maxStoreBytes: settings.MAX_STORE_BYTES })
-  const app = await buildApp({ settings, store, now: Date.now, version: readVersion() })
-  const answer = await app.inject('/docs/json')
+  const app: FastifyInstance = Fastify({ ...WITHOUT_AJV })
+  addValidation(app)
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Silly Chat',
+        version: readVersion(),
+        description: readFileSync(new URL('description.md', import.meta.url), 'utf8').trim(),
+        license: { name: 'MIT', identifier: 'MIT' }
+      },
+      // The server puts its `PUBLIC_URL` here.
+      servers: [{ url: '/', description: 'This server' }],
+      tags: TAGS,
+      components: { securitySchemes: SECURITY_SCHEMES }
+    },
+    transform: (route) => {
+      const transformed = jsonSchemaTransform(route)
+      keepBesidesSchemas(route.schema.response, transformed.schema.response)
+      return transformed
+    },
+    transformObject: (document) => {
+      const transformed = jsonSchemaTransformObject(document)
+      tidySchemas(transformed)
+      tidyOperations(transformed)
+      return transformed
+    }
+  })
+  await addApi(app, { ...withoutChats(), limits: NO_LIMITS })
+  await app.ready()
+  const text = `${JSON.stringify(app.swagger(), null, 2)}\n`
   await app.close()
-  return `${JSON.stringify(answer.json(), null, 2)}\n`
+  return text
+}
+
+/** What the routes need to be added; none of them is called. */
+function withoutChats() {
+  const store = memoryStore({ maxChatBytes: 0, maxStoreBytes: 0 })
+  const service = createService({ store, now: Date.now, chatTtlMs: 0, figures: new DoorFigures() })
+  const hub = new Hub({
+    store,
+    settle: service.settle,
+    heartbeatMs: 1000,
+    maxBufferBytes: 0,
+    maxStreams: 0,
+    maxStreamsPerUser: 0,
+    onFault: () => undefined
+  })
+  return { service, hub }
+}
+
+/** Answers can get new members: a document that forbids them would break the clients made from it. */
+const zodToJsonConfig = {
+  override: ({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }) => {
+    if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
+  }
+}
+const jsonSchemaTransform = createJsonSchemaTransform({ zodToJsonConfig })
+const jsonSchemaTransformObject = createJsonSchemaTransformObject({ zodToJsonConfig })
+
+/** Of an answer the type provider keeps the description and schemas alone; this adds its headers and examples. */
+function keepBesidesSchemas(from: unknown, to: unknown): void {
+  if (!isRecord(from) || !isRecord(to)) return
+  for (const [key, value] of Object.entries(from)) {
+    if (!(key in to)) to[key] = value
+    else if (key !== 'schema') keepBesidesSchemas(value, to[key])
+  }
+}
+
+/** The type provider writes each named schema twice, as input and as output. Removing an unused one can leave another unused. */
+function tidySchemas(document: ReturnType<typeof jsonSchemaTransformObject>): void {
+  const schemas = ('components' in document && document.components?.schemas) || {}
+  let unused: string[]
+  do {
+    const text = JSON.stringify(document)
+    unused = Object.keys(schemas).filter((name) => !text.includes(`"#/components/schemas/${name}"`))
+    for (const name of unused) delete schemas[name]
+  } while (unused.length > 0)
+  // By name, because zod lists them as they were made, which depends on what was imported first.
+  for (const [name, schema] of Object.entries(schemas).sort(([one], [other]) => (one < other ? -1 : 1))) {
+    delete schemas[name]
+    schemas[name] = schema
+  }
+}
+
+/**
+ * The parameters of the path come first, as people fill them in. And @fastify/swagger marks the id of every HEAD, because
+ * those that Fastify adds by itself repeat the id of the GET.
+ */
+function tidyOperations({ paths = {} }: ReturnType<typeof jsonSchemaTransformObject>): void {
+  for (const methods of Object.values(paths)) {
+    for (const [method, operation] of Object.entries<unknown>(methods)) {
+      if (!isRecord(operation)) continue
+      const { parameters, operationId } = operation
+      if (Array.isArray(parameters)) parameters.sort((one, other) => Number(isInPath(other)) - Number(isInPath(one)))
+      if (method === 'head') operation['operationId'] = `${operationId}`.replace(/-head$/, '')
+    }
+  }
+}
+
+function isInPath(parameter: unknown): boolean {
+  return isRecord(parameter) && parameter['in'] === 'path'
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
 }

@@ -1,4 +1,4 @@
-/** `npm run openapi`: writes openapi.json as the server with default settings shows it at /docs/json. */
+/** `npm run openapi`: writes openapi.json. */
 import { writeFile } from 'node:fs/promises'
 import { buildDocument } from './document.ts'
 

@@ -1,4 +1,4 @@
-/** Builds `dist`: the server, module by module as TypeScript compiles it, the scripts of Redis, and the web page. */
+/** Builds `dist`: the server, module by module as TypeScript compiles it, the scripts of Redis, the API's documentation and the web page. */
 import { execFileSync } from 'node:child_process'
 import { cpSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -15,4 +15,5 @@ cpSync(`${ROOT}/src/store/redis`, `${ROOT}/dist/store/redis`, {
   recursive: true,
   filter: (name) => !name.endsWith('.ts')
 })
+await import('./build-docs.mjs')
 run('vite', 'build', '--config', 'src/web/vite.config.ts', '--logLevel', 'warn')

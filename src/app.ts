@@ -9,10 +9,9 @@ import { Connections } from './plugins/connections.ts'
 import { addCrossOrigin, crossOriginHeaders } from './plugins/cross-origin.ts'
 import { addJsonBody, MAX_BODY_BYTES } from './plugins/json-body.ts'
 import { addMisplacedInput } from './plugins/names.ts'
-import { addOpenApi } from './plugins/openapi.ts'
 import { addOverload } from './plugins/overload.ts'
 import { addProblems } from './plugins/problems.ts'
-import { addRateLimits, NO_LIMITS } from './plugins/rate-limits.ts'
+import { addRateLimits, NO_LIMITS, type RateLimits } from './plugins/rate-limits.ts'
 import { addRequestChecks, MAX_URL_LENGTH } from './plugins/request-checks.ts'
 import { logBrokenOff, loggerOptions, RequestLog } from './plugins/request-log.ts'
 import { normalizeTarget } from './plugins/request-target.ts'
@@ -24,10 +23,11 @@ import { addUserId } from './plugins/user-id.ts'
 import { addValidation, WITHOUT_AJV } from './plugins/validation.ts'
 import { approvalRoutes } from './routes/approval.ts'
 import { chatRoutes } from './routes/chats.ts'
+import { addDocs } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
 import { linkRoutes } from './routes/links.ts'
 import { addWeb, readNotFoundPage } from './routes/web.ts'
-import { createService } from './service.ts'
+import { createService, type Service } from './service.ts'
 import type { Settings } from './settings.ts'
 import type { Store } from './store/store.ts'
 import { Hub } from './streams/hub.ts'
@@ -129,15 +129,23 @@ export async function buildApp({
   addUserId(app)
   addMisplacedInput(app)
 
-  const addApi = async (to: FastifyInstance): Promise<void> => {
-    await to.register(healthRoutes, { service })
-    await to.register(chatRoutes, { service, hub, limits })
-    await to.register(linkRoutes, { service, hub, limits })
-    await to.register(approvalRoutes, { service, limits })
-  }
-  await addApi(app)
-  addOpenApi(app, { version, publicUrl: settings.PUBLIC_URL, addApi })
+  await addApi(app, { service, hub, limits })
+  await addDocs(app, { version, publicUrl: settings.PUBLIC_URL })
   await addWeb(app, settings.PUBLIC_URL)
 
   return app
+}
+
+export interface ApiDependencies {
+  readonly service: Service
+  readonly hub: Hub
+  readonly limits: RateLimits
+}
+
+/** The routes that the OpenAPI document describes. */
+export async function addApi(app: FastifyInstance, { service, hub, limits }: ApiDependencies): Promise<void> {
+  await app.register(healthRoutes, { service })
+  await app.register(chatRoutes, { service, hub, limits })
+  await app.register(linkRoutes, { service, hub, limits })
+  await app.register(approvalRoutes, { service, limits })
 }

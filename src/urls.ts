@@ -30,6 +30,18 @@ export function readLinkUrl(text: string): { id: LinkId | undefined } | undefine
   return opaque === undefined ? undefined : { id: readLinkId(opaque) }
 }
 
+/**
+ * The id in a path: the opaque part, or the whole URL, percent-encoded. That is what clients send that were made from the
+ * OpenAPI document and are given the URL of an answer. `undefined`: no chat or link of ours has such an id.
+ */
+export function readChatSegment(segment: string): ChatId | undefined {
+  return readChatId(segment) ?? readChatUrl(segment)?.id
+}
+
+export function readLinkSegment(segment: string): LinkId | undefined {
+  return readLinkId(segment) ?? readLinkUrl(segment)?.id
+}
+
 function readOpaque(text: string, noun: 'chats' | 'links'): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') return undefined

@@ -1,9 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { z } from 'zod'
 import { buildDocument } from '../openapi/document.ts'
 import { problemTypes } from '../src/problems.ts'
 import { call } from './support/api.ts'
+import { exchangeBytes, parseAnswer } from './support/raw.ts'
 import { startServer } from './support/server.ts'
+
+interface Parameter {
+  name: string
+  in: string
+  required?: boolean
+  description?: string
+  schema: object
+}
 
 interface Media {
   schema?: unknown
@@ -15,15 +26,17 @@ interface Operation {
   description?: string
   tags?: string[]
   security?: object[]
+  parameters?: Parameter[]
   requestBody?: { content: Record<string, Media> }
   responses: Record<string, { description: string; content?: Record<string, Media> }>
 }
 interface Document {
   openapi: string
-  security: object[]
   paths: Record<string, Record<string, Operation>>
   components: { schemas: Record<string, object>; securitySchemes: Record<string, object> }
 }
+
+const bodySchema = z.object({ example: z.record(z.string(), z.unknown()), required: z.array(z.string()) })
 
 const text = readFileSync(new URL('../openapi/openapi.json', import.meta.url), 'utf8')
 const document: Document = JSON.parse(text)
@@ -36,10 +49,28 @@ describe('openapi.json', () => {
     expect(text).toBe(await buildDocument())
   })
 
-  it('is what /docs/json shows, to the letter but for the version', async () => {
-    const server = await startServer()
-    const shown = await (await call(`${server.url}/docs/json`)).text()
-    expect(JSON.parse(shown)).toEqual({ ...document, info: { ...JSON.parse(text).info, version: '0.0.0' } })
+  it.each([
+    [undefined, '/'],
+    ['https://chat.example/silly', 'https://chat.example/silly']
+  ])('is what the server sends, with its own version and, for PUBLIC_URL %s, the server %s', async (own, url) => {
+    const server = await startServer({ env: own === undefined ? {} : { PUBLIC_URL: own } })
+    const [server1] = JSON.parse(text).servers
+    const expected = {
+      ...document,
+      info: { ...JSON.parse(text).info, version: '0.0.0' },
+      servers: [{ ...server1, url }]
+    }
+    const load = async (path: string) => {
+      const answer = await call(`${server.url}${path}`)
+      return [answer.headers.get('content-type'), await answer.text()]
+    }
+    const [json, sameJson, slashJson, yaml, sameYaml] = await Promise.all(
+      ['/openapi.json', '/docs/json', '/openapi.json/', '/openapi.yaml', '/docs/yaml'].map(load)
+    )
+    expect([sameJson, slashJson, sameYaml]).toEqual([json, json, yaml])
+    expect([json?.[0], yaml?.[0]]).toEqual(['application/json; charset=utf-8', 'application/yaml; charset=utf-8'])
+    expect(JSON.parse(json?.[1] ?? '')).toEqual(expected)
+    for (const version of ['1.1', '1.2'] as const) expect(parse(yaml?.[1] ?? '', { version })).toEqual(expected)
   })
 
   it('has every operation', () => {
@@ -80,16 +111,48 @@ describe('openapi.json', () => {
     }
   })
 
-  it('tells of the bearer scheme, and where it is not needed', () => {
-    expect(document.components.securitySchemes).toMatchObject({ userId: { type: 'http', scheme: 'bearer' } })
-    expect(document.security).toEqual([{ userId: [] }])
-    const open = operations.filter(({ operation }) => operation.security?.length === 0)
-    expect(open.map(({ operation }) => operation.operationId).sort()).toEqual([
-      'checkLink',
-      'createChat',
-      'getHealth',
-      'getReadiness'
+  it('has a bearer scheme for the owner and one for the guest, and says for each operation which of them it takes', () => {
+    const bearer = { type: 'http', scheme: 'bearer' }
+    expect(document.components.securitySchemes).toMatchObject({ owner: bearer, guest: bearer })
+    const named = operations.map(({ operation: { operationId, security } }) => [
+      operationId,
+      security?.map((schemes) => Object.keys(schemes).join(' and ') || 'nobody').join(', ')
     ])
+    expect(Object.fromEntries(named)).toEqual({
+      getHealth: '',
+      getReadiness: '',
+      createChat: '',
+      postMessage: 'owner, guest',
+      readChat: 'owner, guest',
+      followChat: 'owner, guest',
+      closeChat: 'owner',
+      listLinks: 'owner',
+      listJoinRequests: 'owner',
+      createLink: 'owner, guest, nobody',
+      exchangeLink: 'guest, nobody, owner',
+      checkLink: '',
+      revokeLink: 'owner',
+      leave: 'guest',
+      followLink: 'guest',
+      getApproval: 'guest, nobody, owner',
+      approve: 'owner'
+    })
+  })
+
+  it.each(operations)('$name has no parameter that Swagger UI would fill in, and describes each', ({ operation }) => {
+    for (const parameter of operation.parameters ?? []) {
+      expect(parameter.description).toMatch(/\.$/)
+      for (const key of ['example', 'examples', 'default']) expect(JSON.stringify(parameter)).not.toContain(`"${key}":`)
+    }
+  })
+
+  it('fills in nothing optional in a body', () => {
+    const bodies = operations.flatMap(({ name, operation: { requestBody } }) => {
+      const schema: unknown = requestBody?.content['application/json']?.schema
+      return schema === undefined ? [] : [{ name, ...bodySchema.parse(schema) }]
+    })
+    expect(bodies.length).toBeGreaterThan(2)
+    for (const { name, example, required } of bodies) expect([name, Object.keys(example)]).toEqual([name, required])
   })
 
   it('lists every type of problem, and the members that come with some', () => {
@@ -122,23 +185,63 @@ describe('openapi.json', () => {
   })
 })
 
+/** What there is in the folders of these files, or could be. */
+const OTHERS = [
+  'static',
+  'static/',
+  'static/index.html',
+  'static/index.css',
+  'static/logo.svg',
+  'static/openapi.json',
+  'static/oauth2-redirect.html',
+  'static/swagger-initializer.js',
+  'static/swagger-ui-standalone-preset.js',
+  'static/../package.json',
+  'static/%2e%2e/index.js',
+  'static/..%2findex.js',
+  'static/style.css/',
+  'index.html'
+]
+const ALLOWED = ['GET', 'HEAD', 'OPTIONS']
+/** The files of the page. */
+const FILES = ['icon.svg', 'initializer.js', 'style.css', 'swagger-ui-bundle.js', 'swagger-ui.css']
+
 describe('Swagger UI', () => {
-  it.each([
-    '/docs',
-    '/docs/',
-    '/docs/static/index.css',
-    '/docs/static/swagger-ui-bundle.js',
-    '/docs/json',
-    '/docs/json/'
-  ])('%s is there', async (path) => {
-    const server = await startServer()
-    expect((await call(`${server.url}${path}`)).status).toBe(200)
+  it.each(['/docs', '/docs/', '/docs?a=/', '/docs/?a=b'])('%s names files beside it and nothing else', async (path) => {
+    const { url } = await startServer({ env: { PUBLIC_URL: 'https://chat.example/silly' } })
+    const page = await call(`${url}${path}`)
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
+    const html = await page.text()
+    expect(html).toContain('<title>Silly Chat API</title>')
+    expect(html).not.toMatch(/<style|<script>| style=| on\w+=/)
+    const named = [...html.matchAll(/<(?:script|link)\b[^>]* (?:src|href)="([^"]+)"/g)].map(([, name = '']) => name)
+    // Under any path that a proxy strips.
+    const base = `https://chat.example/silly${path}`
+    const resolved = named.map((name) => new URL(name, base).href)
+    expect(resolved.sort()).toEqual(FILES.map((file) => `https://chat.example/silly/docs/static/${file}`))
+    for (const file of resolved) {
+      const { status } = await call(file.replace('https://chat.example/silly', url))
+      expect([file, status]).toEqual([file, 200])
+    }
   })
 
-  it('loads nothing from elsewhere', async () => {
-    const server = await startServer()
-    const page = await call(`${server.url}/docs`)
-    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
-    expect(await page.text()).not.toMatch(/(src|href)="https?:/)
+  it('serves nothing else of its folders: 404, and no redirect', async () => {
+    const { port } = await startServer({ env: { PUBLIC_URL: 'https://chat.example/silly' } })
+    for (const path of OTHERS) {
+      const request = `GET /docs/${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`
+      const { status, headers } = parseAnswer(await exchangeBytes(port, request))
+      const type = headers.get('content-type')?.split(';')[0]
+      expect([path, status, headers.get('location'), type]).toEqual([path, 404, null, 'application/problem+json'])
+    }
+  })
+
+  it('has HEAD, and refuses other methods', async () => {
+    const { url } = await startServer()
+    for (const path of ['/docs', '/openapi.json', '/openapi.yaml', '/docs/static/style.css']) {
+      const head = await call(`HEAD ${url}${path}`)
+      expect([path, head.status, await head.text()]).toEqual([path, 200, ''])
+      const post = await call(`POST ${url}${path}`)
+      expect([path, post.status, post.headers.get('allow')?.split(', ').sort()]).toEqual([path, 405, ALLOWED])
+    }
   })
 })

@@ -1,6 +1,6 @@
 /** CORS: which pages of other origins may call the API. No cookies are used, so any page may, unless it is said which. */
 import cors from '@fastify/cors'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Settings } from '../settings.ts'
 
 type Origins = Settings['CORS_ORIGIN']
@@ -12,13 +12,19 @@ const EXPOSED = 'Allow, Location, RateLimit-Limit, RateLimit-Remaining, RateLimi
 export async function addCrossOrigin(app: FastifyInstance, origins: Origins): Promise<void> {
   await app.register(cors, {
     origin: origins === '*' ? origins : (origin, done) => done(null, origin !== undefined && origins.includes(origin)),
-    methods: ['GET', 'HEAD', 'POST', 'DELETE'],
+    // Until `allowMethods` says which ones the path has.
+    methods: [],
     allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID'],
     exposedHeaders: EXPOSED,
     maxAge: 86_400,
     strictPreflight: false,
     preflightContinue: true
   })
+}
+
+/** In the answer to a preflight: lets the page use every method of the path, if it may call the API at all. */
+export function allowMethods(reply: FastifyReply, methods: string): void {
+  if (reply.hasHeader('access-control-allow-methods')) reply.header('access-control-allow-methods', methods)
 }
 
 /** For the refusals below Fastify, of which the origin is not known. */

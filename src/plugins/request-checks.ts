@@ -1,6 +1,7 @@
 /** What is refused before a route has its say: too long a URL, an unknown path, a method it does not have. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Problem } from '../problems.ts'
+import { allowMethods } from './cross-origin.ts'
 import { splitTarget } from './request-target.ts'
 
 export const MAX_URL_LENGTH = 8192
@@ -25,6 +26,7 @@ export function addRequestChecks(app: FastifyInstance): void {
     const allow = methodsOf(request)
     if (allow === '') throw new Problem('not-found')
     if (request.is404) throw new Problem('method-not-allowed', { headers: { allow } })
+    allowMethods(reply, allow)
     reply.code(204).header('allow', allow).send()
   })
 

@@ -2,7 +2,7 @@
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import type { RateLimits } from '../plugins/rate-limits.ts'
 import { allowUserId, requireUserId, userOf } from '../plugins/user-id.ts'
-import { answer, USER_ID_OPTIONAL } from '../schemas/answers.ts'
+import { answer, GUEST_OR_ANYBODY, OWNER } from '../schemas/answers.ts'
 import { approval, approvalQuery, approvalStatus, approveBody } from '../schemas/approval.ts'
 import { EXAMPLE } from '../schemas/common.ts'
 import { BODY_PROBLEMS, problemResponses } from '../schemas/problems.ts'
@@ -25,11 +25,11 @@ export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (
         tags: ['approval'],
         summary: 'Is this link approved?',
         description:
-          "With a `request_id`, or the guest's own user id: whether that join request is approved. Without either, or with the owner's id: whether at least one request through this link is approved and none is pending.",
-        security: USER_ID_OPTIONAL,
+          "With a `request_id`, or with the guest's user id: whether that join request is approved. Without either, or with the owner's id: whether at least one join request at this link is approved and none is pending. The guest should send the user id, because the answer for the link becomes false again when somebody else asks to join.",
+        security: GUEST_OR_ANYBODY,
         querystring: approvalQuery,
         response: {
-          200: answer('Whether it is.', approvalStatus, { example: { approval_status: true } }),
+          200: answer('Whether it is approved.', approvalStatus, { example: { approval_status: true } }),
           ...problemResponses(
             'invalid-request',
             'user-id-required',
@@ -55,10 +55,13 @@ export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (
         tags: ['approval'],
         summary: 'Approve or decline a join request',
         description:
-          "For the owner. Without a `request_id` it means the link's only pending request or, if none is pending, its only approved one. With `approval_status: false` it declines a pending request (without a `request_id` only such a one), or withdraws an approval: from the answer on nothing of that guest is accepted, and the guest's streams are told `closed`. A declined request may be approved while its link is open. Deciding the same twice gives the same answer.",
+          "For the owner. Without a `request_id`, this decides on the link's only pending request or, if none is pending, on its only approved one. With `approval_status: false` it declines a pending request or, with a `request_id`, removes a guest who was approved. Once the call returns, that guest can no longer read or post, and their streams get `closed`. A declined request can be approved while its link is open. Repeating a decision gives the same answer.",
+        security: OWNER,
         body: approveBody,
         response: {
-          200: answer('It is decided, and the guest has been told.', approval, { example: APPROVAL_EXAMPLE }),
+          200: answer('The decision is recorded and the guest has been notified.', approval, {
+            example: APPROVAL_EXAMPLE
+          }),
           ...problemResponses(
             ...BODY_PROBLEMS,
             'user-id-required',

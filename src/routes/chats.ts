@@ -1,6 +1,6 @@
 /** `/v1/chats`: create a chat, post to it, read it, follow it, see who has asked. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
-import { readChatId, tagOf } from '../ids.ts'
+import { tagOf } from '../ids.ts'
 import { toJson } from '../json.ts'
 import { admit } from '../plugins/admit.ts'
 import { varyByAccept } from '../plugins/browsers.ts'
@@ -10,7 +10,7 @@ import type { RateLimits } from '../plugins/rate-limits.ts'
 import { sendJson, sendJsonParts } from '../plugins/ready-json.ts'
 import { cursorOf, openEventStream, takesChunks } from '../plugins/stream-head.ts'
 import { requireUserId, userOf } from '../plugins/user-id.ts'
-import { answer, emptyAnswer, example, streamAnswer } from '../schemas/answers.ts'
+import { answer, emptyAnswer, example, MEMBER, OWNER, streamAnswer } from '../schemas/answers.ts'
 import {
   chatParams,
   message,
@@ -27,7 +27,7 @@ import { BODY_PROBLEMS, problemResponses, READING_PROBLEMS } from '../schemas/pr
 import { chatEvents, cursorHeaders, cursorQuery } from '../schemas/streams.ts'
 import type { Service } from '../service.ts'
 import type { Hub } from '../streams/hub.ts'
-import { chatEventsUrl, chatUrl } from '../urls.ts'
+import { chatEventsUrl, chatUrl, readChatSegment } from '../urls.ts'
 import { countedLinkView, joinRequestView } from '../views.ts'
 
 export interface ChatRoutesOptions {
@@ -47,7 +47,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
         tags: ['chats'],
         summary: 'Create a chat',
         description:
-          'Makes a chat and its owner. The answer is the only place where the `author_id` is ever shown: keep it, and keep it secret. An `Idempotency-Key` has no effect here: each request creates a chat.',
+          'Creates a chat and makes you its owner. The `author_id` is shown only in this answer: store it, and keep it secret. An `Idempotency-Key` has no effect here: each request creates a chat.',
         security: [],
         response: {
           201: answer('The new chat.', newChat, {
@@ -77,12 +77,13 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
         operationId: 'postMessage',
         tags: ['chats'],
         summary: 'Post a message',
-        description: 'For members. There is no author field: who writes decides what the text means.',
+        description: 'For members. There is no author field: clients decide what the text means.',
+        security: MEMBER,
         params: chatParams,
         headers: postMessageHeaders,
         body: postMessageBody,
         response: {
-          201: answer('The message as everybody gets it.', message, { example: MESSAGE_EXAMPLE }),
+          201: answer('The message, as every member gets it.', message, { example: MESSAGE_EXAMPLE }),
           ...problemResponses(
             ...BODY_PROBLEMS,
             'user-id-required',
@@ -95,7 +96,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
       }
     },
     async (request, reply) => {
-      const chat = readChatId(request.params.chat)
+      const chat = readChatSegment(request.params.chat)
       const key = request.headers['idempotency-key']
       const { json } = await service.postMessage(chat, userOf(request), request.body.text, key)
       await sendJson(reply, 201, json)
@@ -112,7 +113,8 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
         tags: ['chats'],
         summary: 'Read the chat',
         description:
-          'For members: the messages, oldest first, all of them unless asked otherwise. A browser (an `Accept` that prefers text/html) gets the web page instead, whatever the id.',
+          'For members: all messages, oldest first, unless `after` or `limit` selects some of them. A browser (an `Accept` that prefers text/html) gets the web page instead, whatever the id.',
+        security: MEMBER,
         params: chatParams,
         querystring: readMessagesQuery,
         response: {
@@ -131,7 +133,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
     },
     async (request, reply) => {
       const { wait } = request.query
-      const read = () => service.readMessages(readChatId(request.params.chat), userOf(request), request.query)
+      const read = () => service.readMessages(readChatSegment(request.params.chat), userOf(request), request.query)
       let found = await read()
       if (wait !== undefined && found.page.json.length === 0) {
         admit(hub, userOf(request))
@@ -158,13 +160,14 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
         operationId: 'followChat',
         tags: ['chats'],
         summary: 'Follow the chat live',
-        description: `For members: a stream of Server-Sent Events. Swagger UI cannot show a stream; this can:
+        description: `For members: a stream of Server-Sent Events. A web page like this one cannot show it. In a terminal:
 
 ${example(`curl -N "$CHAT/events" -H "Authorization: Bearer $USER_ID"`)}
 
-With a cursor (\`Last-Event-ID\`, or \`last_event_id\` in the query for a first connect): every event after it, each once and in order, then \`ready\`, then live. Without one: the owner first gets the join requests that are still pending, then \`ready\`, then live. A cursor that is not in the log gets \`reset\` first and goes on as if none had been sent. Join events are for the owner alone. A comment line every few seconds keeps the connection open; a reader that falls too far behind is cut off and comes back with its cursor.
+With a cursor (the \`Last-Event-ID\` header, or \`last_event_id\` on the first connect), the stream sends every event after it, each once and in order, then \`ready\`, then live events. Without a cursor, the owner first gets the join requests that are still pending, then \`ready\`, then live events. If the cursor is unknown, the stream sends \`reset\` and continues as without a cursor. Only the owner gets join events. A comment line every few seconds keeps the connection open. A reader that falls too far behind is disconnected and can resume from its cursor.
 
-With HTTP/1.1 the stream is sent in chunks, so you can tell how it ended: after \`closed\`, or when the server stops, the body is complete (curl exits with 0). If the connection is lost, the server fails, or you fall behind, the body is cut off (curl exits with 18). Reconnect with your cursor unless you got \`closed\`.`,
+Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`closed\`, or when the server stops, the body is complete (curl exits with 0). If the connection is lost, the server fails, or you fall behind, the body is cut off (curl exits with 18). Reconnect with your cursor unless you got \`closed\`. HTTP/1.0 cannot tell the two apart.`,
+        security: MEMBER,
         params: chatParams,
         headers: cursorHeaders,
         querystring: cursorQuery,
@@ -183,7 +186,7 @@ With HTTP/1.1 the stream is sent in chunks, so you can tell how it ended: after 
     },
     async (request, reply) => {
       const user = userOf(request)
-      const tag = await service.enterChat(readChatId(request.params.chat), user)
+      const tag = await service.enterChat(readChatSegment(request.params.chat), user)
       admit(hub, user)
       const reader = { user, base: request.base, isChunked: takesChunks(request), cursor: cursorOf(request) }
       openEventStream(request, reply, (socket) => hub.openChatStream(socket, tag, reader))
@@ -200,16 +203,17 @@ With HTTP/1.1 the stream is sent in chunks, so you can tell how it ended: after 
         tags: ['chats'],
         summary: 'Close the chat',
         description:
-          'For the owner. Every stream is told `closed` and ends; then the chat, its messages and its links are gone, as if they had never been. The user id counts in the Authorization header alone.',
+          'For the owner. Every stream gets `closed` and ends. The chat, its messages and its links are deleted; afterwards they are 404. Send the user id in the Authorization header.',
+        security: OWNER,
         params: chatParams,
         response: {
-          204: emptyAnswer('It is gone.'),
+          204: emptyAnswer('The chat is closed and deleted.'),
           ...problemResponses(...READING_PROBLEMS, 'user-id-required', 'chat-not-found', 'not-the-owner')
         }
       }
     },
     async (request, reply) => {
-      await service.closeChat(readChatId(request.params.chat), userOf(request))
+      await service.closeChat(readChatSegment(request.params.chat), userOf(request))
       return reply.code(204).send()
     }
   )
@@ -222,8 +226,10 @@ With HTTP/1.1 the stream is sent in chunks, so you can tell how it ended: after 
       schema: {
         operationId: 'listLinks',
         tags: ['chats'],
-        summary: 'See which links lead here',
-        description: 'For the owner: the links of the chat, oldest first, with who waits and who is in through each.',
+        summary: 'List the links of the chat',
+        description:
+          'For the owner: the links of the chat, oldest first, with the number of pending and approved guests of each.',
+        security: OWNER,
         params: chatParams,
         querystring: linksQuery,
         response: {
@@ -233,7 +239,7 @@ With HTTP/1.1 the stream is sent in chunks, so you can tell how it ended: after 
       }
     },
     async (request) => {
-      const counted = await service.links(readChatId(request.params.chat), userOf(request))
+      const counted = await service.links(readChatSegment(request.params.chat), userOf(request))
       return { links: counted.map((one) => countedLinkView(request.base, one)) }
     }
   )
@@ -246,8 +252,9 @@ With HTTP/1.1 the stream is sent in chunks, so you can tell how it ended: after 
       schema: {
         operationId: 'listJoinRequests',
         tags: ['chats'],
-        summary: 'See who has asked',
-        description: 'For the owner: who has asked for entry, oldest first.',
+        summary: 'List the join requests',
+        description: 'For the owner: who has asked to join, oldest first.',
+        security: OWNER,
         params: chatParams,
         querystring: joinRequestsQuery,
         response: {
@@ -257,7 +264,10 @@ With HTTP/1.1 the stream is sent in chunks, so you can tell how it ended: after 
       }
     },
     async (request) => {
-      const { requests, lastEventId } = await service.joinRequests(readChatId(request.params.chat), userOf(request))
+      const { requests, lastEventId } = await service.joinRequests(
+        readChatSegment(request.params.chat),
+        userOf(request)
+      )
       return {
         join_requests: requests.map((one) => joinRequestView(request.base, one)),
         last_event_id: lastEventId

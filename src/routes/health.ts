@@ -21,9 +21,9 @@ export const healthRoutes: FastifyPluginCallbackZod<HealthRoutesOptions> = (app,
         operationId: 'getHealth',
         tags: ['operation'],
         summary: 'Is the process alive?',
-        description: '200 while the process lives.',
+        description: 'Answers 200 as long as the process is running.',
         security: [],
-        response: { 200: answer('It is.', health, OK), ...problemResponses() }
+        response: { 200: answer('The process is running.', health, OK), ...problemResponses() }
       }
     },
     async () => ({ status: 'ok' as const })
@@ -36,9 +36,9 @@ export const healthRoutes: FastifyPluginCallbackZod<HealthRoutesOptions> = (app,
         operationId: 'getReadiness',
         tags: ['operation'],
         summary: 'Can the store be reached?',
-        description: '200 while the store can be reached.',
+        description: 'Answers 200 if the store can be reached, otherwise 503.',
         security: [],
-        response: { 200: answer('It can.', health, OK), ...problemResponses() }
+        response: { 200: answer('The store can be reached.', health, OK), ...problemResponses() }
       }
     },
     async (request) => {

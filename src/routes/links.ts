@@ -3,14 +3,23 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import { isFinal, type JoinRequest } from '../chat/door.ts'
-import { type LinkId, readLinkId, tagOf, type UserId } from '../ids.ts'
+import { type LinkId, tagOf, type UserId } from '../ids.ts'
 import { admit } from '../plugins/admit.ts'
 import { nothingForPrefetch, varyByAccept } from '../plugins/browsers.ts'
 import { hangUpOf, lookAtNetwork, onAbort } from '../plugins/hang-up.ts'
 import type { RateLimits } from '../plugins/rate-limits.ts'
 import { cursorOf, openEventStream, takesChunks } from '../plugins/stream-head.ts'
 import { allowUserId, requireUserId, userOf } from '../plugins/user-id.ts'
-import { answer, emptyAnswer, example, streamAnswer, USER_ID_OPTIONAL } from '../schemas/answers.ts'
+import {
+  answer,
+  emptyAnswer,
+  example,
+  GUEST,
+  GUEST_OR_ANYBODY,
+  MEMBER_OR_ANYBODY,
+  OWNER,
+  streamAnswer
+} from '../schemas/answers.ts'
 import { EXAMPLE } from '../schemas/common.ts'
 import { createLinkBody, exchange, exchangeQuery, link, linkParams } from '../schemas/links.ts'
 import { BODY_PROBLEMS, problemResponses, READING_PROBLEMS } from '../schemas/problems.ts'
@@ -18,6 +27,7 @@ import { cursorHeaders, cursorQuery, linkEvents } from '../schemas/streams.ts'
 import { type Exchange, refuseEnded, type Service } from '../service.ts'
 import { StoreUnavailable } from '../store/store.ts'
 import type { Hub } from '../streams/hub.ts'
+import { readLinkSegment } from '../urls.ts'
 import { guestView, insideView, linkView } from '../views.ts'
 
 /** How often, and when, a request is taken back again whose guest has gone while the store was away. */
@@ -44,8 +54,8 @@ export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { s
         tags: ['links'],
         summary: 'Create a link',
         description:
-          "Makes an invitation to a chat, for any number of guests and for ever, unless `expires_in` or `max_guests` limit it. The chat URL is the permission; of a chat's 100 open links at most 20 are made without the owner's id. An `Idempotency-Key` has no effect here: each request creates a link.",
-        security: USER_ID_OPTIONAL,
+          "Creates an invitation to a chat. It works for any number of guests and does not expire, unless you set `max_guests` or `expires_in`. The chat URL is enough; no user id is needed. A chat can have 100 open links, 20 of them created without the owner's id. An `Idempotency-Key` has no effect here: each request creates a link.",
+        security: MEMBER_OR_ANYBODY,
         body: createLinkBody,
         response: {
           201: answer('The new link.', link, {
@@ -77,24 +87,24 @@ export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { s
         operationId: 'exchangeLink',
         tags: ['links'],
         summary: 'Exchange a link for its chat',
-        description: `Without a user id this knocks: it records a join request, tells the owner, and answers 202 with a new \`client_id\`. With that \`client_id\` it answers with the state of the request: 202 while pending, 200 with the URL of the chat once approved. With the user id of the owner or of a member it is 200, and nothing is recorded.
+        description: `Without a user id, this asks to join: it records a join request, notifies the owner, and answers 202 with a new \`client_id\`. With that \`client_id\`, it answers with the state of the request: 202 while it is pending, 200 with the URL of the chat once it is approved. For the owner and for members it is 200, and nothing is recorded.
 
-With \`wait\` the answer waits for the decision, so that one command asks, waits at the door and prints the URL of the chat:
+With \`wait\`, the answer comes when the owner decides. So one command asks to join, waits, and prints the URL of the chat:
 
 ${example('curl "$LINK?wait=300"')}
 
-A guest whose connection closes before the whole answer with the \`client_id\` was handed over can never come back, so that request is taken back.
+If you disconnect before you have received the \`client_id\`, the join request is withdrawn, because nobody could use it any more.
 
-A browser (an \`Accept\` that prefers text/html) and the link previews of mail and chat programs get the web page instead; \`Sec-Purpose: prefetch\` gets 204. None of them knocks.`,
-        security: USER_ID_OPTIONAL,
+A browser (an \`Accept\` that prefers text/html) and the link previews of mail and chat programs get the web page instead, and \`Sec-Purpose: prefetch\` gets 204. None of them asks to join.`,
+        security: GUEST_OR_ANYBODY,
         params: linkParams,
         querystring: exchangeQuery,
         response: {
-          200: answer('You are in: `chat` is the URL of the chat.', exchange, { example: APPROVED_EXAMPLE }),
-          202: answer('You have knocked and the owner has been told, or you are waiting still.', exchange, {
+          200: answer('You are a member: `chat` is the URL of the chat.', exchange, { example: APPROVED_EXAMPLE }),
+          202: answer('Your join request is pending; the owner has been notified.', exchange, {
             example: PENDING_EXAMPLE
           }),
-          204: emptyAnswer('A prefetch, which has no effect.'),
+          204: emptyAnswer('This was a prefetch and had no effect.'),
           ...problemResponses(
             'invalid-request',
             'user-id-required',
@@ -117,7 +127,10 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
       // Nobody knocks in vain.
       if (query.wait !== undefined && user === undefined) admit(hub, user)
       const network = limits.networkOf(request)
-      const found = await service.exchange(readLinkId(request.params.link), user, { name: query.name || null, network })
+      const found = await service.exchange(readLinkSegment(request.params.link), user, {
+        name: query.name || null,
+        network
+      })
       if (found.is === 'inside') return reply.code(200).send(insideView(base, found.chat, found.link))
       const { chat, client, link } = found
       const hangUp = hangUpOf(request, reply)
@@ -172,7 +185,8 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
         operationId: 'checkLink',
         tags: ['links'],
         summary: 'Check whether a link is open',
-        description: 'Answers as GET would for a newcomer, without a body and without knocking: 200 on an open link.',
+        description:
+          'Answers with the status that a GET without a user id would have, but does not ask to join: 200 if the link is open.',
         security: [],
         params: linkParams,
         response: {
@@ -182,7 +196,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
       }
     },
     async (request, reply) => {
-      await service.checkLink(readLinkId(request.params.link))
+      await service.checkLink(readLinkSegment(request.params.link))
       return reply.code(200).type('application/json; charset=utf-8').send()
     }
   )
@@ -197,16 +211,17 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
         tags: ['links'],
         summary: 'Revoke a link',
         description:
-          'For the owner. Nobody new comes in through it, whoever waits at it is told so, and who is in stays in. May be repeated; a link that has ended otherwise stays as it is. The user id counts in the Authorization header alone.',
+          'For the owner. The link stops working, pending guests are notified, and members stay. Revoking a link that has already ended changes nothing. Send the user id in the Authorization header.',
+        security: OWNER,
         params: linkParams,
         response: {
-          204: emptyAnswer('The link takes nobody new.'),
+          204: emptyAnswer('The link has ended.'),
           ...problemResponses(...READING_PROBLEMS, 'user-id-required', 'link-not-found', 'not-the-owner')
         }
       }
     },
     async (request, reply) => {
-      await service.revokeLink(readLinkId(request.params.link), userOf(request))
+      await service.revokeLink(readLinkSegment(request.params.link), userOf(request))
       return reply.code(204).send()
     }
   )
@@ -219,18 +234,19 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
       schema: {
         operationId: 'leave',
         tags: ['links'],
-        summary: 'Take the own request back, or leave the chat',
+        summary: 'Withdraw my join request, or leave the chat',
         description:
-          'For the guest of this link. From the answer on nothing of that guest is accepted. May be repeated. The user id counts in the Authorization header alone.',
+          'For the guest who asked to join with this link. Once the call returns, that guest can no longer read or post. Repeating it changes nothing. Send the user id in the Authorization header.',
+        security: GUEST,
         params: linkParams,
         response: {
-          204: emptyAnswer('Nobody of that user id waits or is in.'),
+          204: emptyAnswer('The guest is neither pending nor a member.'),
           ...problemResponses(...READING_PROBLEMS, 'user-id-required', 'link-not-found', 'not-this-guest')
         }
       }
     },
     async (request, reply) => {
-      await service.leave(readLinkId(request.params.link), userOf(request))
+      await service.leave(readLinkSegment(request.params.link), userOf(request))
       return reply.code(204).send()
     }
   )
@@ -244,18 +260,19 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
       schema: {
         operationId: 'followLink',
         tags: ['links'],
-        summary: 'Wait at the door',
-        description: `For the guest of this link: a stream of Server-Sent Events with the state of the own join request, at once and again when it changes. Swagger UI cannot show a stream; this can:
+        summary: 'Follow the join request live',
+        description: `For the guest who asked to join with this link: a stream of Server-Sent Events with the state of the join request, at once and whenever it changes. A web page like this one cannot show it. In a terminal:
 
 ${example(`curl -N "$LINK/events" -H "Authorization: Bearer $CLIENT_ID"`)}
 
-Every state but \`pending\` ends the stream. A reconnect whose \`Last-Event-ID\` names the present, final state gets 204, which tells an EventSource to stop. With HTTP/1.1 a body that is not complete was cut off: reconnect.`,
+The stream ends after any state other than \`pending\`. If you reconnect and \`Last-Event-ID\` names the current, final state, the answer is 204, which tells an EventSource to stop. Over HTTP/1.1, a body that is not complete was cut off: reconnect.`,
+        security: GUEST,
         params: linkParams,
         headers: cursorHeaders,
         querystring: cursorQuery,
         response: {
-          200: streamAnswer('The live stream of the own join request.', linkEvents, LINK_STREAM_EXAMPLE),
-          204: emptyAnswer('You know the final state already.'),
+          200: streamAnswer('The live stream of the join request.', linkEvents, LINK_STREAM_EXAMPLE),
+          204: emptyAnswer('You already know the final state.'),
           ...problemResponses(
             'invalid-request',
             'user-id-required',
@@ -269,7 +286,7 @@ Every state but \`pending\` ends the stream. A reconnect whose \`Last-Event-ID\`
     },
     async (request, reply) => {
       const client = userOf(request)
-      const { chat, request: own } = await service.ownRequest(readLinkId(request.params.link), client)
+      const { chat, request: own } = await service.ownRequest(readLinkSegment(request.params.link), client)
       if (isFinal(own) && cursorOf(request) === own.state) return reply.code(204).send()
       admit(hub, client)
       const reader = { chat, client, base: request.base, isChunked: takesChunks(request) }

@@ -1,9 +1,9 @@
 /** What people see who open an address in a browser: one page for every address, so that it tells nothing of any. */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import staticFiles from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
 import { PAGE_PATH, redirectToCleanAddress, varyByAccept } from '../plugins/browsers.ts'
-import { addOnDemand, load } from '../plugins/on-demand.ts'
 import type { NotFoundPage } from '../plugins/problems.ts'
 import { addPageHeaders, pageHeaders } from '../plugins/safe-headers.ts'
 
@@ -30,12 +30,8 @@ export async function addWeb(app: FastifyInstance, publicUrl: string | undefined
       { onRequest: [varyByAccept, redirectToCleanAddress(prefixOf(publicUrl))] },
       async (_request, reply) => reply.type('text/html; charset=utf-8').send(page)
     )
-  })
-  addOnDemand(app, ['/assets/*'], async (inner) => {
-    await addPageHeaders(inner, POLICY)
-    const staticFiles: typeof import('@fastify/static').default = load('@fastify/static')
     // Their names change with what is in them.
-    await inner.register(staticFiles, {
+    await web.register(staticFiles, {
       root: fileURLToPath(new URL('assets/', BUILT)),
       prefix: '/assets/',
       decorateReply: false,

@@ -33,7 +33,8 @@ export function streamAnswer(description: string, events: z.ZodType, text: strin
   const schema = z.string().meta({
     contentMediaType: 'text/event-stream',
     contentSchema: { $ref: `#/components/schemas/${id}` },
-    description: 'The events on the wire; `contentSchema` is what they hold, with the `data` line of each parsed.'
+    description:
+      'The events as they are sent. `contentSchema` describes them with the `data` line of each parsed as JSON.'
   })
   return { description, content: { 'text/event-stream': { schema, example: text } } }
 }
@@ -43,5 +44,13 @@ export function example(command: string): string {
   return `\`\`\`sh\n${command}\n\`\`\``
 }
 
-/** The security of a route where a user id may be sent or not: whoever sends none is somebody new. */
-export const USER_ID_OPTIONAL = [{}, { userId: [] }]
+/**
+ * The `security` of a route: whose user id it takes. Swagger UI sends the first one that has been entered there; `{}`
+ * stands for none at all.
+ */
+export const OWNER = [{ owner: [] }]
+export const GUEST = [{ guest: [] }]
+export const MEMBER = [{ owner: [] }, { guest: [] }]
+export const MEMBER_OR_ANYBODY = [{ owner: [] }, { guest: [] }, {}]
+/** The owner's id comes last, so that a page on which it has been entered can still ask to join as a new guest. */
+export const GUEST_OR_ANYBODY = [{ guest: [] }, {}, { owner: [] }]

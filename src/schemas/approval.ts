@@ -13,8 +13,8 @@ const requestIdInput = z
     return z.NEVER
   })
   .meta({
-    description: 'Which join request is meant. Case, dashes and look-alikes (O for 0, I or L for 1) do not matter.',
-    examples: [EXAMPLE.requestId]
+    description:
+      'The join request, like `7QF2-9KXM`. Case, dashes and look-alikes (O for 0, I or L for 1) do not matter.'
   })
 
 /** Who is meant must not be guessed from a name that nobody reads: the only one who waits may be somebody else. */
@@ -78,12 +78,12 @@ export const approveBody = z
       z
         .boolean()
         .optional()
-        .meta({ description: 'True, or left out: let the guest in. False: decline, or withdraw the approval.' }),
+        .meta({ description: 'True (the default) approves. False declines, or removes a guest who was approved.' }),
       VERDICT
     ),
     user_id: userIdMember
   })
-  .meta({ example: { link: EXAMPLE.link, request_id: EXAMPLE.requestId } })
+  .meta({ example: { link: EXAMPLE.link } })
 
 export const approval = z
   .object({

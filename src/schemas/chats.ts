@@ -15,14 +15,14 @@ import {
 import { member } from './members.ts'
 
 export const chatParams = z.object({
-  chat: z.string().meta({ description: 'The opaque part of the chat URL. A secret.' })
+  chat: z.string().meta({ description: 'The chat URL, or its last part. A secret.' })
 })
 
 export const newChat = z
   .object({
     chat: chatUrlAnswer,
     author_id: userIdAnswer.meta({
-      description: "The owner's user id. It is shown once and never again: who has it owns the chat.",
+      description: "The owner's user id. It is shown only once. Anyone who has it controls the chat.",
       examples: [EXAMPLE.authorId]
     }),
     events: z.url().meta({ description: "The chat's live stream.", examples: [`${EXAMPLE.chat}/events`] })
@@ -39,7 +39,7 @@ const text = member(
     .refine((value) => value.isWellFormed(), 'A lone surrogate cannot survive UTF-8: send well-formed Unicode.')
     .meta({
       maxLength: MAX_TEXT_LENGTH,
-      description: `1 to ${MAX_TEXT_LENGTH} UTF-16 code units, kept and returned exactly as sent.`,
+      description: `1 to ${MAX_TEXT_LENGTH} characters (UTF-16 code units), stored and returned exactly as sent.`,
       examples: ['Hello, Ana']
     }),
   { wanted: `a string of 1 to ${inWords(MAX_TEXT_LENGTH)} characters` }
@@ -57,14 +57,13 @@ export const postMessageHeaders = z.object({
     .optional()
     .meta({
       description:
-        'Names this post: sent again by the same user in the same chat, it posts nothing and gets the first answer, so a post may be repeated until it is answered.',
-      examples: ['4f0b8f9e-1']
+        'A unique key for this message: 1 to 255 printable ASCII characters. Sending the same key again returns the first answer and posts nothing, so retries are safe. With a different text it is 422.'
     })
 })
 
 export const message = z
   .object({ id: eventId, text: z.string().meta({ examples: ['Hello, Ana'] }), created_at: time })
-  .meta({ id: 'Message', description: 'Nothing changes or deletes a message.' })
+  .meta({ id: 'Message', description: 'A message cannot be changed or deleted.' })
 
 const MAX_PAGE = 1000
 const wantedLimit = `Send a whole number from 1 to ${inWords(MAX_PAGE)}.`
@@ -74,7 +73,7 @@ export const readMessagesQuery = z.object({
     wholeNumber(z.number('Send an event id: a whole number from 0.').optional()).meta({
       type: 'integer',
       minimum: 0,
-      description: 'Only the messages after this event id. 0 is the beginning. `last_event_id` counts as well.'
+      description: 'Return only messages after this event id. 0 is the beginning. `last_event_id` counts as well.'
     }),
     {
       also: ['last_event_id'],
@@ -89,7 +88,7 @@ export const readMessagesQuery = z.object({
       type: 'integer',
       minimum: 1,
       maximum: MAX_PAGE,
-      description: 'Only the first so many. Default: all.'
+      description: 'Return at most this many messages. Default: all.'
     }),
     {
       mistakenFor: {
@@ -99,7 +98,7 @@ export const readMessagesQuery = z.object({
     }
   ),
   wait: waitSeconds(
-    'If there is no newer message, wait so many seconds for one; if none comes, the answer is empty. It comes at once when the server stops.'
+    'If there is no newer message, wait up to this many seconds for one. If none is posted in that time, or if the server stops, the answer is empty.'
   ),
   user_id: userIdMember
 })
@@ -110,8 +109,8 @@ export const messages = z
     messages: z.array(message).meta({ description: 'Oldest first.' }),
     last_event_id: eventId.meta({
       description:
-        'The event id up to which this answer is complete. Hand it to `after` or to the stream: nothing is missed or seen twice.'
+        'The event id up to which this answer is complete. Pass it as `after`, or to the stream as the cursor, to miss nothing and get nothing twice.'
     }),
-    has_more: z.boolean().meta({ description: 'Whether `limit` left messages out.', examples: [false] })
+    has_more: z.boolean().meta({ description: 'Whether there are more messages than `limit`.', examples: [false] })
   })
   .meta({ id: 'Messages' })

@@ -21,7 +21,7 @@ export const eventId = z
   .int()
   .min(0)
   .meta({
-    description: 'The number of an event in its chat. One order for everybody; ids only rise.',
+    description: 'The number of an event in its chat. Every member sees the same order. Ids only increase.',
     examples: [12]
   })
 
@@ -29,7 +29,7 @@ export const userIdAnswer = z.uuid({ version: 'v4' })
 
 export const requestId = z.string().meta({
   description:
-    'The public name of a join request: eight Crockford base32 characters, which guest and owner can read to each other.',
+    'The public code of a join request: eight Crockford base32 characters that guest and owner can compare by phone.',
   examples: [EXAMPLE.requestId]
 })
 
@@ -45,7 +45,7 @@ export const userIdMember = member(
     type: 'string',
     format: 'uuid',
     description:
-      'Your author_id or client_id, if you cannot send it as `Authorization: Bearer <user id>`. `author_id` and `client_id` count as well.'
+      'Your `author_id` or `client_id`, if you cannot send it as `Authorization: Bearer <user id>`. It can also be sent under those names.'
   }),
   { also: USER_ID_NAMES.slice(1) }
 )
@@ -63,7 +63,7 @@ export const chatUrlInput = member(
       context.addIssue(readLinkUrl(text) ? `This is the URL of a link. Send ${CHAT_URL}.` : `Send ${CHAT_URL}.`)
       return z.NEVER
     })
-    .meta({ description: 'The URL of a chat. Host, query and fragment do not matter.', examples: [EXAMPLE.chat] }),
+    .meta({ description: 'The URL of a chat. Host, query and fragment do not matter.' }),
   { wanted: CHAT_URL }
 )
 
@@ -77,7 +77,7 @@ export const linkUrlInput = member(
       context.addIssue(readChatUrl(text) ? `This is the URL of a chat. Send ${LINK_URL}.` : `Send ${LINK_URL}.`)
       return z.NEVER
     })
-    .meta({ description: 'The URL of a link. Host, query and fragment do not matter.', examples: [EXAMPLE.link] }),
+    .meta({ description: 'The URL of a link. Host, query and fragment do not matter.' }),
   { wanted: LINK_URL }
 )
 

@@ -11,15 +11,15 @@ export const joinRequest = z
     name: z
       .string()
       .nullable()
-      .meta({ description: 'What the guest chose to be called.', examples: ['Ana'] }),
+      .meta({ description: 'The name that the guest entered, or null.', examples: ['Ana'] }),
     state: requestState,
     approval_status: z.boolean().meta({ examples: [false] }),
     requested_at: time,
     decided_at: time
       .nullable()
-      .meta({ description: 'When the state last changed; null while pending.', examples: [null] })
+      .meta({ description: 'When the state last changed. Null while it is pending.', examples: [null] })
   })
-  .meta({ id: 'JoinRequest', description: 'One guest asking to enter through one link.' })
+  .meta({ id: 'JoinRequest', description: 'The request of one guest to join with one link.' })
 
 export const joinRequestsQuery = z.object({ user_id: userIdMember })
 
@@ -27,7 +27,7 @@ export const joinRequests = z
   .object({
     join_requests: z
       .array(joinRequest)
-      .meta({ description: 'Oldest first: all that are pending or approved, and the latest 200 that have ended.' }),
+      .meta({ description: 'Oldest first: all pending and approved ones, and the latest 200 that have ended.' }),
     last_event_id: eventId
   })
   .meta({ id: 'JoinRequests' })

@@ -17,7 +17,7 @@ import { requestState } from './join-requests.ts'
 import { member } from './members.ts'
 
 export const linkParams = z.object({
-  link: z.string().meta({ description: 'The opaque part of the link URL. A secret.' })
+  link: z.string().meta({ description: 'The link URL, or its last part. A secret.' })
 })
 
 const SECONDS = { min: 60, max: 31_536_000 }
@@ -32,7 +32,7 @@ export const createLinkBody = z
   .object({
     chat: chatUrlInput,
     expires_in: member(
-      between(SECONDS, 'seconds').meta({ description: 'In how many seconds the link stops working.' }),
+      between(SECONDS, 'seconds').meta({ description: 'The link stops working after this many seconds.' }),
       {
         mistakenFor: {
           names: [
@@ -52,7 +52,8 @@ export const createLinkBody = z
     ),
     max_guests: member(
       between(GUESTS, 'guests').meta({
-        description: 'How many guests it admits at the same time; then it is full for good.'
+        description:
+          'How many guests can be members through this link at the same time. Once it has been full, nobody else can join.'
       }),
       {
         mistakenFor: {
@@ -65,11 +66,16 @@ export const createLinkBody = z
   })
   .meta({ example: { chat: EXAMPLE.chat } })
 
-const expiresAt = time.nullable().meta({ description: 'When the link stops working; null is never.', examples: [null] })
+const expiresAt = time
+  .nullable()
+  .meta({ description: 'When the link stops working. Null means never.', examples: [null] })
 const maxGuests = z
   .int()
   .nullable()
-  .meta({ description: 'How many guests it admits at the same time; null is any number.', examples: [null] })
+  .meta({
+    description: 'How many guests can be members through this link at the same time. Null means no limit.',
+    examples: [null]
+  })
 
 export const link = z
   .object({
@@ -92,15 +98,17 @@ export const links = z
             state: z.enum(['open', 'expired', 'revoked', 'full']),
             expires_at: expiresAt,
             max_guests: maxGuests,
-            pending: z.int().meta({ description: 'How many wait at it.', examples: [0] }),
-            approved: z.int().meta({ description: 'How many came in through it and are in.', examples: [1] }),
+            pending: z.int().meta({ description: 'Number of guests who are waiting for a decision.', examples: [0] }),
+            approved: z
+              .int()
+              .meta({ description: 'Number of current members who joined through this link.', examples: [1] }),
             created_at: time
           })
           .meta({ id: 'CountedLink' })
       )
       .meta({
         description:
-          'Oldest first: all that are open or that a request in the list of requests came through, and the latest 200 others.'
+          'Oldest first: all links that are open or have a join request in the list of join requests, and the latest 200 others.'
       })
   })
   .meta({ id: 'Links' })
@@ -116,8 +124,7 @@ const name = z
 export const exchangeQuery = z.object({
   name: member(
     name.optional().meta({
-      description: `What to call you, for the owner to see: at most ${MAX_NAME_LENGTH} characters (UTF-16 code units) without spaces around them. Empty counts as none. At least one letter, number, punctuation mark or symbol that can be seen; no control characters, no formatting characters but the joiners U+200C and U+200D, at most four combining marks in a row.`,
-      examples: ['Ana']
+      description: `Your name, shown to the owner with your join request: at most ${MAX_NAME_LENGTH} characters (UTF-16 code units) without spaces around them. Empty counts as none. At least one letter, number, punctuation mark or symbol that can be seen; no control characters, no formatting characters but the joiners U+200C and U+200D, at most four combining marks in a row.`
     }),
     {
       wanted: `a string of at most ${MAX_NAME_LENGTH} characters`,
@@ -125,7 +132,7 @@ export const exchangeQuery = z.object({
     }
   ),
   wait: waitSeconds(
-    'Wait so many seconds for the decision. Hanging up before the answer has come takes the request back, since its client_id is lost.'
+    'Hold the response for up to this many seconds until the owner decides. If you disconnect before the answer, the join request is withdrawn.'
   ),
   user_id: userIdMember
 })
@@ -136,12 +143,16 @@ export const exchange = z
     request_sent_status: z.boolean().meta({ description: 'Whether this user id has a join request at this link.' }),
     approval_status: z.boolean(),
     state: requestState,
-    chat: z.url().nullable().meta({ description: "The chat's secret URL, once approved." }),
+    chat: z.url().nullable().meta({ description: "The chat's secret URL, once the request is approved." }),
     client_id: userIdAnswer.nullable().meta({
-      description: "The guest's user id, made when the link was opened without one. Keep it: it is the way in."
+      description:
+        "The guest's user id, created when the link was opened without one. Store it: you need it to join, read and post."
     }),
     request_id: requestId.nullable(),
-    events: z.url().meta({ description: 'The stream to follow: of the link while pending, then of the chat.' }),
-    message: z.string().meta({ description: 'What to do next, for people.' })
+    events: z.url().meta({
+      description:
+        'The stream to follow: the stream of the link while the request is pending, afterwards the stream of the chat.'
+    }),
+    message: z.string().meta({ description: 'What to do next, in words for people.' })
   })
   .meta({ id: 'Exchange' })

@@ -11,7 +11,10 @@ const problem = z
   .looseObject({
     type: z
       .enum(problemTypes)
-      .meta({ description: 'What a program switches on.', examples: [problemType('invalid-request')] }),
+      .meta({
+        description: 'Identifies the kind of problem. Programs switch on it.',
+        examples: [problemType('invalid-request')]
+      }),
     title: z.string().meta({ examples: [problemTitle('invalid-request')] }),
     status: z.int().meta({ examples: [400] }),
     detail: z.string().meta({ description: 'A sentence that says what to do.' }),
@@ -21,13 +24,13 @@ const problem = z
     errors: z
       .array(z.object({ path: z.string().meta({ examples: ['text'] }), message: z.string() }))
       .optional()
-      .meta({ description: 'For bad input: what is wrong where.' }),
+      .meta({ description: 'For invalid input: each problem and where it is.' }),
     pending_request_ids: z
       .array(z.string())
       .optional()
-      .meta({ description: `With ${problemType('several-requests')}: the join requests that wait.` })
+      .meta({ description: `With ${problemType('several-requests')}: the join requests that are pending.` })
   })
-  .meta({ id: 'Problem', description: 'A refusal as in RFC 9457.' })
+  .meta({ id: 'Problem', description: 'An error, as in RFC 9457.' })
 
 interface ProblemResponse {
   readonly description: string
@@ -39,9 +42,9 @@ const HEADERS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
   401: { 'WWW-Authenticate': '`Bearer`: how to send a user id (RFC 6750).' },
   429: {
     'Retry-After': 'When to try again, in seconds.',
-    'RateLimit-Limit': 'How many requests a minute are admitted.',
-    'RateLimit-Remaining': 'How many of them are left.',
-    'RateLimit-Reset': 'In how many seconds they are counted anew.'
+    'RateLimit-Limit': 'How many requests are allowed in a minute.',
+    'RateLimit-Remaining': 'How many requests are left in this minute.',
+    'RateLimit-Reset': 'In how many seconds the count starts again.'
   },
   503: { 'Retry-After': 'When to try again, in seconds.' }
 }

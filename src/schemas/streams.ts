@@ -9,7 +9,7 @@ export const cursorQuery = z.object({
   last_event_id: z.unknown().optional().meta({
     type: 'string',
     description:
-      'Where to continue, for a first connect: the last event id you have; 0 is the beginning, empty is none. The `Last-Event-ID` header takes precedence.'
+      'Resume after this event id. For the first connect; the `Last-Event-ID` header takes precedence. 0 is the beginning; empty counts as not sent.'
   }),
   lastEventId: z.unknown().optional().meta({
     type: 'string',
@@ -26,13 +26,13 @@ export const cursorQuery = z.object({
 export const cursorHeaders = z.object({
   'last-event-id': z.string().optional().meta({
     description:
-      'Where to continue: the last event id you have. An EventSource sends it when it reconnects. Empty is none.'
+      'Resume after this event id. An EventSource sends it by itself when it reconnects. Empty counts as not sent.'
   })
 })
 
 const messageEvent = z
   .object({ event: z.literal('message'), id: eventId, data: message })
-  .meta({ id: 'MessageEvent', description: 'To members.' })
+  .meta({ id: 'MessageEvent', description: 'For all members.' })
 
 const joinEvent = z
   .object({
@@ -43,33 +43,32 @@ const joinEvent = z
   .meta({
     id: 'JoinEvent',
     description:
-      'To the owner. Without an id it repeats a request that is still pending, for an owner who comes without a cursor.'
+      'For the owner. Without an id, it repeats a request that is still pending, when the owner connects without a cursor.'
   })
 
 const lastEvent = z.object({ last_event_id: eventId })
 
 const readyEvent = z
   .object({ event: z.literal('ready'), id: eventId, data: lastEvent })
-  .meta({ id: 'ReadyEvent', description: 'Everything older has been sent; what follows is live.' })
+  .meta({ id: 'ReadyEvent', description: 'Everything older has been sent. What follows is live.' })
 
 const resetEvent = z.object({ event: z.literal('reset'), data: lastEvent.extend({ reason: z.string() }) }).meta({
   id: 'ResetEvent',
-  description: 'The cursor is not in the log, so what you have cannot be continued: read the chat again.'
+  description: 'The cursor is unknown, so the stream cannot resume from it: read the chat again.'
 })
 
 const closedEvent = z
   .object({ event: z.literal('closed'), data: z.object({ reason: z.enum(['removed', 'left', 'chat_closed']) }) })
-  .meta({ id: 'ClosedEvent', description: 'Nothing follows: the stream ends, and a reconnect is refused.' })
+  .meta({ id: 'ClosedEvent', description: 'The last event. The stream ends, and a reconnect is refused.' })
 
 export const chatEvents = z
   .array(z.union([messageEvent, joinEvent, readyEvent, resetEvent, closedEvent]))
   .meta({ id: 'ChatEvents', description: 'A stream of Server-Sent Events; each item is one of them.' })
 
 export const approvalEventData = exchange.extend({
-  reason: z
-    .enum(['declined', 'left', 'expired', 'revoked', 'full'])
-    .nullable()
-    .meta({ description: 'Why the request has ended, if it has: by the owner, by the guest, or with its link.' })
+  reason: z.enum(['declined', 'left', 'expired', 'revoked', 'full']).nullable().meta({
+    description: 'Why the request has ended, or null: declined by the owner, left by the guest, or ended with its link.'
+  })
 })
 
 const approvalEvent = z
@@ -78,7 +77,7 @@ const approvalEvent = z
     id: z.string().meta({ description: "The state's name.", examples: ['pending'] }),
     data: approvalEventData
   })
-  .meta({ id: 'ApprovalEvent', description: 'The state of the request, at once and again when it changes.' })
+  .meta({ id: 'ApprovalEvent', description: 'The state of the request, sent at once and whenever it changes.' })
 
 export const linkEvents = z
   .array(approvalEvent)

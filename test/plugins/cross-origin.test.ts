@@ -1,4 +1,5 @@
 /** Pages of other origins: which may call the API, and what they may read. */
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { call, createChat, createLink } from '../support/api.ts'
 import { exchangeBytes, parseAnswer } from '../support/raw.ts'
@@ -7,6 +8,24 @@ import { openStream } from '../support/streams.ts'
 
 const LISTED = 'https://page.example'
 const OTHER = 'https://evil.example'
+
+interface Operation {
+  readonly parameters?: readonly { readonly in: string; readonly name: string }[]
+}
+const { paths }: { paths: Record<string, Record<string, Operation>> } = JSON.parse(
+  readFileSync(new URL('../../openapi/openapi.json', import.meta.url), 'utf8')
+)
+/** Which methods each path has, also those that the document does not name. */
+const METHODS: [string, string[]][] = [
+  ...Object.entries(paths).map(([path, methods]): [string, string[]] => [
+    path.replaceAll(/\{\w+\}/g, 'none'),
+    Object.keys(methods).map((method) => method.toUpperCase())
+  ]),
+  ...['/', '/docs', '/docs/json', '/openapi.yaml', '/docs/static/style.css'].map((path): [string, string[]] => [
+    path,
+    ['GET', 'HEAD']
+  ])
+]
 
 const namesIn = (list: string | null) => (list ?? '').split(', ').sort()
 
@@ -82,7 +101,7 @@ describe('CORS_ORIGIN=*', () => {
     const { status, headers } = await preflight(chat, OTHER)
     expect(status).toBe(204)
     expect(headers.get('access-control-allow-origin')).toBe('*')
-    expect(namesIn(headers.get('access-control-allow-methods'))).toEqual(['DELETE', 'GET', 'HEAD', 'POST'])
+    expect(namesIn(headers.get('access-control-allow-methods'))).toEqual(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST'])
     expect(namesIn(headers.get('access-control-allow-headers'))).toEqual([
       'Authorization',
       'Content-Type',
@@ -90,6 +109,31 @@ describe('CORS_ORIGIN=*', () => {
       'Last-Event-ID'
     ])
     expect(headers.get('access-control-max-age')).toBe('86400')
+  })
+
+  it.each(METHODS)('lets it use every method of %s: %j, and no others', async (path, methods) => {
+    const server = await startServer()
+    const { status, headers } = await preflight(`${server.url}${path}`, OTHER)
+    expect(status).toBe(204)
+    const allowed = namesIn(headers.get('access-control-allow-methods'))
+    expect(allowed).toEqual(expect.arrayContaining(methods))
+    expect(allowed).toEqual(namesIn(headers.get('allow')))
+  })
+
+  it('lets it send every header that an operation reads', async () => {
+    const server = await startServer()
+    const { headers } = await preflight(`${server.url}/v1/chats/none`, OTHER)
+    const allowed = namesIn(headers.get('access-control-allow-headers')?.toLowerCase() ?? null)
+    const read = Object.values(paths)
+      .flatMap((methods) => Object.values(methods))
+      .flatMap(({ parameters = [] }) => parameters.filter((one) => one.in === 'header').map(({ name }) => name))
+    expect(read).toContain('idempotency-key')
+    expect(allowed).toEqual(expect.arrayContaining(['authorization', 'content-type', ...read]))
+  })
+
+  it('answers a preflight for a path that does not exist with 404', async () => {
+    const server = await startServer()
+    expect((await preflight(`${server.url}/v1/nowhere`, OTHER)).status).toBe(404)
   })
 
   it('does not open a server in a private network to the pages of the public one', async () => {

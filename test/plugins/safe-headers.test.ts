@@ -106,14 +106,16 @@ function shown({ url }: TestServer): Row[] {
   const files = readdirSync(new URL('../../dist/web/assets/', import.meta.url)).filter(
     (name) => !/\.(br|gz)$/.test(name)
   )
-  const docs = ['index.css', 'swagger-ui.css', 'swagger-ui-bundle.js', 'swagger-ui-standalone-preset.js']
+  const docs = ['icon.svg', 'initializer.js', 'style.css', 'swagger-ui.css', 'swagger-ui-bundle.js']
   return [
     ['the start page', 200, 'page', () => call(url)],
     ...files.map((name): Row => [name, 200, 'asset', () => call(`${url}/assets/${name}`)]),
     ['no asset', 404, 'page', () => call(`${url}/assets/none.js`)],
     ['Swagger UI', 200, 'docs', () => call(`${url}/docs`)],
-    ['the document', 200, 'docs', () => call(`${url}/docs/json`)],
-    ['how Swagger UI begins', 200, 'docs', () => call(`${url}/docs/static/swagger-initializer.js`)],
+    ...['/docs/json', '/docs/yaml', '/openapi.json', '/openapi.yaml'].map(
+      (path): Row => [path, 200, 'docs', () => call(`${url}${path}`)]
+    ),
+    ['no file of Swagger UI', 404, 'docs', () => call(`${url}/docs/static/index.html`)],
     ...docs.map((name): Row => [name, 200, 'file of docs', () => call(`${url}/docs/static/${name}`)])
   ]
 }

@@ -1,0 +1,22 @@
+/** Builds `dist/docs`: the page of the API's documentation, and the OpenAPI document in JSON and YAML. */
+import { execFileSync } from 'node:child_process'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { stringify } from 'yaml'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const DOCS = `${ROOT}/dist/docs`
+
+execFileSync('npx', ['--no-install', 'tsc', '--project', 'src/docs'], { cwd: ROOT, stdio: 'inherit' })
+for (const file of ['src/docs/index.html', 'src/docs/style.css', 'src/web/icon.svg']) {
+  cpSync(`${ROOT}/${file}`, `${DOCS}/${basename(file)}`)
+}
+
+const document = JSON.parse(readFileSync(`${ROOT}/openapi/openapi.json`, 'utf8'))
+// The server replaces both, since only it knows them.
+document.info.version = '__VERSION__'
+document.servers[0].url = '__SERVER__'
+writeFileSync(`${DOCS}/openapi.json`, JSON.stringify(document))
+// Readable for parsers of YAML 1.1, too, which would take a time for a date.
+writeFileSync(`${DOCS}/openapi.yaml`, stringify(document, { compat: 'yaml-1.1' }))
