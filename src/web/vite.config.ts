@@ -34,7 +34,11 @@ const needs: Plugin = {
     }
   },
   buildStart() {
-    this.emitFile({ type: 'asset', name: 'needs.js', source: readFileSync(path('needs.js'), 'utf8') })
+    this.emitFile({
+      type: 'asset',
+      name: 'needs.js',
+      source: readFileSync(new URL('./needs.js', import.meta.url), 'utf8')
+    })
   }
 }
 

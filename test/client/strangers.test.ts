@@ -1,6 +1,15 @@
 /** What is not from the server, or comes at an odd moment, ends nothing that still goes on, and is named for what it is. */
 import { describe, expect, it } from 'vitest'
-import { Chat, createChat, Guest, isPassing, knock, SillyChatError } from '../../src/client/index.ts'
+import {
+  Chat,
+  createChat,
+  Guest,
+  type InputError,
+  isPassing,
+  knock,
+  type RequestErrorKind,
+  SillyChatError
+} from '../../src/client/index.ts'
 import { startServer } from '../support/server.ts'
 import { always, atTheDoor, type Fetch, STREAM, split } from './fetches.ts'
 
@@ -190,9 +199,10 @@ describe('a call', () => {
     const server = await startServer()
     const chat = new Chat(`${server.url}/v1/chats/${SECRET}`, USER)
     await server.close()
+    const kind: RequestErrorKind = 'unreachable'
     const unreachable = await chat.read().catch((error: unknown) => error)
     expect(unreachable).toBeInstanceOf(TypeError)
-    expect(unreachable).toMatchObject({ name: 'RequestError', kind: 'unreachable' })
+    expect(unreachable).toMatchObject({ name: 'RequestError', kind })
     expect(isPassing(unreachable)).toBe(true)
     expect(isPassing(new TypeError('x is not a function'))).toBe(false)
   })
@@ -219,8 +229,9 @@ describe('a call', () => {
     const error = await owner.read({ after: -1, limit: 0 }).catch((cause: unknown) => cause)
     if (!(error instanceof SillyChatError)) return expect.fail(`${error}`)
     expect(error.kind).toBe('invalid-request')
-    expect(error.errors.map(({ path }) => path).sort()).toEqual(['after', 'limit'])
-    for (const { path, message } of error.errors) expect(error.message).toContain(`${path}: ${message}`)
+    const errors: readonly InputError[] = error.errors
+    expect(errors.map(({ path }) => path).sort()).toEqual(['after', 'limit'])
+    for (const { path, message } of errors) expect(error.message).toContain(`${path}: ${message}`)
   })
 
   it.each([

@@ -103,12 +103,12 @@ function takePlace(locks: LockManager, release: AbortSignal): Promise<true> {
 
 /** Aborted with the first of these. `AbortSignal.any` is too new: Safari has it since 17.4, Chrome since 116. */
 function anyOf(...signals: readonly AbortSignal[]): AbortSignal {
-  const any = new AbortController()
+  const first = new AbortController()
   for (const signal of signals) {
-    if (signal.aborted) any.abort(signal.reason)
-    signal.addEventListener('abort', () => any.abort(signal.reason), { once: true, signal: any.signal })
+    if (signal.aborted) first.abort(signal.reason)
+    signal.addEventListener('abort', () => first.abort(signal.reason), { once: true, signal: first.signal })
   }
-  return any.signal
+  return first.signal
 }
 
 /** With HTTP/2 and 3 streams share one connection. */
