@@ -41,7 +41,7 @@ const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }
 /** What is said of a value where its schema has no sentence of its own, so that none of zod's is ever sent. */
 function sentencesOf(schema: z.ZodType): z.core.$ZodErrorMap {
   const shape: z.core.$ZodShape = schema instanceof z.ZodObject ? schema.shape : {}
-  const required = Object.entries(shape).filter(([, member]) => member._zod.optin !== 'optional')
+  const required = Object.entries(shape).filter(([, member]) => !z.safeParse(member, undefined).success)
   const names = required.map(([name]) => `\`${name}\``).join(' and ')
   return ({ path = [], input }) => {
     const [name] = path

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import staticFiles from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
+import { toJson } from '../json.ts'
 import { addPageHeaders, type Policy } from '../plugins/safe-headers.ts'
 
 /** Where the build puts the page and the document, seen from `src` and from `dist`. */
@@ -63,8 +64,8 @@ export async function addDocs(app: FastifyInstance, { version, publicUrl }: Docs
  */
 function readDocument(name: string, version: string, publicUrl = '/'): string {
   return readBuilt(name)
-    .replace(/"?__VERSION__"?/, () => JSON.stringify(version))
-    .replace(/"?__SERVER__"?/, () => JSON.stringify(publicUrl))
+    .replace(/"?__VERSION__"?/, () => toJson(version))
+    .replace(/"?__SERVER__"?/, () => toJson(publicUrl))
 }
 
 function readBuilt(name: string): string {

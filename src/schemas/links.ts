@@ -114,7 +114,7 @@ export const links = z
   .meta({ id: 'Links' })
 
 const name = z
-  .string('Send one name.')
+  .string()
   .trim()
   .superRefine((value, context) => {
     const problem = problemOfName(value)

@@ -9,12 +9,10 @@ export const PROBLEM_JSON = 'application/problem+json'
 
 const problem = z
   .looseObject({
-    type: z
-      .enum(problemTypes)
-      .meta({
-        description: 'Identifies the kind of problem. Programs switch on it.',
-        examples: [problemType('invalid-request')]
-      }),
+    type: z.enum(problemTypes).meta({
+      description: 'Identifies the kind of problem. Programs switch on it.',
+      examples: [problemType('invalid-request')]
+    }),
     title: z.string().meta({ examples: [problemTitle('invalid-request')] }),
     status: z.int().meta({ examples: [400] }),
     detail: z.string().meta({ description: 'A sentence that says what to do.' }),

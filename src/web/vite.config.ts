@@ -28,7 +28,9 @@ const needs: Plugin = {
   name: 'needs',
   transformIndexHtml: {
     order: 'post',
-    handler(_html, { bundle = {} }) {
+    handler(_html, { filename, bundle = {} }) {
+      // A page that is not found has no script.
+      if (!filename.endsWith('/index.html')) return
       const file = Object.keys(bundle).find((name) => /needs-.*\.js$/.test(name))
       return [{ tag: 'script', attrs: { defer: true, src: `/__BASE__/${file}` }, injectTo: 'head-prepend' }]
     }

@@ -155,7 +155,7 @@ describe('PUBLIC_URL and proxies', () => {
   it('PUBLIC_URL is the base of every URL, with its path', async () => {
     const server = await startServer({ env: { PUBLIC_URL: 'https://example.org/silly/' } })
     expect(await create(server, forwarded)).toMatch(/^https:\/\/example\.org\/silly\/v1\/chats\/[^/]+$/)
-    expect(await (await call(`${server.url}/docs`)).text()).toContain('src="/silly/docs/static/swagger-ui-bundle.js"')
+    expect(await (await call(`${server.url}/docs`)).text()).toContain('src="docs/static/swagger-ui-bundle.js"')
     const document = await (await call(`${server.url}/docs/json`)).json()
     expect(document).toMatchObject({ servers: [{ url: 'https://example.org/silly' }] })
   })

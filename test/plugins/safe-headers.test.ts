@@ -177,7 +177,7 @@ it('every answer says so where the server is reached by https alone, and then on
 })
 
 /** What names its charset, and what has none to name. */
-const CHARSET = /^(text\/(html|css|plain)|application\/(json|javascript|x-yaml)); charset=utf-8$/
+const CHARSET = /^(text\/(html|css|plain)|application\/(json|javascript|yaml)); charset=utf-8$/
 const WITHOUT = new Set(['application/problem+json', 'image/svg+xml'])
 
 it('every text answer names its charset', async () => {
@@ -201,7 +201,7 @@ it('every text answer names its charset', async () => {
   expect([...seen].filter((type) => CHARSET.test(type)).sort()).toEqual([
     'application/javascript; charset=utf-8',
     'application/json; charset=utf-8',
-    'application/x-yaml; charset=utf-8',
+    'application/yaml; charset=utf-8',
     'text/css; charset=utf-8',
     'text/html; charset=utf-8'
   ])
