@@ -32,7 +32,7 @@ function readmeLines(what: '' | ' nodes'): string {
 }
 
 /** @throws where a text is not there exactly once: then the test would not run what is shown */
-export function replaceOnce(text: string, replacements: readonly (readonly [there: string, here: string])[]): string {
+function replaceOnce(text: string, replacements: readonly (readonly [there: string, here: string])[]): string {
   let replaced = text
   for (const [there, here] of replacements) {
     if (replaced.split(there).length !== 2) throw new Error(`"${there}" is not there once`)
