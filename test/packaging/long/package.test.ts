@@ -52,13 +52,13 @@ describe('the package', () => {
 
   afterAll(() => rmSync(home, { recursive: true, force: true }), 60_000)
 
-  it('is small: what runs, what it says of itself, and the types of the client', () => {
+  it('is small: what runs, how to run it as a service and behind nginx, what it says of itself, and the types of the client', () => {
     const paths = contents.files.map(({ path }) => path)
     expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/main.js', 'dist/web/index.html']))
     expect(
       paths.filter(
         (path) =>
-          !/^(LICENSE|README\.md|package\.json|dist\/web\/licenses\.md|dist\/docs\/openapi\.(json|yaml)|dist\/.+\.(js|lua|html|css|svg|br|gz)|dist\/.+\.d\.ts)$/.test(
+          !/^(LICENSE|README\.md|package\.json|deploy\/(nginx\/(http|server)\.conf|silly-chat\.service)|dist\/web\/licenses\.md|dist\/docs\/openapi\.(json|yaml)|dist\/.+\.(js|lua|html|css|svg|br|gz)|dist\/.+\.d\.ts)$/.test(
             path
           )
       )
