@@ -53,27 +53,6 @@ describe('the process', () => {
     })
   })
 
-  it('tells the truth about where it listens, with an address that can be opened first', async () => {
-    const own = await startProgram({})
-    expect(own.said.out).toMatch(/^Silly Chat listens on http:\/\/127\.0\.0\.1:\d+\. Try \S+\/docs\n$/)
-    for (const HOST of ['0.0.0.0', '::']) {
-      const { url, said } = await startProgram({ env: { HOST } })
-      expect(said.out).toBe(
-        `Silly Chat listens on ${url}. Other machines can reach it, too (HOST=${HOST}). Try ${url}/docs\n`
-      )
-      expect((await call(`${url}/health`)).status).toBe(200)
-    }
-  })
-
-  it('does not start on a port that is taken, and blames the setting that says it', async () => {
-    const { url } = await startProgram({})
-    const { port, host } = new URL(url)
-    const taken = `cannot be used: another program listens on ${host} already. Choose another port.\n`
-    const [own, metrics] = [runProgram({ env: { PORT: port } }), runProgram({ env: { METRICS_ADDRESS: host } })]
-    expect(await own.ended).toEqual({ code: 1, out: '', err: `PORT ${taken}` })
-    expect(await metrics.ended).toEqual({ code: 1, out: '', err: `METRICS_ADDRESS ${taken}` })
-  })
-
   it.each(['SIGTERM', 'SIGINT'] as const)(
     'on %s ends its streams, finishes its requests and exits 0',
     async (signal) => {

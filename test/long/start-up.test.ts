@@ -1,6 +1,7 @@
 /** What keeps the built process from starting is one sentence that names the setting to blame, as it was given. */
 import { createServer } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
+import { call } from '../support/api.ts'
 import { runProgram, startProgram } from '../support/program.ts'
 
 const foreign = 'cannot be used: 192.0.2.1 is no address of this machine.\n'
@@ -58,3 +59,24 @@ it.each([
   },
   60_000
 )
+
+it('tells the truth about where it listens, with an address that can be opened first', async () => {
+  const own = await startProgram({})
+  expect(own.said.out).toMatch(/^Silly Chat listens on http:\/\/127\.0\.0\.1:\d+\. Try \S+\/docs\n$/)
+  for (const HOST of ['0.0.0.0', '::']) {
+    const { url, said } = await startProgram({ env: { HOST } })
+    expect(said.out).toBe(
+      `Silly Chat listens on ${url}. Other machines can reach it, too (HOST=${HOST}). Try ${url}/docs\n`
+    )
+    expect((await call(`${url}/health`)).status).toBe(200)
+  }
+})
+
+it('does not start on a port that is taken, and blames the setting that says it', async () => {
+  const { url } = await startProgram({})
+  const { port, host } = new URL(url)
+  const taken = `cannot be used: another program listens on ${host} already. Choose another port.\n`
+  const [own, metrics] = [runProgram({ env: { PORT: port } }), runProgram({ env: { METRICS_ADDRESS: host } })]
+  expect(await own.ended).toEqual({ code: 1, out: '', err: `PORT ${taken}` })
+  expect(await metrics.ended).toEqual({ code: 1, out: '', err: `METRICS_ADDRESS ${taken}` })
+})

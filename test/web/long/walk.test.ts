@@ -1,9 +1,9 @@
 /** Two people in two browsers, from start to goodbye. */
 import { expect, it } from 'vitest'
-import { startChromium } from '../foreign/chromium.ts'
-import { haveAll } from '../support/real-parts.ts'
-import { startServer } from '../support/server.ts'
-import { approve, askToJoin, invite, isLive, openWindow, say, shows, startChat } from './window.ts'
+import { startChromium } from '../../foreign/chromium.ts'
+import { haveAll } from '../../support/real-parts.ts'
+import { startServer } from '../../support/server.ts'
+import { approve, askToJoin, invite, isLive, openWindow, say, shows, startChat } from '../window.ts'
 
 it.skipIf(!haveAll('chromium'))('two people meet at the door, talk, and part', async () => {
   // With the limits that everybody has: who uses the page never meets them.
