@@ -28,6 +28,7 @@ export default defineConfig({
     // Files of a worker share what they import: it is a third of the time otherwise.
     isolate: false,
     testTimeout: 20_000,
+    setupFiles: ['test/support/fast-check-seed.ts'],
     reporters:
       results === undefined ? ['default'] : ['default', ['json', { outputFile: `${results}/${process.pid}.json` }]]
   }

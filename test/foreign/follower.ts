@@ -1,4 +1,4 @@
-/** What an EventSource, in Node or in a browser, has been told. */
+/** What an EventSource, in Node or in a browser, has received. */
 import { EventSource } from 'eventsource'
 import { onTestFinished } from 'vitest'
 import { z } from 'zod'
@@ -30,35 +30,35 @@ const CLOSED = 2
 const message = z.object({ id: z.int(), text: z.string() })
 
 export class Follower {
-  /** The events but for messages, each as often and in the order in which it was told: `[name, id]`. */
+  /** The events but for messages, each as often and in the order in which it came: `[name, id]`. */
   readonly events: [string, string | undefined][] = []
   /** The messages likewise: `[id of the event, id of the message, text]`. */
   readonly messages: [string | undefined, number, string][] = []
   /** How often it was connected. */
   opened = 0
-  /** How often a connection was lost, or none was to be had. */
+  /** How often a connection was lost, or could not be made. */
   failed = 0
   /** Whether it has given up for good. */
   isClosed = false
-  readonly #told = new Growing()
+  readonly #received = new Growing()
 
   tell({ type, id, data = '', readyState }: z.infer<typeof fired>): void {
     if (type === 'open') this.opened++
     else if (type === 'error') this.failed++
     else if (type === 'message') {
-      const told = message.parse(JSON.parse(data))
-      this.messages.push([id, told.id, told.text])
+      const { id: messageId, text } = message.parse(JSON.parse(data))
+      this.messages.push([id, messageId, text])
     } else this.events.push([type, id])
     this.isClosed = readyState === CLOSED
-    this.#told.grow()
+    this.#received.grow()
   }
 
-  until(holds: (self: this) => boolean): Promise<void> {
-    return this.#told.until(() => holds(this))
+  until(holds: (self: this) => boolean, message = `${holds}`): Promise<void> {
+    return this.#received.until(() => holds(this), message)
   }
 
   hasText(wanted: string): Promise<void> {
-    return this.until(() => this.messages.some(([, , text]) => text === wanted))
+    return this.until(() => this.messages.some(([, , text]) => text === wanted), `"${wanted}" has come`)
   }
 }
 

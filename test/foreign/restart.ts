@@ -6,13 +6,13 @@ import type { Follower } from './follower.ts'
 import { startTcpProxy } from './tcp-proxy.ts'
 
 interface Scene {
-  /** Puts something in front of the server on this port; nothing, if it is not said. */
+  /** Puts something in front of the server on this port. */
   readonly inFront?: (port: number) => Promise<{ url: string }>
   /** Begins to follow. */
   readonly follow: (front: { url: string }, events: string) => Promise<Follower[]>
 }
 
-/** What was said before, meanwhile and afterwards must have reached every follower, once and in order. */
+/** What was posted before, meanwhile and afterwards must reach every follower, once and in order. */
 export async function followAcrossRestart({ inFront, follow }: Scene): Promise<void> {
   const first = await startServer()
   const port = await startTcpProxy(first.port)
@@ -28,7 +28,7 @@ export async function followAcrossRestart({ inFront, follow }: Scene): Promise<v
   await port.down()
   await post(`${second.url}${new URL(chat).pathname}`, owner, 'meanwhile')
   // Each has lost its stream, and found nobody when it came back.
-  await Promise.all(followers.map((follower) => follower.until(({ failed }) => failed === 2)))
+  await Promise.all(followers.map((follower) => follower.until(({ failed }) => failed === 2, 'it has failed twice')))
 
   await port.up(second.port)
   await post(chat, owner, 'afterwards')

@@ -1,35 +1,37 @@
-/** The seam broken on purpose, between the store and the hub: a soak that finds nothing then is worth nothing. */
+/** What goes from the store to the hub, broken on purpose: the soak must find that. */
 import type { LoggedEvent } from '../../dist/chat/events.js'
 import type { Listener, Store } from '../../dist/store/store.js'
-import type { Random } from './random.ts'
+import type { Random } from '../kit/random.ts'
 
 const PROBABILITY = 0.02
 
-/** Watchers that are not told what they should be told. That a chat is gone is not held back. */
+/** Watchers that are notified wrongly. That a chat is gone is always passed on. */
 const BREAKING = {
-  lose: (listener: Listener, random: Random, calm: AbortSignal) => (told) => {
-    // Not what comes last: the soak would wait for readers to come level until its time is up.
-    if (told === 'gone' || calm.aborted || !random.chance(PROBABILITY)) listener(told)
+  lose: (listener: Listener, random: Random, calm: AbortSignal) => (notification) => {
+    // Not the last events: the soak would wait for its readers until its time is up.
+    if (notification === 'gone' || calm.aborted || !random.chance(PROBABILITY)) listener(notification)
   },
-  double: (listener: Listener, random: Random) => (told) => {
-    listener(told)
-    if (told !== 'gone' && random.chance(PROBABILITY)) listener(told)
+  double: (listener: Listener, random: Random) => (notification) => {
+    listener(notification)
+    if (notification !== 'gone' && random.chance(PROBABILITY)) listener(notification)
   },
   swap: (listener: Listener, random: Random) => {
     let held: readonly LoggedEvent[] | undefined
-    return (told) => {
-      if (typeof told !== 'string' && held === undefined && random.chance(PROBABILITY)) {
-        held = told
+    return (notification) => {
+      if (typeof notification !== 'string' && held === undefined && random.chance(PROBABILITY)) {
+        held = notification
         return
       }
-      listener(told)
+      listener(notification)
       if (held !== undefined) listener(held)
       held = undefined
     }
   },
-  untold: (listener: Listener) => (told) => {
+  untold: (listener: Listener) => (notification) => {
     const rest =
-      typeof told === 'string' ? told : told.filter(({ type }) => type === 'message' || type === 'join_request')
+      typeof notification === 'string'
+        ? notification
+        : notification.filter(({ type }) => type === 'message' || type === 'join_request')
     if (rest.length > 0) listener(rest)
   }
 } satisfies Record<string, (listener: Listener, random: Random, calm: AbortSignal) => Listener>
@@ -41,7 +43,7 @@ export function isFault(name: string): name is Fault {
   return name === 'hasty' || Object.hasOwn(BREAKING, name)
 }
 
-/** A store that does not tell its watchers what it should. What it keeps is sound. */
+/** A store that notifies its watchers wrongly. What it keeps is sound. */
 export function withFault(store: Store, fault: Fault | undefined, random: Random, calm: AbortSignal): Store {
   if (fault === undefined || fault === 'hasty') return store
   return { ...store, watch: (tag, listener) => store.watch(tag, BREAKING[fault](listener, random, calm)) }

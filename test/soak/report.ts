@@ -1,14 +1,17 @@
 /** What a run came to: one table, and the first few differences. */
-import type { ChatBook } from './book.ts'
-import type { ChaosFigures } from './chaos-proxy.ts'
-import { type Difference, KINDS } from './compare.ts'
+import { type Difference, KINDS } from '../kit/compare.ts'
+import type { Crowd } from '../kit/crowd.ts'
+import type { Storm } from '../kit/storm.ts'
 
 export interface Outcome {
   readonly seed: number
   readonly seconds: number
   readonly startedAt: number
-  readonly books: readonly ChatBook[]
-  readonly chaos: ChaosFigures
+  readonly crowd: Crowd
+  readonly wire: Storm['stats'] & {
+    /** Streams of a chat that the server ended by itself, as it does to readers that fall behind. */
+    readonly cutOff: number
+  }
   readonly differences: readonly Difference[]
 }
 
@@ -16,7 +19,7 @@ const MOST_SHOWN_OF_A_KIND = 4
 
 export function reportOf(outcome: Outcome): string {
   const { differences, seed } = outcome
-  const rows = figuresOf(outcome)
+  const rows = statsOf(outcome)
   const width = Math.max(...rows.map(([name]) => name.length))
   const table = rows.map(([name, value]) => `  ${name.padEnd(width)}  ${`${value}`.padStart(10)}`).join('\n')
   if (differences.length === 0) return `${table}\n\nsound: every reader has what the log has\n`
@@ -25,31 +28,34 @@ export function reportOf(outcome: Outcome): string {
   return `${table}\n\nBROKEN, ${differences.length} difference${differences.length === 1 ? '' : 's'} (SEED=${seed}), the first of each kind:\n${list}\n`
 }
 
-function figuresOf({ seed, seconds, startedAt, books, chaos, differences }: Outcome): [string, number | string][] {
-  const posts = books.flatMap((book) => book.posts)
-  const readers = books.flatMap((book) => book.readers)
-  const guests = books.flatMap((book) => book.guests)
-  const streams = [...readers, ...guests].filter(({ connections }) => connections > 0)
+function statsOf({ seed, seconds, startedAt, crowd, wire, differences }: Outcome): [string, number | string][] {
+  const { books, kills, stats } = crowd
+  const [readers, guests] = [books.flatMap((book) => book.readers), books.flatMap((book) => book.guests)]
   const delivered = readers.flatMap(({ received }) => received).filter(({ event }) => event !== 'ready')
-  const reconnects = streams.reduce((sum, { connections }) => sum + connections - 1, 0)
+  const endings = guests.flatMap(({ ending }) => ending?.state ?? [])
   return [
     ['seed', seed],
     ['seconds of storm', seconds],
     ['seconds in all', ((Date.now() - startedAt) / 1000).toFixed(1)],
-    ['posts sent', posts.length],
-    ['posts acknowledged', posts.filter(({ id }) => id !== undefined).length],
+    ['posts sent', books.flatMap((book) => book.posts).length],
+    ['posts acknowledged', books.flatMap((book) => book.posts).filter(({ id }) => id !== undefined).length],
     ['readers', readers.length],
     ['events delivered', delivered.length],
-    ['reconnects', reconnects],
-    ['times the server was killed', books[0]?.kills.length ?? 0],
-    ['cuts', chaos.cuts],
-    ['stalls', chaos.stalls],
-    ['truncations', chaos.truncations],
-    ['connections refused', chaos.refused],
-    ['slow readers cut off', chaos.cutOff],
+    ['reconnects', stats.reconnects],
+    ['times a server was killed', kills.length],
+    ['cuts', wire.cuts],
+    ['stalls', wire.stalls],
+    ['slow connections', wire.slowed],
+    ['truncations', wire.truncations],
+    ['connections refused', wire.refused],
+    ['slow readers cut off', wire.cutOff],
     ['guests who knocked', guests.length],
-    ['guests let in and told', guests.filter(({ isIn }) => isIn).length],
-    ['guests who hung up', guests.filter(({ goneAt }) => goneAt !== undefined).length],
+    ['guests let in and notified', guests.filter(({ chat }) => chat !== undefined).length],
+    ['guests who disconnected', guests.filter(({ goneAt }) => goneAt !== undefined).length],
+    ['guests who left', endings.filter((state) => state === 'closed').length],
+    ['guests removed', endings.filter((state) => state === 'declined').length],
+    ['links revoked', books.flatMap(({ links }) => links).filter(({ states: [, state] }) => state !== 'open').length],
+    ['other chats', books.flatMap(({ others }) => others).length],
     ...KINDS.map((kind): [string, number] => [kind, differences.filter((one) => one.kind === kind).length])
   ]
 }

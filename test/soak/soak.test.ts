@@ -1,4 +1,4 @@
-/** The soak must be able to fail: a short run of it is sound, and one with the seam broken on purpose is not. */
+/** The soak must be able to fail: a short run of it is sound, and one whose hub is notified wrongly is not. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -27,7 +27,7 @@ describe.concurrent('the soak', { timeout: TIMEOUT_MS }, () => {
     test.expect(code).toBe(0)
   })
 
-  it('says so if the hub is not told of everything', async (test) => {
+  it('says so if the hub is not notified of everything', async (test) => {
     const { code, output } = await soak(test, { FAULT: 'lose' })
     test.expect(output).toMatch(/BROKEN, \d+ differences? \(SEED=1\)/)
     test.expect(output).toMatch(/lost: chat \d: \S+ never got \w+ \d+/)
@@ -40,7 +40,7 @@ describe('the soak over a file store', { timeout: TIMEOUT_MS }, () => {
   it('finds nothing wrong where the server is killed', async (test) => {
     const { code, output } = await soak(test, { STORE: 'file' })
     test.expect(output).toContain('sound: ')
-    test.expect(output).toMatch(/times the server was killed +[1-9]/)
+    test.expect(output).toMatch(/times a server was killed +[1-9]/)
     test.expect(code).toBe(0)
   })
 

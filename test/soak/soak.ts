@@ -1,28 +1,24 @@
 /**
- * `npm run soak`: random owners, posters, readers and guests against the real server through a proxy that cuts,
- * stalls and truncates their connections. At the end what each reader assembled is compared with the log. Bounded:
- * `--seconds` (or SECONDS) of storm, a calm in which everybody must come level, and a hard deadline behind both.
- * `--seed` (or SEED) repeats the decisions of a run. FAULT=lose|double|swap|untold breaks the seam on purpose, between
- * the store and the hub: the soak must say so and exit with 1. STORE=file has the server keep its chats in a file store,
- * and kills and restarts it in the storm; FAULT=hasty breaks the disk under it, which only shows when it is killed.
- * STORE=redis has two servers over one Redis, and kills and restarts any of the three.
+ * `npm run soak`: random owners, posters, readers and guests against the real server through a wire whose connections are cut,
+ * stalled, slowed and truncated. At the end what each reader assembled is compared with the log. Bounded: SECONDS of storm, a
+ * calm in which everybody must catch up, and a hard deadline after both. SEED repeats the decisions of a run.
+ * FAULT=lose|double|swap|untold breaks what the store notifies the hub of: the soak must say so and exit with 1. STORE=file
+ * has the server keep its chats in a file store, and kills and restarts it in the storm; FAULT=hasty breaks the disk under
+ * it, which only shows when it is killed. STORE=redis has two servers over one Redis, and kills and restarts any of the three.
  */
-import { randomInt } from 'node:crypto'
-import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
-import { type ChaosProxy, startChaosProxy } from './chaos-proxy.ts'
-import { compare, type Difference } from './compare.ts'
-import { type Fault, isFault, withFault } from './faults.ts'
-import { type Random, randomFrom } from './random.ts'
+import type { Difference } from '../kit/compare.ts'
+import { Crowd, everybody } from '../kit/crowd.ts'
+import { chooseSeed, type Random, randomFrom } from '../kit/random.ts'
+import { Storm } from '../kit/storm.ts'
+import { openWire } from '../kit/wire.ts'
+import { type Fault, isFault } from './faults.ts'
 import { reportOf } from './report.ts'
-import type { Scene } from './scene.ts'
-import { type SoakServer, startFileServer, startNodes, startServer } from './server.ts'
-import { level, type Phases, play, setScene } from './stage.ts'
+import { errorsOf, type SoakServer, type StoreKind, startServer } from './server.ts'
 
 const CHATS = 3
-/** How long everybody has to come level. A client that was refused for a while comes back ever later. */
-const LEVEL_MS = { memory: 10_000, file: 10_000, redis: 40_000 }
+/** How long everybody has to catch up. A client that was refused for a while comes back ever later. */
+const CATCH_UP_MS = { memory: 10_000, file: 10_000, redis: 40_000 }
 /** What setting up, comparing and ending may take besides storm and calm. */
 const SPARE_MS = 15_000
 const MAX_STOP_MS = 2500
@@ -30,22 +26,21 @@ const MIN_BURST_MS = 4000
 const BURSTS = 5
 /** How long a server lives that is killed again and again. */
 const LIFE_MS = { from: 200, to: 1500 }
+const CHAT_STREAM = /^GET \/v1\/chats\/[\w-]+\/events/
 
 interface Options {
   readonly seed: number
   readonly seconds: number
   readonly fault: Fault | undefined
-  /** Where the chats are; where they survive it servers are killed. */
-  readonly store: 'memory' | 'file' | 'redis'
+  /** Where the chats are; servers are killed where chats survive that. */
+  readonly store: StoreKind
 }
 
 function readOptions(): Options {
-  const { values } = parseArgs({ options: { seed: { type: 'string' }, seconds: { type: 'string' } } })
-  const { SEED, SECONDS, FAULT, STORE } = process.env
-  const seed = Number(values.seed ?? (SEED || randomInt(2 ** 32)))
-  const seconds = Number(values.seconds ?? (SECONDS || 30))
-  if (!Number.isInteger(seed)) throw new Error('the seed must be a whole number')
-  if (!(seconds > 0)) throw new Error('the seconds must be more than 0')
+  const { SECONDS, FAULT, STORE } = process.env
+  const seed = chooseSeed()
+  const seconds = Number(SECONDS || 30)
+  if (!(seconds > 0)) throw new Error('SECONDS must be more than 0')
   const store = STORE || 'memory'
   if (store !== 'memory' && store !== 'file' && store !== 'redis')
     throw new Error('STORE must be memory, file or redis')
@@ -55,60 +50,49 @@ function readOptions(): Options {
   return { seed, seconds, store, fault: FAULT }
 }
 
-interface Cast {
-  readonly scenes: readonly Scene[]
-  readonly plays: readonly ReturnType<typeof play>[]
-}
-
 /** What the run waits for, in case it never comes. */
-let step = 'the server'
+let waitsFor = () => 'the server'
 
 async function soak({ seed, seconds, fault, store }: Options): Promise<boolean> {
   const startedAt = Date.now()
   const random = randomFrom(seed)
-  const phases = { calm: new AbortController(), close: new AbortController(), end: new AbortController() }
-  for (const { signal } of Object.values(phases)) setMaxListeners(0, signal)
-  const servers: Record<Options['store'], () => Promise<SoakServer>> = {
-    memory: () => startServer((sound) => withFault(sound, fault, random.fork(), phases.calm.signal)),
-    file: () => startFileServer(fault, random.int(0, 2 ** 32 - 1)),
-    redis: () => startNodes(fault, random.fork())
-  }
-  const server = await servers[store]()
-  const proxy = await startChaosProxy(server.ports, random.int(0, 2 ** 32 - 1))
-  const cast = await begin(proxy, random, phases, seconds * 1000)
-  step = 'the storm'
-  proxy.storm()
-  const kills = await rage(server, random, seconds * 1000)
-  for (const { book } of cast.scenes) {
-    book.kills.push(...kills)
-    book.mayJump = store === 'redis'
-  }
-  const late = await settle(cast, proxy, phases, server.url, LEVEL_MS[store])
-  const differences = await compareAll(cast, server, late)
-  step = 'the end'
-  phases.end.abort(new Error('the soak is over'))
-  await Promise.all(cast.plays.map(({ lasting }) => lasting))
-  await proxy.close()
+  const stormMs = seconds * 1000
+  const server = await startServer(store, fault, random.fork())
+  const storm = new Storm(random.fork())
+  const [first, ...others] = server.nodes
+  const urls = [first.url, ...others.map(({ url }) => url)] as const
+  let cutOff = 0
+  const wire = await openWire(() => Number(new URL(random.pick(...urls)).port), {
+    mark: (sent) => (/^[A-Z]+ \//.test(sent.toString('latin1', 0, 10)) ? CHAT_STREAM.test(`${sent}`) : undefined),
+    onConnection: (connection) => storm.meet(connection),
+    onServerEnd: ({ isMarked }) => {
+      if (isMarked) cutOff++
+    }
+  })
+  const crowd = await Crowd.gather({
+    chats: CHATS,
+    random,
+    patience: { attempts: 6, givesUp: 1 },
+    place: () => wire.url,
+    mayJump: store === 'redis',
+    cast: everybody({ stormMs, burstEveryMs: Math.max(MIN_BURST_MS, stormMs / BURSTS) })
+  })
+  waitsFor = () => crowd.step
+  crowd.step = 'the storm'
+  storm.start(wire.connections)
+  await killAtRandom(server, random, crowd.kills, stormMs)
+  for (const { child } of server.nodes) child.send('calm')
+  storm.calm(wire.connections)
+  const differences = await crowd.finish(urls, CATCH_UP_MS[store])
+  await wire.close()
+  for (const line of errorsOf(server, store)) differences.push({ kind: 'other', text: `the server logged ${line}` })
   differences.push(...(await stop(server)))
-  const books = cast.scenes.map(({ book }) => book)
-  process.stdout.write(reportOf({ seed, seconds, startedAt, books, chaos: proxy.figures, differences }))
+  process.stdout.write(reportOf({ seed, seconds, startedAt, crowd, wire: { ...storm.stats, cutOff }, differences }))
   return differences.length === 0
 }
 
-async function begin(proxy: ChaosProxy, random: Random, phases: Phases, stormMs: number): Promise<Cast> {
-  step = 'the members'
-  const names = Array.from({ length: CHATS }, (_, index) => `chat ${index + 1}`)
-  const scenes = await Promise.all(names.map((name) => setScene(name, proxy.url, random.fork(), phases)))
-  const burstEveryMs = Math.max(MIN_BURST_MS, stormMs / BURSTS)
-  const plays = scenes.map((scene, index) =>
-    play(scene, { stormMs, burstEveryMs: index === 0 ? burstEveryMs : undefined })
-  )
-  return { scenes, plays }
-}
-
-/** The storm: says when the server was killed. */
-async function rage(server: SoakServer, random: Random, stormMs: number): Promise<number[]> {
-  const kills: number[] = []
+/** Until the storm is over. */
+async function killAtRandom(server: SoakServer, random: Random, kills: number[], stormMs: number): Promise<void> {
   const endsAt = Date.now() + stormMs
   while (server.restart !== undefined) {
     const life = random.int(LIFE_MS.from, LIFE_MS.to)
@@ -118,46 +102,15 @@ async function rage(server: SoakServer, random: Random, stormMs: number): Promis
     await server.restart()
   }
   await sleep(Math.max(0, endsAt - Date.now()))
-  return kills
 }
 
-/** The calm: no chaos, nothing new; who waits at the door is let in, then everybody comes level. */
-async function settle(
-  { scenes, plays }: Cast,
-  proxy: ChaosProxy,
-  { calm, close }: Phases,
-  serverUrl: string,
-  withinMs: number
-) {
-  step = 'the last posts and approvals'
-  calm.abort()
-  proxy.calm()
-  await Promise.all(plays.map(({ begun }) => begun))
-  await Promise.all(plays.map((one) => one.settle()))
-  step = 'readers that are not level with the log'
-  const late = await Promise.all(scenes.map((scene) => level(scene, serverUrl, withinMs)))
-  close.abort()
-  step = 'guests whose hanging up was not told'
-  const gone = await Promise.all(scenes.map((scene) => level(scene, serverUrl, late.flat().length > 0 ? 0 : withinMs)))
-  return [...new Set([...late.flat(), ...gone.flat()])]
-}
-
-async function compareAll({ scenes }: Cast, server: SoakServer, late: readonly string[]): Promise<Difference[]> {
-  step = 'the comparison'
-  const found = await Promise.all(scenes.map(({ book, end }) => compare(book, server.url, end)))
-  const logged = server.errors.map((line) => `the server logged ${line.trim()}`)
-  const others = [...late, ...logged].map((text): Difference => ({ kind: 'other', text }))
-  return [...found.flat(), ...others]
-}
-
-/** Nobody is there any more: a server that waits for somebody then has lost sight of a connection. */
+/** Nobody is connected any more: a server that still waits has lost sight of a connection. */
 async function stop(server: SoakServer): Promise<Difference[]> {
   const startedAt = Date.now()
   await server.close()
   const tookMs = Date.now() - startedAt
-  return tookMs < MAX_STOP_MS
-    ? []
-    : [{ kind: 'other', text: `the server took ${tookMs} ms to stop, with nobody there` }]
+  if (tookMs < MAX_STOP_MS) return []
+  return [{ kind: 'other', text: `the server took ${tookMs} ms to stop, with nobody connected` }]
 }
 
 const options = readOptions()
@@ -167,10 +120,22 @@ process.stdout.write(
 )
 const deadline = setTimeout(
   () => {
-    process.stdout.write(`BROKEN: the soak did not end in time; it still waits for ${step} (SEED=${seed})\n`)
-    process.exit(1)
+    fail(`the soak did not end in time; it still waits for ${waitsFor()}`)
+    process.exit()
   },
-  seconds * 1000 + 2 * LEVEL_MS[store] + SPARE_MS
+  seconds * 1000 + 2 * CATCH_UP_MS[store] + SPARE_MS
 )
-process.exitCode = (await soak(options)) ? 0 : 1
+function fail(why: string): void {
+  process.stdout.write(`BROKEN: ${why} (SEED=${seed})\n`)
+  process.exitCode = 1
+}
+await soak(options).then(
+  (isSound) => {
+    process.exitCode = isSound ? 0 : 1
+  },
+  (error) => {
+    fail(`${error}`)
+    process.exit()
+  }
+)
 clearTimeout(deadline)

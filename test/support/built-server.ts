@@ -1,105 +1,21 @@
-/** The server as it is built, in a process of its own, on a port that stays the same when it is killed and started again. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+/** The server as it is built, in a process that ends with the test. */
 import { expect, onTestFinished } from 'vitest'
 import { UNDECLARED } from '../../src/plugins/problems.ts'
-import { freePort } from './ports.ts'
+import { type ProcessOptions, type ServerProcess, startServerProcess } from './server-process.ts'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+export type BuiltServer = ServerProcess
 
-export interface BuiltServer {
-  readonly url: string
-  readonly pid: number
-  /** From the start of its process until it listened. */
-  readonly startedWithinMs: number
-  /** Everything it has printed. */
-  output(): string
-  /** SIGKILL; resolves once the process is gone. */
-  kill(): Promise<void>
-  /** SIGTERM; likewise. */
-  stop(): Promise<void>
-  /** Once killed: the same again. */
-  start(): Promise<void>
-  /** While it is killed: until it listens again. */
-  whenUp(): Promise<void>
-  /** Of the process that runs now. */
-  readonly child: ChildProcess
-}
-
-interface Options {
-  readonly env: Record<string, string>
-  /** What the command line begins with. */
-  readonly command?: readonly [string, ...string[]]
-  /** Where `dist` is. */
-  readonly root?: string
-}
-
-export async function startBuilt({ env, command = [process.execPath], root = ROOT }: Options): Promise<BuiltServer> {
-  const port = await freePort()
-  const [program, ...args] = command
-  let running: ChildProcess
-  let startedWithinMs = 0
-  let text = ''
-  let up = Promise.resolve()
-  let isUp: () => void = () => undefined
-
-  async function start(): Promise<void> {
-    const began = performance.now()
-    const child = spawn(program, [...args, 'dist/main.js'], {
-      cwd: root,
-      env: { PATH: process.env['PATH'] ?? '', LOG_LEVEL: 'error', RATE_LIMIT: 'off', ...env, PORT: `${port}` },
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc']
-    })
-    running = child
-    let said = ''
-    const listens = new Promise<void>((resolve, reject) => {
-      for (const stream of [child.stdout, child.stderr]) {
-        stream?.setEncoding('utf8').on('data', (chunk: string) => {
-          text += chunk
-          said += chunk
-          if (said.includes(' listens on ')) resolve()
-        })
-      }
-      child.once('close', () => reject(new Error(`the server has ended: ${said}`)))
-    })
-    await listens
-    startedWithinMs = performance.now() - began
-    isUp()
-  }
-
-  async function end(signal: NodeJS.Signals): Promise<void> {
-    if (running.exitCode !== null || running.signalCode !== null) return
-    up = new Promise((resolve) => {
-      isUp = resolve
-    })
-    const gone = once(running, 'close')
-    running.kill(signal)
-    await gone
-  }
-
-  const kill = () => end('SIGKILL')
+export async function startBuilt(options: ProcessOptions): Promise<BuiltServer> {
+  const server = await startServerProcess(options)
   onTestFinished(async () => {
-    await kill()
+    await server.kill()
     // Whatever a test is about: every refusal that it meets must be in the document of the API.
-    expect(text.split('\n').filter((line) => line.includes(UNDECLARED))).toEqual([])
+    expect(
+      server
+        .output()
+        .split('\n')
+        .filter((line) => line.includes(UNDECLARED))
+    ).toEqual([])
   })
-  await start()
-  return {
-    url: `http://127.0.0.1:${port}`,
-    get pid() {
-      return running.pid ?? 0
-    },
-    get startedWithinMs() {
-      return startedWithinMs
-    },
-    get child() {
-      return running
-    },
-    output: () => text,
-    kill,
-    stop: () => end('SIGTERM'),
-    start,
-    whenUp: () => up
-  }
+  return server
 }

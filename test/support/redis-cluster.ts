@@ -1,11 +1,13 @@
 /** A real Redis Cluster: three servers that share all chats, and one that stands by. */
 import { onTestFinished } from 'vitest'
+import { eventually } from './eventually.ts'
 import { freePort } from './ports.ts'
 import { type Redis, startRedis } from './redis-server.ts'
 
 /** When a server counts as lost, for the others. */
 const NODE_TIMEOUT_MS = 1500
-const PATIENCE_MS = 20_000
+/** How long a cluster may take to agree on something. */
+const PATIENCE = { withinMs: 20_000 }
 /** In one call: a thousand processes would hold up the tests themselves. */
 const SLOTS_OF = `
   local slots = {}
@@ -38,10 +40,12 @@ export async function startCluster(...settings: string[]): Promise<RedisCluster>
   await first.redis.cli('--cluster', 'create', ...[first, second, third].map(({ address }) => address), '--cluster-yes')
   await first.redis.cli('cluster', 'meet', '127.0.0.1', `${replica.port}`, `${fourth.bus}`)
   const all = [...masters, replica]
-  await until(async () => (await knownTo(replica)) === all.length)
+  await eventually(async () => (await knownTo(replica)) === all.length, 'the replica knows all servers', PATIENCE)
   await replica.cli('cluster', 'replicate', await idOf(third.redis))
-  await until(async () => (await Promise.all(all.map(isWhole))).every(Boolean))
-  await until(async () => (await replica.cli('info', 'replication')).includes('master_link_status:up'))
+  const allWhole = async () => (await Promise.all(all.map(isWhole))).every(Boolean)
+  await eventually(allWhole, 'all servers know a whole cluster', PATIENCE)
+  const isLinked = async () => (await replica.cli('info', 'replication')).includes('master_link_status:up')
+  await eventually(isLinked, 'the replica follows its master', PATIENCE)
 
   return {
     url: first.redis.url,
@@ -69,15 +73,6 @@ export async function aCluster(...settings: string[]): Promise<RedisCluster> {
   const cluster = await startCluster(...settings)
   onTestFinished(cluster.end)
   return cluster
-}
-
-/** Asks until it is so. */
-export async function until(isSo: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS
-  while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`still not so: ${isSo}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
 }
 
 async function startNode(settings: readonly string[]) {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { promisify } from 'node:util'
+import { eventually } from './eventually.ts'
 import { freePort } from './ports.ts'
 
 const run = promisify(execFile)
@@ -46,13 +47,12 @@ export async function startRedis(...settings: string[]): Promise<Redis> {
     guard = spawn('sh', ['-c', GUARD, 'sh', ...args], { stdio: ['pipe', 'pipe', 'ignore'] })
     const [said] = await once(guard.stdout.setEncoding('utf8'), 'data')
     pid = Number(said)
-    // A server that has ended would be asked for ever.
-    while (isRunning()) {
-      const answer = await cli('ping').catch(() => '')
-      if (answer === 'PONG') return
-      await new Promise((resolve) => setTimeout(resolve, 10))
-    }
-    throw new Error('redis-server has ended')
+    const answer = await eventually(
+      async () => (isRunning() ? (await cli('ping')) === 'PONG' && 'PONG' : 'it has ended'),
+      'redis-server answers',
+      { withinMs: 20_000 }
+    )
+    if (answer !== 'PONG') throw new Error(`redis-server does not answer: ${answer}`)
   }
 
   const isRunning = (): boolean => guard.exitCode === null && guard.signalCode === null

@@ -60,7 +60,7 @@ async function refusalOfProgram(folder: string, under: readonly string[] = []): 
 }
 
 describe('a folder', () => {
-  it('is open once: who opens it again, by whatever path, is told that it is in use', async () => {
+  it('can be opened once: opening it again, by any path, says that it is in use', async () => {
     const folder = aFolder()
     const store = await opened(folder)
     const link = `${folder}-link`

@@ -7,11 +7,12 @@ import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createChat, post } from '../../support/api.ts'
 import { startBuilt } from '../../support/built-server.ts'
+import { eventually } from '../../support/eventually.ts'
 import { freePort } from '../../support/ports.ts'
 import { runProgram } from '../../support/program.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { aNode, aRedis } from '../../support/redis.ts'
-import { aCluster, until } from '../../support/redis-cluster.ts'
+import { aCluster } from '../../support/redis-cluster.ts'
 import { aChat, append, watched } from '../contract/support.ts'
 
 const run = promisify(execFile)
@@ -49,7 +50,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli', 'openssl'))('a Redis that 
     const tags = await Promise.all(Array.from({ length: 30 }, () => aChat(store)))
     const watchers = await Promise.all(tags.map((tag) => watched(store, tag)))
     await Promise.all(tags.map((tag) => append(store, tag, 'hello')))
-    await until(() => watchers.every(({ heard }) => heard.length === 1))
+    await eventually(() => watchers.every(({ heard }) => heard.length === 1), 'every watcher is notified once')
   })
 
   it('is not reached with a wrong password or none, and no sentence tells the password', async () => {

@@ -5,15 +5,17 @@ import { chatKey } from '../../../src/store/redis/server.ts'
 import { type Store, StoreUnavailable } from '../../../src/store/store.ts'
 import { call, createChat, post } from '../../support/api.ts'
 import { startBuilt } from '../../support/built-server.ts'
+import { eventually } from '../../support/eventually.ts'
 import { runNode } from '../../support/program.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { aNode, inTurn } from '../../support/redis.ts'
-import { aCluster, type RedisCluster, startCluster, until } from '../../support/redis-cluster.ts'
+import { aCluster, type RedisCluster, startCluster } from '../../support/redis-cluster.ts'
 import type { Redis } from '../../support/redis-server.ts'
 import { openStream } from '../../support/streams.ts'
 import { aChat, append, ids, loaded, message, texts, watched } from '../contract/support.ts'
 
 const TIMEOUT_MS = 60_000
+const PATIENCE = { withinMs: 20_000 }
 /** More on each server than are subscribed to at once. */
 const MANY = 360
 
@@ -37,7 +39,7 @@ function homesOf({ mastersOf }: RedisCluster, tags: readonly ChatTag[]): Promise
   return mastersOf(tags.map(chatKey))
 }
 
-/** Posts until told to end, each again with the same key until it is acknowledged; gives what was, in order. */
+/** Posts until `end` is called, each again with the same key until it is acknowledged; gives what was, in order. */
 function poster(store: Store, tag: ChatTag, name: string) {
   let isOver = false
   const posted: { text: string; id: number }[] = []
@@ -70,6 +72,10 @@ function poster(store: Store, tag: ChatTag, name: string) {
       return done
     }
   }
+}
+
+function hasMore(posters: readonly { posted: readonly unknown[] }[], before: readonly number[], more: number): boolean {
+  return posters.every(({ posted }, index) => posted.length > (before[index] ?? 0) + more)
 }
 
 /** Moves a slot with all that is in it as redis-cli does, a key at a time. */
@@ -105,19 +111,20 @@ async function untilPosted(chat: string, user: string, text: string): Promise<nu
   }
 }
 
-/** From now on the replica does not get what its master is told. */
+/** From now on the replica does not get what its master gets. */
 async function cutOff({ masters, replica }: RedisCluster): Promise<void> {
   const [, , master] = masters
   await master?.cli('wait', '1', '0')
   await master?.cli('config', 'set', 'requirepass', 'nobody')
   await master?.cli('-a', 'nobody', 'client', 'kill', 'type', 'replica')
-  await until(async () => (await replica.cli('info', 'replication')).includes('master_link_status:down'))
+  const isCutOff = async () => (await replica.cli('info', 'replication')).includes('master_link_status:down')
+  await eventually(isCutOff, 'the replica has lost its master', PATIENCE)
 }
 
 const everything = (posted: readonly { text: string }[]) => posted.map(({ text }) => text)
 
 describe.skipIf(!haveAll('redis-server', 'redis-cli'))('chats on a cluster', { timeout: TIMEOUT_MS }, () => {
-  it('are on all of its servers, and who watches hears of all', async () => {
+  it('are on all of its servers, and watchers are notified of all', async () => {
     const cluster = await sharedCluster()
     const stores = [await aNode(cluster.url), await aNode(cluster.url)] as const
     const tags = await Promise.all(Array.from({ length: 60 }, () => aChat(stores[0])))
@@ -127,11 +134,11 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('chats on a cluster', { t
     for (const text of ['one', 'two', 'three']) {
       await Promise.all(tags.map((tag, index) => append(inTurn(index % 2 === 0 ? stores : [stores[1]]), tag, text)))
     }
-    await until(() => watchers.every(({ heard }) => heard.length === 3))
+    await eventually(() => watchers.every(({ heard }) => heard.length === 3), 'every watcher is notified', PATIENCE)
     for (const { heard } of watchers) expect(heard).toEqual([1, 2, 3])
   })
 
-  it('are heard of again when only the subscriptions were lost', async () => {
+  it('are watched again when only the subscriptions were lost', async () => {
     const cluster = await sharedCluster()
     const store = await aNode(cluster.url)
     const tags = await Promise.all(Array.from({ length: 30 }, () => aChat(store)))
@@ -141,11 +148,13 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('chats on a cluster', { t
       const before = posters.map(({ posted }) => posted.length)
       const killed = await Promise.all(cluster.masters.map((master) => master.cli('client', 'kill', 'type', 'pubsub')))
       expect(killed.map(Number).every((count) => count > 0)).toBe(true)
-      await until(() => posters.every(({ posted }, index) => posted.length > (before[index] ?? 0) + 5))
-      await until(() => watchers.every(({ heard }, index) => Number(heard.at(-1)) > (before[index] ?? 0)))
+      await eventually(() => hasMore(posters, before, 5), 'posting goes on everywhere', PATIENCE)
+      const isHeard = () => watchers.every(({ heard }, index) => Number(heard.at(-1)) > (before[index] ?? 0))
+      await eventually(isHeard, 'every watcher is notified again', PATIENCE)
     }
     const posted = await Promise.all(posters.map(({ end }) => end()))
-    await until(() => watchers.every(({ heard }, index) => heard.length >= (posted[index]?.length ?? 0)))
+    const allHeard = () => watchers.every(({ heard }, index) => heard.length >= (posted[index]?.length ?? 0))
+    await eventually(allHeard, 'every watcher is notified of everything', PATIENCE)
     expect(watchers.map(({ heard }) => heard)).toEqual(posted.map((all) => all.map(({ id }) => id)))
   })
 
@@ -169,9 +178,10 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('chats on a cluster', { t
       const before = posters.map(({ posted }) => posted.length)
       await moveSlot(slot, from, to, cluster)
       const moved = performance.now()
-      await until(() => posters.every(({ posted }, index) => posted.length > (before[index] ?? 0) + 20))
+      await eventually(() => hasMore(posters, before, 20), 'posting goes on everywhere', PATIENCE)
       const newest = posters[0]?.posted.at(-1)?.id ?? 0
-      await until(() => watchers.every(({ heard }) => Number(heard.at(-1)) >= newest))
+      const isHeard = () => watchers.every(({ heard }) => Number(heard.at(-1)) >= newest)
+      await eventually(isHeard, 'every watcher is notified again', PATIENCE)
       times.push(Math.round(performance.now() - moved))
     }
     process.stderr.write(`heard again after a move: ${times.join(', ')} ms\n`)
@@ -179,7 +189,8 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('chats on a cluster', { t
     // A moment's wait, and no refusal.
     expect(posters.flatMap(({ refused }) => refused)).toEqual([])
     const log = await ids(stores[0], tag, 0, 100_000_000)
-    await until(() => watchers.every(({ heard }) => heard.at(-1) === log.at(-1)))
+    const allHeard = () => watchers.every(({ heard }) => heard.at(-1) === log.at(-1))
+    await eventually(allHeard, 'every watcher is notified of everything', PATIENCE)
     for (const { heard } of watchers) expect(heard).toEqual(log)
     const said = await texts(stores[1], tag)
     expect(said).toHaveLength(ana.length + ben.length)
@@ -221,18 +232,21 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('chats on a cluster', { t
       expect((await reader.take(2)).map(({ data }) => data['text'])).toEqual(['after', 'again'])
     }
 
-    // Who was told what is lost reads the chat again, and is told what follows.
+    // Readers that knew a lost event read the chat again, and get what follows.
     const resets = await Promise.all(readers.map((reader) => reader.until('reset')))
-    process.stderr.write(`told so after ${Math.round(performance.now() - killed)} ms\n`)
+    process.stderr.write(`reset after ${Math.round(performance.now() - killed)} ms\n`)
     const chat = await call(at(servers[0], dying), { user: dying.owner })
     const { messages }: { messages: { id: number; text: string }[] } = JSON.parse(await chat.text())
     expect(messages.map(({ text }) => text)).toEqual(['before', 'after', 'again'])
     await post(at(servers[0], dying), dying.owner, 'live')
     for (const [index, reader] of readers.entries()) {
-      const level = Number(resets[index]?.at(-1)?.data['last_event_id'])
-      const missed = messages.filter(({ id }) => id > level).map(({ text }) => text)
-      const told = (await reader.until('ready')).concat(await reader.take(missed.length + 1))
-      expect(told.flatMap(({ event, data }) => (event === 'message' ? data['text'] : []))).toEqual([...missed, 'live'])
+      const resetTo = Number(resets[index]?.at(-1)?.data['last_event_id'])
+      const missed = messages.filter(({ id }) => id > resetTo).map(({ text }) => text)
+      const received = (await reader.until('ready')).concat(await reader.take(missed.length + 1))
+      expect(received.flatMap(({ event, data }) => (event === 'message' ? data['text'] : []))).toEqual([
+        ...missed,
+        'live'
+      ])
     }
     for (const server of servers) {
       expect(server.child.exitCode).toBeNull()
@@ -254,23 +268,28 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('chats on a cluster', { t
     await Promise.all(gone.map((one) => watched(store, one)))
     const { heard } = await watched(store, tag)
     await second.kill()
-    await until(async () => (await store.load(lost).catch(() => 'unreachable')) === 'unreachable')
+    const isLost = () =>
+      store.load(lost).then(
+        () => false,
+        () => true
+      )
+    await eventually(isLost, 'the lost server is seen to be lost', PATIENCE)
     await first.cli('client', 'kill', 'type', 'pubsub')
     const late = await aNode(cluster.url)
     await append(late, tag, 'hello')
-    await until(() => heard.length === 1)
+    await eventually(() => heard.length === 1, 'the watcher is notified', PATIENCE)
     await expect(late.load(lost)).rejects.toThrow(StoreUnavailable)
     await expect(late.ping()).rejects.toThrow(StoreUnavailable)
     await second.start()
     for (const node of [store, late]) {
-      await until(async () => (await node.load(lost).catch(() => undefined)) !== undefined)
+      await eventually(() => node.load(lost), 'the server is reached again', PATIENCE)
     }
     await late.ping()
     const again = await watched(late, lost)
     // The first finds that the server was started anew, and has to look at the door again.
     expect(await store.append(lost, 0, message('hello'))).toBe('conflict')
     await append(store, lost, 'hello')
-    await until(() => again.heard.length === 1)
+    await eventually(() => again.heard.length === 1, 'the new watcher is notified', PATIENCE)
   })
 
   it('leave nothing behind that keeps a process from ending once their store is closed', async () => {

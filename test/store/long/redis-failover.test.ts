@@ -1,6 +1,6 @@
 /**
  * A real failover to a replica that lagged. What was acknowledged and had not reached it is lost, which no setting of ours
- * can help; but nobody is misled by it: no id means two messages, and whoever knew of what is lost is told.
+ * can prevent; but nobody is misled by it: no id means two messages, and every reader that knew a lost event gets a reset.
  */
 import { describe, expect, it } from 'vitest'
 import { postKey } from '../../../src/ids.ts'
@@ -9,10 +9,12 @@ import { startTcpProxy } from '../../foreign/tcp-proxy.ts'
 import { call, createChat, createChatWithMember, decline } from '../../support/api.ts'
 import { startBuilt } from '../../support/built-server.ts'
 import { aDoor, aUser } from '../../support/doors.ts'
+import { eventually } from '../../support/eventually.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { aNode, aRedis } from '../../support/redis.ts'
 import { openStream } from '../../support/streams.ts'
 import { ALL, aChat, aKnock, loaded, message, NOON, texts, watched } from '../contract/support.ts'
+import { untilReady } from './nodes.ts'
 
 /** A master and its replica behind one address, and what happens to them. */
 async function aPair() {
@@ -24,10 +26,11 @@ async function aPair() {
     url: `redis://127.0.0.1:${address.port}`,
     /** The replica has everything up to now, and nothing of what comes. */
     lag: async () => {
-      for (let isLevel = false; !isLevel; ) {
+      const isUpToDate = async () => {
         const info = await master.cli('info', 'replication')
-        isLevel = /master_repl_offset:(\d+)/.exec(info)?.[1] === /slave0:.*offset=(\d+)/.exec(info)?.[1]
+        return /master_repl_offset:(\d+)/.exec(info)?.[1] === /slave0:.*offset=(\d+)/.exec(info)?.[1]
       }
+      await eventually(isUpToDate, 'the replica has all that the master has')
       await wire.down()
     },
     failOver: async () => {
@@ -39,17 +42,8 @@ async function aPair() {
   }
 }
 
-/** A node finds out by itself, but not at once. */
-async function back(url: string): Promise<void> {
-  while ((await call(`${url}/ready`)).status !== 200) await new Promise((resolve) => setTimeout(resolve, 20))
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5))
-}
-
 describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a replica that lagged', () => {
-  it('ids jump ahead, streams are told to begin anew, and so is who comes with an id that is lost', async () => {
+  it('ids jump ahead, streams get a reset, and so do readers that come with a lost id', async () => {
     const pair = await aPair()
     const env = { STORE_URL: pair.url }
     const [one, other] = [await startBuilt({ env }), await startBuilt({ env })]
@@ -67,18 +61,18 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a re
     expect((await stream.take(2)).map(({ data }) => data['text'])).toEqual(['kept', 'lost'])
 
     await pair.failOver()
-    await back(one.url)
-    await back(other.url)
+    await untilReady(one)
+    await untilReady(other)
     const next = await post(chat, 'next')
     expect(next.id).toBeGreaterThan(1_700_000_000_000)
-    const told = await stream.take(2)
-    expect(told.map(({ event }) => event)).toEqual(['reset', 'ready'])
+    const received = await stream.take(2)
+    expect(received.map(({ event }) => event)).toEqual(['reset', 'ready'])
     const again = await post(there, 'lost')
     expect(again.id).toBe(next.id + 1)
-    // The reset comes before or after what was posted next; what follows its last event id is told.
-    const since = Number(told[0]?.data['last_event_id'])
-    expect([kept, next.id]).toContain(since)
-    const rest = await stream.take(since === kept ? 2 : 1)
+    // The reset comes before or after what was posted next; what follows its last event id is sent.
+    const resetTo = Number(received[0]?.data['last_event_id'])
+    expect([kept, next.id]).toContain(resetTo)
+    const rest = await stream.take(resetTo === kept ? 2 : 1)
     expect(rest.at(-1)?.data).toEqual(again)
 
     const { messages } = historyAnswer.parse(await (await call(chat, { user: owner })).json())
@@ -103,14 +97,8 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a re
     const stale = await loaded(store, tag)
     const { heard } = await watched(store, tag)
     await pair.failOver()
-    while (
-      await store.ping().then(
-        () => false,
-        () => true
-      )
-    )
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    await until(() => heard.length > 0)
+    await eventually(() => store.ping().then(() => true), 'the store reaches the other server', { withinMs: 10_000 })
+    await eventually(() => heard.length > 0, 'the watcher is notified')
     expect(heard).toEqual(['reset'])
 
     // Somebody comes to the same numbers on the other server.
@@ -129,7 +117,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a re
     expect(posted).toMatchObject({ type: 'message' })
     expect(await store.events(tag, 2, ALL)).toBe('cursor-unknown')
     expect(await texts(store, tag, 1)).toEqual(['fresh'])
-    await until(() => heard.length === 2)
+    await eventually(() => heard.length === 2, 'the watcher is notified of the next message')
   })
 
   it('a master that was a replica for a while knows that it is another one now', async () => {
@@ -137,14 +125,13 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a re
     const other = await aRedis('--replicaof', '127.0.0.1', `${master.port}`, '--repl-diskless-sync-delay', '0')
     const synced = async (redis: typeof master, { port }: typeof master) => {
       await redis.cli('replicaof', '127.0.0.1', `${port}`)
-      while (!(await redis.cli('info', 'replication')).includes('master_link_status:up')) {
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
+      const isLinked = async () => (await redis.cli('info', 'replication')).includes('master_link_status:up')
+      await eventually(isLinked, 'the replica follows its master', { withinMs: 10_000 })
     }
     const store = await aNode(master.url)
     const tag = await aChat(store)
     await store.append(tag, 0, message('kept'))
-    while ((await other.cli('dbsize')) !== '2') await new Promise((resolve) => setTimeout(resolve, 20))
+    await eventually(async () => (await other.cli('dbsize')) === '2', 'the replica has the chat')
     await other.cli('replicaof', 'no', 'one')
     expect(await store.append(tag, 0, message('lost'))).toMatchObject({ id: 2 })
     // Nobody writes to the chat while the other one is the master.
@@ -158,7 +145,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a re
     expect(await texts(store, tag)).toEqual(['kept', 'next'])
   })
 
-  it('who was put out before the lost tail stays out, and a remembered door lets nobody in', async () => {
+  it('a guest removed before the lost tail stays out, and a cached door lets nobody in', async () => {
     const pair = await aPair()
     const node = await startBuilt({ env: { STORE_URL: pair.url } })
     const { chat, owner, link, member, requestId } = await createChatWithMember(node)
@@ -167,7 +154,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a re
     await pair.lag()
     const { chat: young } = await createChat(node)
     await pair.failOver()
-    await back(node.url)
+    await untilReady(node)
     expect((await call(chat, { user: member, json: { text: 'out' } })).status).toBe(403)
     expect((await call(young, { user: owner })).status).toBe(404)
   })

@@ -1,137 +1,157 @@
-/** Several nodes over one Redis that promises to keep what it acknowledges, and what may happen to each of them. */
-import { describe, expect, it } from 'vitest'
+/** Several nodes over one Redis that promises to keep what it acknowledges, under load, and what may happen to each of them. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { startTcpProxy } from '../../foreign/tcp-proxy.ts'
 import { call, createChat, post } from '../../support/api.ts'
-import { type BuiltServer, startBuilt } from '../../support/built-server.ts'
+import { startBuilt } from '../../support/built-server.ts'
 import { runProgram } from '../../support/program.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { aRedis } from '../../support/redis.ts'
 import { openStream } from '../../support/streams.ts'
-import { startTalk } from './redis-talk.ts'
+import { aDurableRedis, expectUnreachable, gatherAt, REFUSED_WITHIN_MS, startNode, untilReady } from './nodes.ts'
 
-/** The settings that promise it. */
-const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always']
+/** What happens between two faults. */
+const POSTS_BETWEEN = 30
+const STOPPED_MS = 6000
+/** Once a store is known to be unreachable, nobody waits for it. */
+const REFUSED_AT_ONCE_MS = 500
+/** Less than a silent connection may take to be given up. */
+const FOLLOWED_EVERY_MS = 500
+const TIMEOUT_MS = 120_000
 
-async function nodesOver(url: string, count: number): Promise<BuiltServer[]> {
-  return await Promise.all(Array.from({ length: count }, () => startBuilt({ env: { STORE_URL: url } })))
-}
-
-async function ready(node: BuiltServer, status: number): Promise<void> {
-  while ((await call(`${node.url}/ready`)).status !== status) await new Promise((resolve) => setTimeout(resolve, 20))
-}
-
-async function asLongAs(ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms))
-}
-
-describe.skipIf(!haveAll('redis-server', 'redis-cli'))('nothing acknowledged is lost, doubled or out of order', () => {
-  it('when nodes are killed under load', async () => {
-    const redis = await aRedis(...DURABLE)
-    const nodes = await nodesOver(redis.url, 3)
-    const talk = await startTalk(nodes, { seed: 1 })
-    for (let round = 0; round < 3; round++) {
-      await talk.more(60)
-      const node = nodes[round % nodes.length]
-      await node?.kill()
-      await talk.more(30)
-      await node?.start()
+describe.skipIf(!haveAll('redis-server', 'redis-cli'))('nothing is lost or doubled', { timeout: TIMEOUT_MS }, () => {
+  it('when nodes are killed', async () => {
+    const redis = await aDurableRedis()
+    const nodes = [await startNode(redis.url), await startNode(redis.url), await startNode(redis.url)] as const
+    const { crowd, finish } = await gatherAt(nodes)
+    for (const node of nodes) {
+      await crowd.acknowledged(POSTS_BETWEEN)
+      await node.kill()
+      await crowd.acknowledged(POSTS_BETWEEN)
+      await node.start()
     }
-    await talk.more(60)
-    await talk.end()
-    expect(talk.losses).toBeGreaterThan(0)
+    await crowd.acknowledged(POSTS_BETWEEN)
+    expect((await finish()).reconnects).toBeGreaterThan(0)
   })
 
-  it('when Redis is killed under load; streams stay open, and posts are refused meanwhile', async () => {
-    const redis = await aRedis(...DURABLE)
-    const nodes = await nodesOver(redis.url, 2)
-    const talk = await startTalk(nodes, { seed: 2 })
+  it('when Redis is killed; streams stay open, and posts are refused meanwhile', async () => {
+    const redis = await aDurableRedis()
+    const nodes = [await startNode(redis.url), await startNode(redis.url)] as const
+    const { crowd, finish } = await gatherAt(nodes, { mayJump: true })
     for (let round = 0; round < 4; round++) {
-      await talk.more(60)
+      await crowd.acknowledged(POSTS_BETWEEN)
       await redis.kill()
-      for (const node of nodes) await ready(node, 503)
-      expect((await call(`${nodes[0]?.url}/health`)).status).toBe(200)
+      for (const node of nodes) await untilReady(node, 503)
+      expect((await call(`${nodes[0].url}/health`)).status).toBe(200)
       await redis.start()
-      for (const node of nodes) await ready(node, 200)
+      for (const node of nodes) await untilReady(node)
     }
-    await talk.more(60)
-    await talk.end()
-    expect(talk.refusals).toBeGreaterThan(0)
-    expect(talk.losses).toBe(0)
+    await crowd.acknowledged(POSTS_BETWEEN)
+    const { refused, reconnects } = await finish()
+    expect(refused).toBeGreaterThan(0)
+    expect(reconnects).toBe(0)
   })
 
-  it('when Redis stands still for six seconds; nobody waits for it for longer than three', async () => {
-    const redis = await aRedis(...DURABLE)
-    const nodes = await nodesOver(redis.url, 2)
-    const [one] = nodes
-    const talk = await startTalk(nodes, { seed: 3 })
-    await talk.more(60)
-    const { chat, owner } = await createChat({ url: one?.url ?? '' })
+  it('when Redis hangs: posts are refused after three seconds, then at once, and streams stay open', async () => {
+    const redis = await aDurableRedis()
+    const nodes = [await startNode(redis.url), await startNode(redis.url)] as const
+    const { crowd, finish } = await gatherAt(nodes)
+    await crowd.acknowledged(POSTS_BETWEEN)
     redis.signal('SIGSTOP')
-    const began = performance.now()
-    const refused = await call(chat, { user: owner, json: { text: 'while it stands still' } })
-    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, expect.any(String)])
-    expect(performance.now() - began).toBeLessThan(4000)
-    const again = performance.now()
-    expect((await call(chat, { user: owner, json: { text: 'at once' } })).status).toBe(503)
-    expect(performance.now() - again).toBeLessThan(500)
-    await asLongAs(6000 - (performance.now() - began))
+    const stopped = sleep(STOPPED_MS)
+    const probing = nodes.map(async (node) => {
+      await expectUnreachable(crowd, node)
+      const began = performance.now()
+      expect(await crowd.isRefusedAt(node.url)).toBe(true)
+      expect(performance.now() - began).toBeLessThan(REFUSED_AT_ONCE_MS)
+    })
+    await Promise.all(probing)
+    await stopped
     redis.signal('SIGCONT')
-    for (const node of nodes) await ready(node, 200)
-    await talk.more(60)
-    await talk.end()
-    expect(talk.losses).toBe(0)
+    for (const node of nodes) await untilReady(node)
+    await crowd.acknowledged(POSTS_BETWEEN)
+    const { lost, reconnects, slowestMs } = await finish()
+    expect([lost, reconnects]).toEqual([0, 0])
+    expect(slowestMs).toBeLessThan(REFUSED_WITHIN_MS)
   })
 
-  it('when a node is cut off from Redis while the others go on', async () => {
-    const redis = await aRedis(...DURABLE)
+  it('when one node is cut off from Redis in any way, for long or short, while the other goes on', async () => {
+    const redis = await aDurableRedis()
     const wire = await startTcpProxy(redis.port)
-    const [far] = await nodesOver(`redis://127.0.0.1:${wire.port}`, 1)
-    const near = await nodesOver(redis.url, 1)
-    if (far === undefined) throw new Error('no node')
-    const { chat, owner } = await createChat(far)
-    const stream = await openStream(`${chat}/events`, { user: owner })
+    const cutOff = await startNode(`redis://127.0.0.1:${wire.port}`)
+    const other = await startNode(redis.url)
+    const { crowd, finish } = await gatherAt([cutOff, other], { postingAt: [other] })
+    const { chat: quiet, owner } = await createChat(other)
+    const stream = await openStream(`${quiet.replace(other.url, cutOff.url)}/events`, { user: owner })
     await stream.until('ready')
-    const there = chat.replace(far.url, near[0]?.url ?? '')
-    const texts: string[] = []
-    for (const cut of [
-      async () => {
-        wire.cut()
-      },
-      async () => {
-        await wire.down()
-        await ready(far, 503)
-      },
-      async () => {
-        wire.hold()
-        await ready(far, 503)
-      }
-    ]) {
-      await cut()
-      for (let count = 0; count < 20; count++) {
-        texts.push(`${texts.length}`)
-        await post(there, owner, `${texts.length - 1}`)
-      }
-      await wire.up(redis.port)
-      await ready(far, 200)
-      texts.push(`${texts.length}`)
-      await post(chat, owner, `${texts.length - 1}`)
+
+    async function expectBack(name: string): Promise<void> {
+      // Nothing was posted after it that would show that it is missing.
+      expect(await stream.next()).toMatchObject({ event: 'message', data: { text: name } })
+      await untilReady(cutOff)
+      expect(await crowd.isRefusedAt(cutOff.url)).toBe(false)
+      await crowd.acknowledged(POSTS_BETWEEN)
     }
-    const told = await stream.take(texts.length)
-    expect(told.map(({ data }) => data['text'])).toEqual(texts)
-    expect(told.map(({ id }) => Number(id))).toEqual(texts.map((_, index) => index + 1))
+
+    await crowd.acknowledged(POSTS_BETWEEN)
+    wire.cut()
+    await post(quiet, owner, 'reset')
+    await expectBack('reset')
+
+    await wire.down()
+    await untilReady(cutOff, 503)
+    await post(quiet, owner, 'refused')
+    await crowd.acknowledged(POSTS_BETWEEN)
+    await wire.up(redis.port)
+    await expectBack('refused')
+
+    wire.hold()
+    await expectUnreachable(crowd, cutOff)
+    await post(quiet, owner, 'held for long')
+    await crowd.acknowledged(POSTS_BETWEEN)
+    // Its connections are given up by then, and new ones tried.
+    await sleep(STOPPED_MS - REFUSED_WITHIN_MS)
+    await expectUnreachable(crowd, cutOff)
+    wire.release()
+    await expectBack('held for long')
+
+    wire.hold()
+    wire.release()
+    // It must find out by itself that the connections it has lead nowhere.
+    await expectUnreachable(crowd, cutOff)
+    await post(quiet, owner, 'held shortly')
+    await expectBack('held shortly')
+    const { lost, refused, reconnects } = await finish()
+    expect([lost, reconnects]).toEqual([0, 0])
+    // The probes, and what was posted at the other node was not refused.
+    expect(refused).toBe(3)
+  })
+
+  it('when only the connection for notifications is lost, unseen, though more and more chats are followed over it', async () => {
+    const redis = await aDurableRedis()
+    const wire = await startTcpProxy(redis.port, (sent) => sent.includes('ssubscribe') || undefined)
+    const node = await startNode(`redis://127.0.0.1:${wire.port}`)
+    const { crowd, finish } = await gatherAt([node])
+    await crowd.acknowledged(POSTS_BETWEEN)
+    expect([...wire.connections].filter(({ isMarked }) => isMarked)).not.toEqual([])
+    wire.holdMarked()
+    const following = setInterval(async () => {
+      const { chat, owner } = await createChat(node)
+      await openStream(`${chat}/events`, { user: owner })
+    }, FOLLOWED_EVERY_MS)
+    onTestFinished(() => clearInterval(following))
+    expect(await finish()).toMatchObject({ lost: 0, refused: 0, reconnects: 0 })
   })
 
   it('when only the subscriptions are lost', async () => {
-    const redis = await aRedis()
-    const nodes = await nodesOver(redis.url, 2)
-    const talk = await startTalk(nodes, { seed: 4 })
+    const redis = await aDurableRedis()
+    const { crowd, finish } = await gatherAt([await startNode(redis.url), await startNode(redis.url)])
     for (let round = 0; round < 5; round++) {
-      await talk.more(50)
+      await crowd.acknowledged(POSTS_BETWEEN)
       await redis.cli('client', 'kill', 'type', 'pubsub')
     }
-    await talk.more(50)
-    await talk.end()
-    expect([talk.losses, talk.refusals]).toEqual([0, 0])
+    await crowd.acknowledged(POSTS_BETWEEN)
+    expect(await finish()).toMatchObject({ lost: 0, refused: 0, reconnects: 0 })
   })
 })
 
@@ -161,7 +181,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a node without a Redis',
     const redis = await aRedis()
     await redis.kill()
     const starting = startBuilt({ env: { STORE_URL: redis.url } })
-    await asLongAs(1500)
+    await sleep(1500)
     await redis.start()
     expect((await call(`${(await starting).url}/ready`)).status).toBe(200)
   })

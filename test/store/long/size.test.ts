@@ -46,12 +46,12 @@ async function useOne(url: string, { chat: id, owner }: FilledChat): Promise<voi
   const { id: posted } = await chat.post('one more')
   const { messages } = await chat.read({ after: MESSAGES_A_CHAT - 1 })
   expect(messages.map((message) => message.id)).toContain(posted)
-  let told = 0
+  let received = 0
   for await (const { event } of chat.events({ after: posted - 1 })) {
     if (event === 'ready') break
-    told++
+    received++
   }
-  expect(told).toBe(1)
+  expect(received).toBe(1)
 }
 
 describe('a folder with a million messages', { timeout: TIMEOUT_MS }, () => {

@@ -6,22 +6,8 @@ const CALLS = 'openat,pwrite64,pwritev,pwritev2,write,writev,sendto,sendmsg,fdat
 /** Before the command of a program. */
 export function stracing(file: string): [string, ...string[]] {
   // `-s`: more than a page of the store.
-  return [
-    'strace',
-    '-D',
-    '-f',
-    '-qq',
-    '-y',
-    '-tt',
-    '-s',
-    '20000',
-    '-e',
-    `trace=${CALLS}`,
-    '-e',
-    'signal=none',
-    '-o',
-    file
-  ]
+  const options = '-D -f -qq -y -tt -s 20000 -e signal=none'.split(' ')
+  return ['strace', ...options, '-e', `trace=${CALLS}`, '-o', file]
 }
 
 interface Call {

@@ -1,4 +1,5 @@
-/** Chance that can be had again: every decision of a run follows from its seed. */
+/** Random decisions that can be repeated: all of them follow from one seed. */
+import { randomInt } from 'node:crypto'
 
 export interface Random {
   /** A whole number, both ends included. */
@@ -7,8 +8,16 @@ export interface Random {
   pick<Item>(first: Item, ...others: Item[]): Item
   /** From 1 to `max`, each order of magnitude as likely as the next. */
   magnitude(max: number): number
-  /** Chance of its own, so that one actor's pace does not change what another decides. */
+  /** A sequence of its own, so that the pace of one actor does not change what another decides. */
   fork(): Random
+}
+
+/** The seed that SEED names, or any. */
+export function chooseSeed(): number {
+  const { SEED } = process.env
+  const seed = Number(SEED || randomInt(2 ** 32))
+  if (!Number.isInteger(seed)) throw new Error('SEED must be a whole number')
+  return seed
 }
 
 /** Mulberry32. */

@@ -1,0 +1,7 @@
+/** Where SEED is given, model tests repeat the run with that seed, which they print when they fail. */
+import { chooseSeed } from '../kit/random.ts'
+
+if (process.env['SEED']) {
+  const { default: fc } = await import('fast-check')
+  fc.configureGlobal({ seed: chooseSeed() })
+}
