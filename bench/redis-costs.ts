@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from 'redis'
 import { newDoor } from '../src/chat/changes.ts'
-import { type ChatTag, digestOf, newChatId, newUserId, postKey, tagOf } from '../src/ids.ts'
+import { type ChatTag, digestOf, newChatId, newUserId, postKey, tagOf } from '../src/chat/ids.ts'
 import { encodeDoor } from '../src/store/door-json.ts'
 import { jsonBehindId } from '../src/store/message-json.ts'
 import { SCRIPTS } from '../src/store/redis/scripts.ts'

@@ -1,7 +1,7 @@
 /** What open streams cost a node whose chats are in Redis: each in a chat of its own, the dearest case. */
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ChatTag, readChatId, tagOf } from '../src/ids.ts'
+import { type ChatTag, readChatId, tagOf } from '../src/chat/ids.ts'
 import { cpuOf, memoryKiBOf } from './process-figures.ts'
 import { createChat, type OwnChat } from './publishers.ts'
 import type { RunningRedis } from './redis.ts'

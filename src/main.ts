@@ -2,15 +2,15 @@
 /** The process: settings in, a listening server, signals, an exit code. Nothing else reads `process`. */
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
-import { buildApp } from './app.ts'
-import type { CommandLine } from './command-line.ts'
-import { listenAt, SettingRefused } from './plugins/listen.ts'
-import { emptyTtlOf } from './service.ts'
-import { givenName, loadSettings, type Settings } from './settings.ts'
+import { emptyTtlOf } from './chat/service.ts'
+import type { CommandLine } from './cli/arguments.ts'
+import { givenName, loadSettings, type Settings } from './cli/settings.ts'
+import { readVersion } from './cli/version.ts'
+import { buildApp } from './http/app.ts'
+import { listenAt, SettingRefused } from './http/server/listen.ts'
 import { openStore } from './store/open.ts'
-import { readVersion } from './version.ts'
 
-/** Closing has a deadline of its own (`plugins/shutdown.ts`); if even that fails, the process ends with code 1. */
+/** Closing has a deadline of its own (`http/server/shutdown.ts`); if even that fails, the process ends with code 1. */
 const FORCED_EXIT_MS = 10_000
 
 let app: FastifyInstance | undefined
@@ -21,7 +21,7 @@ if (line.kind === 'text') {
 }
 const settings = settingsOrExit(line.flags)
 if (line.kind !== 'serve') {
-  const { runCommand } = await import('./commands.ts')
+  const { runCommand } = await import('./cli/backup.ts')
   process.stdout.write(await runCommand(line.kind, line.folder, settings.STORE_URL).catch(exitWith))
   process.exit()
 }
@@ -63,7 +63,7 @@ async function readArguments(): Promise<CommandLine> {
   const [, , ...args] = process.argv
   if (args.length === 0) return { kind: 'serve', flags: {} }
   // Loaded for who needs it.
-  const { readCommandLine } = await import('./command-line.ts')
+  const { readCommandLine } = await import('./cli/arguments.ts')
   return readCommandLine(args, readVersion())
 }
 

@@ -2,7 +2,7 @@
  * How a door changes: links are made and end, guests ask and leave, the owner lets in and turns away. Pure functions
  * that take a door and what somebody wants, and say what comes of it: the new door and the events that follow.
  */
-import type { ChatId, LinkId, RequestId, Source, UserDigest } from '../ids.ts'
+
 import {
   type ApprovedRequest,
   type Asked,
@@ -21,6 +21,7 @@ import {
   requestsAt
 } from './door.ts'
 import type { JoinEvent } from './events.ts'
+import type { ChatId, LinkId, RequestId, Source, UserDigest } from './ids.ts'
 
 /** At most so many links of a chat work at the same time … */
 export const MAX_OPEN_LINKS = 100

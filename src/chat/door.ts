@@ -2,7 +2,7 @@
  * The door: who owns a chat, which links lead to it, who has asked and who is in; and what can be read off it. Pure:
  * time, ids and digests come in as values. How a door changes stands in `changes.ts`.
  */
-import type { ChatId, LinkId, RequestId, Source, UserDigest } from '../ids.ts'
+import type { ChatId, LinkId, RequestId, Source, UserDigest } from './ids.ts'
 
 /** Instants are milliseconds since the Unix epoch. A door is never changed in place. */
 export interface Door {

@@ -1,5 +1,5 @@
 /** What a call can fail with: a refusal of the server's, or no answer of the server's at all. */
-import type { ProblemKind } from '../problems.ts'
+import type { ProblemKind } from '../wire/problems.ts'
 import { object, text } from './shapes.ts'
 
 /** What is wrong with one part of a request. */

@@ -3,11 +3,11 @@
  * without: a server may send more members, and more values, than this version knows.
  */
 import type { z } from 'zod'
-import type { approval } from '../schemas/approval.ts'
-import type { message, messages, newChat } from '../schemas/chats.ts'
-import type { joinRequests } from '../schemas/join-requests.ts'
-import type { exchange, link, links } from '../schemas/links.ts'
-import type { approvalEventData, chatEvents } from '../schemas/streams.ts'
+import type { approval } from '../wire/schemas/approval.ts'
+import type { message, messages, newChat } from '../wire/schemas/chats.ts'
+import type { joinRequests } from '../wire/schemas/join-requests.ts'
+import type { exchange, link, links } from '../wire/schemas/links.ts'
+import type { approvalEventData, chatEvents } from '../wire/schemas/streams.ts'
 
 export type Message = z.output<typeof message>
 export type Messages = z.output<typeof messages>

@@ -1,5 +1,5 @@
-import { toJson } from '../json.ts'
-import type { NewMessage } from './store.ts'
+import type { NewMessage } from '../chat/store.ts'
+import { toJson } from '../wire/json.ts'
 
 /** A message in its only form: what posting it is answered with, and what every reader gets. */
 export function messageJson(id: number, message: NewMessage): string {

@@ -1,10 +1,10 @@
 /** The store that a STORE_URL names. */
 import { fileURLToPath } from 'node:url'
+import type { Store } from '../chat/store.ts'
 import type { FileStoreOptions } from './file/file-store.ts'
-import { type MemoryStoreLimits, memoryStore } from './memory-store.ts'
+import { type MemoryStoreLimits, memoryStore } from './memory/memory-store.ts'
 import type { RedisStoreOptions } from './redis/redis-store.ts'
 import type { ServerHooks } from './redis/server.ts'
-import type { Store } from './store.ts'
 
 export type StoreOptions = MemoryStoreLimits & FileStoreOptions & RedisStoreOptions & ServerHooks
 

@@ -1,5 +1,5 @@
 /** Faults of work that nobody waits for and that is tried again until it succeeds. */
-import { StoreUnavailable } from './store.ts'
+import { StoreUnavailable } from '../chat/store.ts'
 
 export interface FaultHooks {
   /**

@@ -1,7 +1,7 @@
 /** The events of one flush, encoded once for all who read them. */
 import type { LoggedEvent, LoggedJoinEvent } from '../chat/events.ts'
+import { messageFrame } from '../wire/sse-format.ts'
 import { CHUNK_END, chunkStart } from './chunked.ts'
-import { messageFrame } from './sse-format.ts'
 
 const NOTHING = Buffer.alloc(0)
 

@@ -1,5 +1,5 @@
 import type { LoggedEvent } from '../chat/events.ts'
-import type { EventsPage, LoadedChat } from '../store/store.ts'
+import type { EventsPage, LoadedChat } from '../chat/store.ts'
 
 /** Where a stream catches up from. */
 export interface ChatSource {

@@ -12,15 +12,15 @@
  */
 import { endingOf, isEnded, type JoinRequest, pendingRequests, roleOf } from '../chat/door.ts'
 import type { LoggedEvent, LoggedJoinEvent } from '../chat/events.ts'
-import { digestOf, type UserDigest, type UserId } from '../ids.ts'
-import type { LoadedChat } from '../store/store.ts'
-import type { Base } from '../urls.ts'
-import { joinRequestView } from '../views.ts'
+import { digestOf, type UserDigest, type UserId } from '../chat/ids.ts'
+import type { LoadedChat } from '../chat/store.ts'
+import { frame, messageFrame } from '../wire/sse-format.ts'
+import type { Base } from '../wire/urls.ts'
+import { joinRequestView } from '../wire/views.ts'
 import type { Batch } from './batch.ts'
 import type { ChatSource } from './chat-source.ts'
 import { EventStream, type Sink } from './event-stream.ts'
-import { frame, messageFrame } from './sse-format.ts'
-import { StreamFigures } from './stream-figures.ts'
+import { StreamFigures } from './stats.ts'
 
 /** How much is read from the log before the reader must have taken it. */
 const REPLAY_PAGE_BYTES = 64 * 1024

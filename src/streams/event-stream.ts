@@ -1,10 +1,10 @@
 /** What every live stream is to the hub: a socket that is written to, has a heartbeat, and is cut off if it lags. */
 import type { Writable } from 'node:stream'
+import { HEARTBEAT, opening } from '../wire/sse-format.ts'
 import type { Batch } from './batch.ts'
 import type { ChatSource } from './chat-source.ts'
 import { chunk, LAST_CHUNK } from './chunked.ts'
-import { HEARTBEAT, opening } from './sse-format.ts'
-import type { StreamFigures } from './stream-figures.ts'
+import type { StreamFigures } from './stats.ts'
 
 /** Whoever follows a chat in this process: a stream, or a request that waits. */
 export interface Follower {

@@ -1,13 +1,13 @@
 /** The live stream of one guest at the door: the state of the own request, at once and when it changes. */
 import { isFinal, type JoinRequest } from '../chat/door.ts'
-import { type ChatId, digestOf, type UserDigest, type UserId } from '../ids.ts'
-import type { Base } from '../urls.ts'
-import { approvalEventView } from '../views.ts'
+import { type ChatId, digestOf, type UserDigest, type UserId } from '../chat/ids.ts'
+import { frame } from '../wire/sse-format.ts'
+import type { Base } from '../wire/urls.ts'
+import { approvalEventView } from '../wire/views.ts'
 import type { Batch } from './batch.ts'
 import type { ChatSource } from './chat-source.ts'
 import { EventStream, type Sink } from './event-stream.ts'
-import { frame } from './sse-format.ts'
-import { StreamFigures } from './stream-figures.ts'
+import { StreamFigures } from './stats.ts'
 
 export interface GuestReader {
   readonly chat: ChatId

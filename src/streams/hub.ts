@@ -6,14 +6,14 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LoggedEvent } from '../chat/events.ts'
-import { type ChatTag, digestOf, tagOf, type UserDigest, type UserId } from '../ids.ts'
-import { type EventsPage, type Store, StoreUnavailable, type Unwatch } from '../store/store.ts'
+import { type ChatTag, digestOf, tagOf, type UserDigest, type UserId } from '../chat/ids.ts'
+import { type EventsPage, type Store, StoreUnavailable, type Unwatch } from '../chat/store.ts'
 import { Batch } from './batch.ts'
 import type { ChatSource } from './chat-source.ts'
 import { type ChatReader, ChatStream } from './chat-stream.ts'
 import type { EventStream, Follower, Sink } from './event-stream.ts'
 import { type GuestReader, GuestStream } from './guest-stream.ts'
-import { StreamFigures } from './stream-figures.ts'
+import { StreamFigures } from './stats.ts'
 import { Waiter } from './waiter.ts'
 
 export interface HubOptions {

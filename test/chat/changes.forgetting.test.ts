@@ -10,7 +10,7 @@ import {
   revokeLink
 } from '../../src/chat/changes.ts'
 import { type Door, enter, linkOf, pendingRequests, requestOf } from '../../src/chat/door.ts'
-import type { LinkId, UserDigest } from '../../src/ids.ts'
+import type { LinkId, UserDigest } from '../../src/chat/ids.ts'
 import { aBusyDoor, changed, withKnock, withLink } from '../support/doors.ts'
 
 describe('a request that was taken back or declined', () => {

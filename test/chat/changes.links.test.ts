@@ -12,7 +12,7 @@ import {
   revokeLink
 } from '../../src/chat/changes.ts'
 import { type Door, type JoinRequest, linkOf, roleOf } from '../../src/chat/door.ts'
-import { type LinkId, newLinkId, newRequestId, tagOf, type UserDigest } from '../../src/ids.ts'
+import { type LinkId, newLinkId, newRequestId, tagOf, type UserDigest } from '../../src/chat/ids.ts'
 import {
   aBusyDoor,
   aDoor,

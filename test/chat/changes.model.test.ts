@@ -14,7 +14,7 @@ import {
   revokeLink
 } from '../../src/chat/changes.ts'
 import { type Door, type JoinRequest, type Refusal, requestIdIsTaken } from '../../src/chat/door.ts'
-import { newChatId, newLinkId, newRequestId, tagOf } from '../../src/ids.ts'
+import { newChatId, newLinkId, newRequestId, tagOf } from '../../src/chat/ids.ts'
 import { aUser } from '../support/doors.ts'
 
 type Step = (door: Door, now: number) => Change<unknown> | Refusal | undefined

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { approve, decline, knock, leave, MAX_WAITING_PER_LINK, revokeLink } from '../../src/chat/changes.ts'
 import { approvalAt, enter, pendingRequests, roleOf, standingAt } from '../../src/chat/door.ts'
-import { newLinkId, newRequestId, tagOf } from '../../src/ids.ts'
+import { newLinkId, newRequestId, tagOf } from '../../src/chat/ids.ts'
 import {
   aBusyDoor,
   aDoor,

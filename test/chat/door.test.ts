@@ -17,7 +17,7 @@ import {
   roleOf,
   standingAt
 } from '../../src/chat/door.ts'
-import { newLinkId, newRequestId, tagOf } from '../../src/ids.ts'
+import { newLinkId, newRequestId, tagOf } from '../../src/chat/ids.ts'
 import {
   aBusyDoor,
   aDoor,

@@ -1,6 +1,6 @@
 /** curl, the client that everybody has. */
 import { describe, expect, it } from 'vitest'
-import { exchange } from '../../src/schemas/links.ts'
+import { exchange } from '../../src/wire/schemas/links.ts'
 import { approve, createChat, createLink, knock, post } from '../support/api.ts'
 import { haveAll } from '../support/real-parts.ts'
 import { startServer } from '../support/server.ts'

@@ -1,6 +1,6 @@
 /** What goes from the store to the hub, broken on purpose: the soak must find that. */
 import type { LoggedEvent } from '../../dist/chat/events.js'
-import type { Listener, Store } from '../../dist/store/store.js'
+import type { Listener, Store } from '../../dist/chat/store.js'
 import type { Random } from '../kit/random.ts'
 
 const PROBABILITY = 0.02

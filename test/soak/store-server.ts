@@ -1,6 +1,7 @@
 /** A server of a soak, in a process of its own so that it can be killed. It says when it listens, as the program does. */
-import { buildApp } from '../../dist/app.js'
-import { loadSettings } from '../../dist/settings.js'
+
+import { loadSettings } from '../../dist/cli/settings.js'
+import { buildApp } from '../../dist/http/app.js'
 import { fileStore } from '../../dist/store/file/file-store.js'
 import { lmdbDisk } from '../../dist/store/file/lmdb-disk.js'
 import { folderOf, openStore } from '../../dist/store/open.js'

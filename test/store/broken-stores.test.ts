@@ -1,7 +1,7 @@
 /** The contract must be able to fail: stores with one promise broken each, all of which it has to catch. */
 import { describe, expect, it } from 'vitest'
-import { memoryStore } from '../../src/store/memory-store.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { Store } from '../../src/chat/store.ts'
+import { memoryStore } from '../../src/store/memory/memory-store.ts'
 import { BROKEN_DOORS } from './broken/doors.ts'
 import { BROKEN_ENDING } from './broken/ending.ts'
 import { BROKEN_IDLING } from './broken/idling.ts'

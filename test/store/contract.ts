@@ -1,8 +1,8 @@
 /**
- * What every store promises (`src/store/store.ts`), as a list of checks. A store's own test file runs them all against
+ * What every store promises (`src/chat/store.ts`), as a list of checks. A store's own test file runs them all against
  * what its factory makes; `broken-stores.test.ts` runs them against stores with one promise broken each.
  */
-import type { Store } from '../../src/store/store.ts'
+import type { Store } from '../../src/chat/store.ts'
 import { DOORS } from './contract/doors.ts'
 import { ENDING } from './contract/ending.ts'
 import { IDLING } from './contract/idling.ts'

@@ -1,7 +1,7 @@
 /** Work in the background that fails again and again is reported once for each reason, and not at all if it passes. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { StoreUnavailable } from '../../src/chat/store.ts'
 import { RetriedFaults } from '../../src/store/retried-faults.ts'
-import { StoreUnavailable } from '../../src/store/store.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { LoggedEvent } from '../../src/chat/events.ts'
 import { Batch } from '../../src/streams/batch.ts'
-import { messageFrame } from '../../src/streams/sse-format.ts'
+import { messageFrame } from '../../src/wire/sse-format.ts'
 import { ChunkReader } from '../support/chunked.ts'
 import { aDoor, withKnock, withLink } from '../support/doors.ts'
 

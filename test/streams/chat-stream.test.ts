@@ -1,7 +1,7 @@
 /** What a socket hardly ever shows: readers that take nothing, and batches that meet a stream which is ahead of them. */
 import { describe, expect, it } from 'vitest'
 import type { LoggedEvent } from '../../src/chat/events.ts'
-import { digestOf, newUserId } from '../../src/ids.ts'
+import { digestOf, newUserId } from '../../src/chat/ids.ts'
 import { Batch } from '../../src/streams/batch.ts'
 import type { ChatSource } from '../../src/streams/chat-source.ts'
 import { ChatStream } from '../../src/streams/chat-stream.ts'

@@ -1,8 +1,8 @@
 /** Whoever waits is told at the moment when time is up, though nothing else happens: with timers that the test turns. */
 import { beforeEach, expect, it, onTestFinished, vi } from 'vitest'
-import { type ChatTag, tagOf } from '../../src/ids.ts'
-import { createService } from '../../src/service.ts'
-import { memoryStore } from '../../src/store/memory-store.ts'
+import { type ChatTag, tagOf } from '../../src/chat/ids.ts'
+import { createService } from '../../src/chat/service.ts'
+import { memoryStore } from '../../src/store/memory/memory-store.ts'
 import { Hub } from '../../src/streams/hub.ts'
 import { ROOMY } from '../store/contract.ts'
 import { TestSink } from '../support/sink.ts'

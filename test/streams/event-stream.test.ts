@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { EventStream } from '../../src/streams/event-stream.ts'
-import { StreamFigures } from '../../src/streams/stream-figures.ts'
+import { StreamFigures } from '../../src/streams/stats.ts'
 import { TestSink } from '../support/sink.ts'
 
 const MAX = 1000

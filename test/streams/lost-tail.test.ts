@@ -1,9 +1,9 @@
 /** A store that cannot be reached for a while, and one that comes back with an older log. */
 import { expect, it, onTestFinished } from 'vitest'
 import { approve } from '../../src/chat/changes.ts'
-import { digestOf, newUserId, tagOf } from '../../src/ids.ts'
-import { memoryStore } from '../../src/store/memory-store.ts'
-import { type Listener, type Store, StoreUnavailable } from '../../src/store/store.ts'
+import { digestOf, newUserId, tagOf } from '../../src/chat/ids.ts'
+import { type Listener, type Store, StoreUnavailable } from '../../src/chat/store.ts'
+import { memoryStore } from '../../src/store/memory/memory-store.ts'
 import { Hub } from '../../src/streams/hub.ts'
 import { ROOMY } from '../store/contract.ts'
 import { aDoor, changed, withKnock, withLink } from '../support/doors.ts'

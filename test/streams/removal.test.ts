@@ -4,9 +4,9 @@
  */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { tagOf } from '../../src/ids.ts'
-import { createService } from '../../src/service.ts'
-import { memoryStore } from '../../src/store/memory-store.ts'
+import { tagOf } from '../../src/chat/ids.ts'
+import { createService } from '../../src/chat/service.ts'
+import { memoryStore } from '../../src/store/memory/memory-store.ts'
 import { Hub } from '../../src/streams/hub.ts'
 import { ROOMY } from '../store/contract.ts'
 import { TestSink } from '../support/sink.ts'

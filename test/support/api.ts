@@ -1,8 +1,8 @@
 /** The product as its users call it. */
 import { z } from 'zod'
-import { newChat } from '../../src/schemas/chats.ts'
-import { joinRequests } from '../../src/schemas/join-requests.ts'
-import { exchange, link, links } from '../../src/schemas/links.ts'
+import { newChat } from '../../src/wire/schemas/chats.ts'
+import { joinRequests } from '../../src/wire/schemas/join-requests.ts'
+import { exchange, link, links } from '../../src/wire/schemas/links.ts'
 
 interface Call {
   readonly user?: string | undefined

@@ -1,6 +1,6 @@
 /** The server as it is built, in a process that ends with the test. */
 import { expect, onTestFinished } from 'vitest'
-import { UNDECLARED } from '../../src/plugins/problems.ts'
+import { UNDECLARED } from '../../src/http/response/error-handler.ts'
 import { type ProcessOptions, type ServerProcess, startServerProcess } from './server-process.ts'
 
 export type BuiltServer = ServerProcess

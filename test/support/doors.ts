@@ -10,7 +10,7 @@ import {
   newUserId,
   tagOf,
   type UserDigest
-} from '../../src/ids.ts'
+} from '../../src/chat/ids.ts'
 
 export const aUser = (): UserDigest => digestOf(newUserId())
 

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import type { Store } from '../../src/chat/store.ts'
 import { openFileStore } from '../../src/store/file/open.ts'
-import type { Store } from '../../src/store/store.ts'
 
 /** A folder that does not exist yet. */
 export function aFolder(): string {

@@ -1,7 +1,7 @@
 /** Redis stores for tests. */
 import { onTestFinished } from 'vitest'
+import type { Store } from '../../src/chat/store.ts'
 import { openRedisStore } from '../../src/store/redis/open.ts'
-import type { Store } from '../../src/store/store.ts'
 import { type Redis, startRedis } from './redis-server.ts'
 
 /** A server of its own with these settings, until the end of the test. */

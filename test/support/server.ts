@@ -1,11 +1,11 @@
 /** A server of one's own on a free port, ended with the test. */
 import type { FastifyInstance } from 'fastify'
 import { expect, onTestFinished } from 'vitest'
-import { buildApp } from '../../src/app.ts'
-import { UNDECLARED } from '../../src/plugins/problems.ts'
-import { loadSettings, type Settings } from '../../src/settings.ts'
-import { memoryStore } from '../../src/store/memory-store.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { Store } from '../../src/chat/store.ts'
+import { loadSettings, type Settings } from '../../src/cli/settings.ts'
+import { buildApp } from '../../src/http/app.ts'
+import { UNDECLARED } from '../../src/http/response/error-handler.ts'
+import { memoryStore } from '../../src/store/memory/memory-store.ts'
 import { aFolder, opened } from './file-store.ts'
 import { aNode, sharedRedis } from './redis.ts'
 

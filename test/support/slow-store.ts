@@ -1,5 +1,5 @@
 /** A store whose answers take their time, as those of a store on another machine do: other work runs in between. */
-import type { Store } from '../../src/store/store.ts'
+import type { Store } from '../../src/chat/store.ts'
 
 /** `turns` says how many turns of the event loop the next answer takes, before and after the store has acted. */
 export function slowStore(store: Store, turns: () => number): Store {

@@ -1,7 +1,7 @@
 /** The chats in memory: those in use, and as many of the latest used as there is room for. */
 import type { Door } from '../../chat/door.ts'
 import type { LoggedMessage } from '../../chat/events.ts'
-import type { ChatTag, PostKey } from '../../ids.ts'
+import type { ChatTag, PostKey } from '../../chat/ids.ts'
 import { decodeDoor } from '../door-json.ts'
 import type { Disk } from './disk.ts'
 import type { ChatRecord } from './records.ts'

@@ -8,11 +8,11 @@
  */
 import type { Door } from '../../chat/door.ts'
 import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
-import { type ChatTag, type PostKey, tagOf } from '../../ids.ts'
+import { type ChatTag, type PostKey, tagOf } from '../../chat/ids.ts'
+import type { Listener, LoadedChat, NewMessage, Store, StoreUnavailable } from '../../chat/store.ts'
 import { encodeDoor } from '../door-json.ts'
 import { messageJson } from '../message-json.ts'
 import type { FaultHooks } from '../retried-faults.ts'
-import type { Listener, LoadedChat, NewMessage, Store, StoreUnavailable } from '../store.ts'
 import { type Chat, ChatCache, type State } from './cache.ts'
 import type { Change, Disk } from './disk.ts'
 import { Garbage } from './garbage.ts'

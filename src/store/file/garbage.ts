@@ -1,5 +1,5 @@
 /** Removes what chats that are gone have left behind, little by little: their messages, join events and keys. */
-import type { ChatTag } from '../../ids.ts'
+import type { ChatTag } from '../../chat/ids.ts'
 import { type FaultHooks, RetriedFaults } from '../retried-faults.ts'
 import type { Disk } from './disk.ts'
 import type { GroupCommit } from './group-commit.ts'

@@ -3,7 +3,7 @@
  * sync serves all who wait for one.
  */
 
-import { StoreUnavailable } from '../store.ts'
+import { StoreUnavailable } from '../../chat/store.ts'
 import { type Change, type Disk, DiskFault } from './disk.ts'
 
 interface Waiting {

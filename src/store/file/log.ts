@@ -1,8 +1,8 @@
 /** How the file store reads what is logged: pages of events and messages, in slices that leave other work its turn. */
 import type { LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
-import type { ChatTag, PostKey } from '../../ids.ts'
-import { escapeLineBreaks, escapeLineBreaksIn } from '../../json.ts'
-import type { EventsPage, MessagePage, MessagesPage } from '../store.ts'
+import type { ChatTag, PostKey } from '../../chat/ids.ts'
+import type { EventsPage, MessagePage, MessagesPage } from '../../chat/store.ts'
+import { escapeLineBreaks, escapeLineBreaksIn } from '../../wire/json.ts'
 import type { Disk, Entry } from './disk.ts'
 import type { ChatRecord } from './records.ts'
 import * as records from './records.ts'

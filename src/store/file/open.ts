@@ -1,6 +1,6 @@
 /** A file store from its folder: opened, backed up, and restored. */
 import { readdirSync } from 'node:fs'
-import type { Store } from '../store.ts'
+import type { Store } from '../../chat/store.ts'
 import { type FileStoreOptions, fileStore } from './file-store.ts'
 import { checkFolder, FolderRefused, makeFolder, markCopy, orRefuse, takeFolder } from './folder.ts'
 import { copyLmdb, lmdbDisk } from './lmdb-disk.ts'

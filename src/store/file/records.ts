@@ -3,7 +3,7 @@
  * a number or a text; numbers are big-endian so that keys sort as they do. Whatever changes here needs a new version.
  */
 import type { LoggedJoinEvent } from '../../chat/events.ts'
-import { type ChatTag, chatTag, type PostKey } from '../../ids.ts'
+import { type ChatTag, chatTag, type PostKey } from '../../chat/ids.ts'
 
 export const FORMAT = 1
 

@@ -1,8 +1,8 @@
 /** How the Redis store reads what is logged. */
 import type { LoggedEvent } from '../../chat/events.ts'
-import type { ChatTag } from '../../ids.ts'
-import { escapeLineBreaksIn } from '../../json.ts'
-import type { EventsPage, MessagePage, MessagesPage } from '../store.ts'
+import type { ChatTag } from '../../chat/ids.ts'
+import type { EventsPage, MessagePage, MessagesPage } from '../../chat/store.ts'
+import { escapeLineBreaksIn } from '../../wire/json.ts'
 import { isWord, readEvents } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'
 import type { RedisServer } from './server.ts'

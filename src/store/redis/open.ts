@@ -1,5 +1,5 @@
 /** A Redis store from its URL. */
-import type { Store } from '../store.ts'
+import type { Store } from '../../chat/store.ts'
 import { type RedisStoreOptions, redisStore } from './redis-store.ts'
 import { RedisServer, type ServerHooks } from './server.ts'
 

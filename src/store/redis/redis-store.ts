@@ -4,10 +4,10 @@
  * keeps what it has acknowledged; if it does not, the ids of events jump ahead and who watches is told to begin anew.
  */
 import { LRUCache } from 'lru-cache'
-import { type ChatTag, tagOf } from '../../ids.ts'
+import { type ChatTag, tagOf } from '../../chat/ids.ts'
+import type { LoadedChat, Store } from '../../chat/store.ts'
 import { decodeDoor, encodeDoor } from '../door-json.ts'
 import { jsonBehindId, messageJson } from '../message-json.ts'
-import type { LoadedChat, Store } from '../store.ts'
 import { RedisLog } from './log.ts'
 import { isWord, messageFrom } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'

@@ -1,6 +1,6 @@
 /** What Redis answers and tells, as values of ours. */
 import type { JoinEvent, LoggedEvent, LoggedMessage } from '../../chat/events.ts'
-import { escapeLineBreaks } from '../../json.ts'
+import { escapeLineBreaks } from '../../wire/json.ts'
 
 /** What a script gave, number by number and text by text; a word of its own instead if that is what it gave. */
 export type Reply = string | readonly (string | Buffer)[]

@@ -6,8 +6,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient, createCluster, ErrorReply, RESP_TYPES } from 'redis'
+import { StoreUnavailable } from '../../chat/store.ts'
 import { type FaultHooks, RetriedFaults } from '../retried-faults.ts'
-import { StoreUnavailable } from '../store.ts'
 import { type Reply, readReply } from './replies.ts'
 import type { Script } from './scripts.ts'
 

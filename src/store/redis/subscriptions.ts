@@ -3,9 +3,9 @@
  * the chat. One that was lost is made anew until it is there, and its owner told, who then has to read what was missed.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ChatTag, chatTag } from '../../ids.ts'
+import { type ChatTag, chatTag } from '../../chat/ids.ts'
+import { StoreUnavailable } from '../../chat/store.ts'
 import { RetriedFaults } from '../retried-faults.ts'
-import { StoreUnavailable } from '../store.ts'
 import { type Client, chatKey, isPassing, type RedisServer, tagIn } from './server.ts'
 
 const RETRY_MS = { first: 50, most: 1000 }

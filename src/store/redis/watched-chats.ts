@@ -4,9 +4,9 @@
  * who watch hear one sequence, wherever it was committed.
  */
 import type { LoggedEvent } from '../../chat/events.ts'
-import type { ChatTag } from '../../ids.ts'
+import type { ChatTag } from '../../chat/ids.ts'
+import type { EventsPage, Listener, Unwatch } from '../../chat/store.ts'
 import { RetriedFaults } from '../retried-faults.ts'
-import type { EventsPage, Listener, Unwatch } from '../store.ts'
 import type { RedisLog } from './log.ts'
 import { readNews } from './replies.ts'
 import { isPassing, type RedisServer } from './server.ts'

@@ -1,5 +1,5 @@
 /** Where this page is: which chat or link its address names, and the secrets that must not stay in it. */
-import { decodeUnreserved } from '../../unreserved.ts'
+import { decodeUnreserved } from '../../wire/unreserved.ts'
 import { problemOf } from './names.ts'
 
 export type Place =

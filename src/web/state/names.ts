@@ -2,7 +2,7 @@
  * Who says something stands in front of it, as in `Ana: hello`: a convention that anybody with curl can follow. The text
  * of a message stays what it is; here it is only shown in two parts.
  */
-import { MAX_NAME_LENGTH, problemOfName } from '../../names.ts'
+import { MAX_NAME_LENGTH, problemOfName } from '../../wire/names.ts'
 
 /** Why a name will not do; empty if it will. A colon would end it in front of a text. */
 export function problemOf(name: string): string {

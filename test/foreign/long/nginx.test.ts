@@ -1,6 +1,6 @@
 /** The same clients with an nginx in between that buffers as it does by default. */
 import { describe, expect, it } from 'vitest'
-import { exchange } from '../../../src/schemas/links.ts'
+import { exchange } from '../../../src/wire/schemas/links.ts'
 import { approve, call, createChat, createLink, knock, post } from '../../support/api.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { startServer } from '../../support/server.ts'

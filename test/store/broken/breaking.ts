@@ -1,4 +1,4 @@
-import type { Store } from '../../../src/store/store.ts'
+import type { Store } from '../../../src/chat/store.ts'
 import type { Limits } from '../contract.ts'
 
 /** What takes the place of a sound store's methods. */

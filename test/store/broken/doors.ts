@@ -1,7 +1,7 @@
 /** Chats and doors that are not kept as they should be. */
 import type { Door } from '../../../src/chat/door.ts'
-import { newChatId, tagOf } from '../../../src/ids.ts'
-import type { Store } from '../../../src/store/store.ts'
+import { newChatId, tagOf } from '../../../src/chat/ids.ts'
+import type { Store } from '../../../src/chat/store.ts'
 import type { Breaking } from './breaking.ts'
 
 export const BROKEN_DOORS: Record<string, Breaking> = {

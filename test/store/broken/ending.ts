@@ -1,6 +1,6 @@
 /** Chats that are not removed as they should be. */
-import { type ChatTag, tagOf } from '../../../src/ids.ts'
-import type { Listener, Store } from '../../../src/store/store.ts'
+import { type ChatTag, tagOf } from '../../../src/chat/ids.ts'
+import type { Listener, Store } from '../../../src/chat/store.ts'
 import type { Breaking } from './breaking.ts'
 
 export const BROKEN_ENDING: Record<string, Breaking> = {

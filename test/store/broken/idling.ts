@@ -1,5 +1,5 @@
 /** Idle chats that are not told from others. */
-import { type ChatTag, tagOf } from '../../../src/ids.ts'
+import { type ChatTag, tagOf } from '../../../src/chat/ids.ts'
 import type { Breaking } from './breaking.ts'
 
 /** A store that says something of its own about since when a chat is idle. */

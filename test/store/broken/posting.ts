@@ -1,6 +1,6 @@
 /** Messages that are not logged as they should be. */
-import type { PostKey } from '../../../src/ids.ts'
-import type { Store } from '../../../src/store/store.ts'
+import type { PostKey } from '../../../src/chat/ids.ts'
+import type { Store } from '../../../src/chat/store.ts'
 import type { Breaking } from './breaking.ts'
 
 const tomorrow = 86_400_000

@@ -1,6 +1,6 @@
 /** A chat is removed: everything of it is gone, and who watches is told. */
 import { expect } from 'vitest'
-import { postKey } from '../../../src/ids.ts'
+import { postKey } from '../../../src/chat/ids.ts'
 import { aDoor, aUser } from '../../support/doors.ts'
 import {
   ALL,

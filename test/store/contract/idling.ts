@@ -1,8 +1,8 @@
 /** Chats in which nothing happens: since when, and which they are. */
 import { expect } from 'vitest'
 import type { Door } from '../../../src/chat/door.ts'
-import { postKey, tagOf } from '../../../src/ids.ts'
-import type { Store } from '../../../src/store/store.ts'
+import { postKey, tagOf } from '../../../src/chat/ids.ts'
+import type { Store } from '../../../src/chat/store.ts'
 import { aDoor, aUser, withLink } from '../../support/doors.ts'
 import { aChat, allTold, append, type Check, commitKnock, loaded, message, NOON, watched } from './support.ts'
 

@@ -1,6 +1,6 @@
 /** Messages: logged once, on rights that hold, as far as there is room. */
 import { expect } from 'vitest'
-import { postKey } from '../../../src/ids.ts'
+import { postKey } from '../../../src/chat/ids.ts'
 import { aUser } from '../../support/doors.ts'
 import {
   ALL,

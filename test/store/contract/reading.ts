@@ -1,8 +1,8 @@
 /** What was logged is read, page by page, from any event on. */
 import { expect } from 'vitest'
 import type { LoggedEvent } from '../../../src/chat/events.ts'
-import type { ChatTag } from '../../../src/ids.ts'
-import type { Store } from '../../../src/store/store.ts'
+import type { ChatTag } from '../../../src/chat/ids.ts'
+import type { Store } from '../../../src/chat/store.ts'
 import { ALL, aChat, append, type Check, commitKnock, ids, message, texts } from './support.ts'
 
 const from = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index)

@@ -2,8 +2,8 @@
 import { expect } from 'vitest'
 import type { Door } from '../../../src/chat/door.ts'
 import type { JoinEvent, LoggedEvent } from '../../../src/chat/events.ts'
-import { type ChatTag, tagOf } from '../../../src/ids.ts'
-import type { EventsPage, LoadedChat, MessagesPage, NewMessage, Store } from '../../../src/store/store.ts'
+import { type ChatTag, tagOf } from '../../../src/chat/ids.ts'
+import type { EventsPage, LoadedChat, MessagesPage, NewMessage, Store } from '../../../src/chat/store.ts'
 import { aDoor, withKnock, withLink } from '../../support/doors.ts'
 import type { Limits } from '../contract.ts'
 

@@ -1,6 +1,6 @@
 /** Who watches is told of everything, once and in order. */
 import { expect } from 'vitest'
-import type { Listener } from '../../../src/store/store.ts'
+import type { Listener } from '../../../src/chat/store.ts'
 import { ALL, aChat, aKnock, allTold, append, type Check, commitKnock, ids, NOON, watched } from './support.ts'
 
 export const WATCHING: readonly Check[] = [

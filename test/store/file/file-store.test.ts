@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { tagOf } from '../../../src/ids.ts'
+import { tagOf } from '../../../src/chat/ids.ts'
 import { aDoor } from '../../support/doors.ts'
 import { aFolder, opened } from '../../support/file-store.ts'
 import { CONTRACT } from '../contract.ts'

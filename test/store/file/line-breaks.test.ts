@@ -1,6 +1,6 @@
 /** Messages that were stored with raw line breaks in their JSON are read without. */
 import { expect, it } from 'vitest'
-import { postKey } from '../../../src/ids.ts'
+import { postKey } from '../../../src/chat/ids.ts'
 import { fileStore } from '../../../src/store/file/file-store.ts'
 import { type ChatRecord, chatKey, decodeRecord, encodeRecord, messageKey } from '../../../src/store/file/records.ts'
 import { memoryDisk } from '../../support/disks.ts'

@@ -17,7 +17,7 @@ import {
 } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { tagOf } from '../../../src/ids.ts'
+import { tagOf } from '../../../src/chat/ids.ts'
 import { FolderRefused, usedPages } from '../../../src/store/file/folder.ts'
 import { aDoor } from '../../support/doors.ts'
 import { aFolder, opened } from '../../support/file-store.ts'

@@ -2,8 +2,8 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
-import { createService } from '../../../src/service.ts'
-import { memoryStore } from '../../../src/store/memory-store.ts'
+import { createService } from '../../../src/chat/service.ts'
+import { memoryStore } from '../../../src/store/memory/memory-store.ts'
 import { ROOMY } from '../contract.ts'
 
 setFlagsFromString('--expose-gc')

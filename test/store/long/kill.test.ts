@@ -1,7 +1,7 @@
 /** The built server on a file store, killed at random moments under load: nothing acknowledged may be lost or doubled. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { readChatId, tagOf } from '../../../src/ids.ts'
+import { readChatId, tagOf } from '../../../src/chat/ids.ts'
 import { Crowd, everybody } from '../../kit/crowd.ts'
 import { call, createChat, createLink, endingOf, knock, post, requestsOf } from '../../support/api.ts'
 import { startBuilt } from '../../support/built-server.ts'

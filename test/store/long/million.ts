@@ -1,7 +1,7 @@
 /** A folder with a million messages, written straight in the store's format: many times faster than posting them. */
 import { open } from 'lmdb'
 import { newDoor } from '../../../src/chat/changes.ts'
-import { type ChatId, digestOf, newChatId, newUserId, tagOf, type UserId } from '../../../src/ids.ts'
+import { type ChatId, digestOf, newChatId, newUserId, tagOf, type UserId } from '../../../src/chat/ids.ts'
 import { encodeDoor } from '../../../src/store/door-json.ts'
 import * as records from '../../../src/store/file/records.ts'
 import { messageJson } from '../../../src/store/message-json.ts'

@@ -1,9 +1,9 @@
 /** What goes wrong in following chats in Redis is reported, once, and following goes on when it is mended. */
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { LoggedEvent } from '../../../src/chat/events.ts'
-import { tagOf } from '../../../src/ids.ts'
+import { tagOf } from '../../../src/chat/ids.ts'
+import type { Listener } from '../../../src/chat/store.ts'
 import { openRedisStore } from '../../../src/store/redis/open.ts'
-import type { Listener } from '../../../src/store/store.ts'
 import { aDoor } from '../../support/doors.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { aRedis } from '../../support/redis.ts'

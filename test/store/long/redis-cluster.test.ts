@@ -1,8 +1,8 @@
 /** The store of many processes on a real Redis Cluster, also while chats move between its servers and one of them dies. */
 import { afterAll, describe, expect, it } from 'vitest'
-import { type ChatTag, postKey, readChatId, tagOf } from '../../../src/ids.ts'
+import { type ChatTag, postKey, readChatId, tagOf } from '../../../src/chat/ids.ts'
+import { type Store, StoreUnavailable } from '../../../src/chat/store.ts'
 import { chatKey } from '../../../src/store/redis/server.ts'
-import { type Store, StoreUnavailable } from '../../../src/store/store.ts'
 import { call, createChat, post } from '../../support/api.ts'
 import { startBuilt } from '../../support/built-server.ts'
 import { eventually } from '../../support/eventually.ts'

@@ -3,8 +3,8 @@
  * can prevent; but nobody is misled by it: no id means two messages, and every reader that knew a lost event gets a reset.
  */
 import { describe, expect, it } from 'vitest'
-import { postKey } from '../../../src/ids.ts'
-import { messages as historyAnswer, message as messageAnswer } from '../../../src/schemas/chats.ts'
+import { postKey } from '../../../src/chat/ids.ts'
+import { messages as historyAnswer, message as messageAnswer } from '../../../src/wire/schemas/chats.ts'
 import { startTcpProxy } from '../../foreign/tcp-proxy.ts'
 import { call, createChat, createChatWithMember, decline } from '../../support/api.ts'
 import { startBuilt } from '../../support/built-server.ts'

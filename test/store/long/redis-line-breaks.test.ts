@@ -1,6 +1,6 @@
 /** Messages that were stored in Redis with raw line breaks in their JSON, or come from a node of before, are told without. */
 import { expect, it } from 'vitest'
-import { postKey } from '../../../src/ids.ts'
+import { postKey } from '../../../src/chat/ids.ts'
 import { chatKey } from '../../../src/store/redis/server.ts'
 import { aUser } from '../../support/doors.ts'
 import { RAW_TEXT, rawJson, sentEvent, sentJson } from '../../support/raw-message.ts'

@@ -1,7 +1,7 @@
 /** Two nodes over one Redis: what is done once whoever does it, and what a post costs. */
 import { spawn } from 'node:child_process'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { StoreUnavailable } from '../../../src/store/store.ts'
+import { StoreUnavailable } from '../../../src/chat/store.ts'
 import { approve, call, createChat, createChatWithMember, createLink, knock, post } from '../../support/api.ts'
 import { eventually } from '../../support/eventually.ts'
 import { haveAll } from '../../support/real-parts.ts'

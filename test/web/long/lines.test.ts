@@ -1,7 +1,7 @@
 /** A conversation over lines that break, are slow, or are not there for a while. */
 import { expect, it } from 'vitest'
-import { memoryStore } from '../../../src/store/memory-store.ts'
-import type { Store } from '../../../src/store/store.ts'
+import type { Store } from '../../../src/chat/store.ts'
+import { memoryStore } from '../../../src/store/memory/memory-store.ts'
 import { startChromium } from '../../foreign/chromium.ts'
 import { startTcpProxy } from '../../foreign/tcp-proxy.ts'
 import { ROOMY } from '../../store/contract.ts'

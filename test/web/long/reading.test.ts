@@ -1,7 +1,7 @@
 /** Reading: a long chat, one that goes on while one reads, and texts that somebody has written to do harm. */
 import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
-import { type ChatId, tagOf } from '../../../src/ids.ts'
+import { type ChatId, tagOf } from '../../../src/chat/ids.ts'
 import { startChromium } from '../../foreign/chromium.ts'
 import { createChat } from '../../support/api.ts'
 import { haveAll } from '../../support/real-parts.ts'

@@ -1,0 +1,125 @@
+/**
+ * How often somebody may ask. First by what they hold (a user id, or one link or chat from one network), so that people
+ * behind one address do not stand in each other's way; then by network (an IPv4 address, an IPv6 /64), so that it helps
+ * nobody to invent ids. The README tells the reasons for the figures; the page never meets them.
+ */
+import { hash } from 'node:crypto'
+import rateLimit from '@fastify/rate-limit'
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  onRequestAsyncHookHandler,
+  onRequestHookHandler
+} from 'fastify'
+import type { Store } from '../../chat/store.ts'
+import { Problem } from '../../wire/problems.ts'
+import { networkOf } from '../request/networks.ts'
+import { sentUserId } from '../request/user-id.ts'
+
+/** Requests a minute: by who holds something, and by network. Who makes a chat holds nothing yet. */
+export const RATE_LIMITS = {
+  'create-chat': { own: 60, network: 60 },
+  'create-link': { own: 60, network: 600 },
+  knock: { own: 60, network: 600 },
+  post: { own: 600, network: 6000 },
+  read: { own: 1200, network: 12_000 },
+  stream: { own: 120, network: 6000 }
+} as const satisfies Record<string, { own: number; network: number }>
+
+type LimitedWork = keyof typeof RATE_LIMITS
+
+export interface RateLimits {
+  /** A route's hook that refuses what is asked too often; of users who say who they are, perhaps by another limit. */
+  on(work: LimitedWork, ofUsers?: LimitedWork): onRequestHookHandler | onRequestAsyncHookHandler
+  /** The network that a request comes from, if that shall limit something. */
+  networkOf(request: FastifyRequest): string | undefined
+}
+
+const WINDOW_MS = 60_000
+
+export const NO_LIMITS: RateLimits = {
+  on: () => (_request, _reply, done) => done(),
+  networkOf: () => undefined
+}
+
+export async function addRateLimits(app: FastifyInstance, store: Store): Promise<RateLimits> {
+  const onFault = (err: unknown): void => app.log.error({ err }, 'rate limits are not shared with other processes')
+  await app.register(rateLimit, { global: false, ...(store.count && { store: await sharedBy(store.count, onFault) }) })
+  const limiter = (max: number, key: (request: FastifyRequest) => string) =>
+    app.createRateLimit({
+      max,
+      timeWindow: WINDOW_MS,
+      keyGenerator: (request) => hash('sha256', key(request), 'base64url')
+    })
+  const limit = (work: LimitedWork): onRequestAsyncHookHandler => {
+    const { own, network } = RATE_LIMITS[work]
+    const byOwn = limiter(own, (request) => `own ${work} ${holdingOf(request)}`)
+    const byNetwork = limiter(network, (request) => `network ${work} ${networkOf(request.ip)}`)
+    return async (request, reply) => {
+      // A network that has used up what it may costs nothing more, whatever ids it invents …
+      refuseUsedUp(await byNetwork(request, { increment: false }))
+      const found = await byOwn(request)
+      reply.headers(headersOf(found))
+      refuseExceeded(found)
+      // … and who is refused for what they hold does not use up what their network may.
+      refuseExceeded(await byNetwork(request))
+    }
+  }
+  const all = new Map<LimitedWork, onRequestAsyncHookHandler>()
+  const limitOf = (work: LimitedWork): onRequestAsyncHookHandler => {
+    const known = all.get(work) ?? limit(work)
+    all.set(work, known)
+    return known
+  }
+  return {
+    networkOf: ({ ip }) => networkOf(ip),
+    on: (work, ofUsers = work) => {
+      const [limitNew, limitKnown] = [limitOf(work), limitOf(ofUsers)]
+      return (request: FastifyRequest, reply: FastifyReply) =>
+        (sentUserId(request) === undefined ? limitNew : limitKnown).call(app, request, reply)
+    }
+  }
+}
+
+/** Loaded for who needs it. */
+async function sharedBy(count: NonNullable<Store['count']>, onFault: (error: unknown) => void) {
+  const { sharedStore } = await import('./shared-counters.ts')
+  return sharedStore(count, onFault)
+}
+
+type Found = Awaited<ReturnType<ReturnType<FastifyInstance['createRateLimit']>>>
+
+/** https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/06/ */
+function headersOf(found: Found): Record<string, string> {
+  if (found.isAllowed) return {}
+  const { max, remaining, ttlInSeconds } = found
+  return { 'ratelimit-limit': `${max}`, 'ratelimit-remaining': `${remaining}`, 'ratelimit-reset': `${ttlInSeconds}` }
+}
+
+function refuseExceeded(found: Found): void {
+  if (!found.isAllowed && found.isExceeded) refuse(found)
+}
+
+function refuseUsedUp(found: Found): void {
+  if (!found.isAllowed && found.remaining === 0) refuse(found)
+}
+
+function refuse(found: Extract<Found, { isAllowed: false }>): never {
+  const headers = { ...headersOf(found), 'retry-after': `${found.ttlInSeconds}` }
+  throw new Problem('rate-limited', { headers })
+}
+
+/** What somebody holds who asks: a user id, or else the link or the chat; that many may hold, so each network counts. */
+function holdingOf(request: FastifyRequest): string {
+  const user = sentUserId(request)
+  if (user !== undefined && user !== 'malformed') return `user ${user}`
+  const { params } = request
+  return `at ${memberOf(params, 'link') ?? memberOf(params, 'chat') ?? ''} from ${networkOf(request.ip)}`
+}
+
+function memberOf(source: unknown, name: 'link' | 'chat'): string | undefined {
+  if (typeof source !== 'object' || source === null) return undefined
+  const value: unknown = Reflect.get(source, name)
+  return value === undefined ? undefined : `${value}`
+}

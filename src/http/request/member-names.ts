@@ -1,0 +1,231 @@
+/**
+ * How the names in a query or body are read, so that nothing that plainly means something is dropped without a word.
+ * A known name counts in any case, with or without `_` and `-`; a name that is one slip away from a known one that is
+ * absent is refused; every other unknown name is ignored. The known names are those of the route's own schema.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import type { FastifyInstance, preValidationHookHandler } from 'fastify'
+import { z } from 'zod'
+import { Problem } from '../../wire/problems.ts'
+import { USER_ID_NAMES } from '../../wire/schemas/common.ts'
+import { memberFacts } from '../../wire/schemas/members.ts'
+
+/** As in `errors` of a problem. */
+export interface InputError {
+  readonly path: string
+  readonly message: string
+}
+
+/** Of a request that is wrong in a thousand places it is enough to know the first few. */
+const MAX_ERRORS = 20
+
+export function invalidRequest(errors: readonly InputError[]): Problem {
+  return new Problem('invalid-request', { members: { errors: errors.slice(0, MAX_ERRORS) } })
+}
+
+export interface ReadMembers {
+  /** Under the names of the schema, without those that are ignored. */
+  readonly members: unknown
+  readonly errors: readonly InputError[]
+  /** How each was called by whoever sent it. */
+  readonly spelling: ReadonlyMap<string, string>
+}
+
+/** The names of one schema. */
+export interface Names {
+  /** As the schema writes them. */
+  readonly known: ReadonlySet<string>
+  /** By what is left of a name without case, `_` and `-`. */
+  readonly byLetters: ReadonlyMap<string, string>
+  /** Names that mean a member but cannot be read as it, likewise. */
+  readonly mistaken: ReadonlyMap<string, Mistaken>
+}
+
+interface Mistaken {
+  readonly name: string
+  readonly message: string
+  /** Whether a null under the mistaken name says nothing, since the member may be null itself. */
+  readonly nullIsNone: boolean
+}
+
+/** What is left of a name without case, `_` and `-`. */
+export function lettersOf(name: string): string {
+  return name.toLowerCase().replaceAll(/[_-]/g, '')
+}
+
+const NO_NAMES: Names = { known: new Set(), byLetters: new Map(), mistaken: new Map() }
+const read = new WeakMap<object, Names>()
+
+export function namesOf(schema: unknown): Names {
+  if (!(schema instanceof z.ZodObject)) return NO_NAMES
+  const names = read.get(schema) ?? readNames(schema)
+  read.set(schema, names)
+  return names
+}
+
+function readNames(schema: z.ZodObject): Names {
+  const facts = Object.keys(schema.shape).map((name) => ({ name, ...memberFacts.get(schema.shape[name]) }))
+  const spelled = facts.flatMap(({ name, also = [] }) => [name, ...also].map((one) => ({ one, name })))
+  // What belongs elsewhere has the name of no member.
+  const mistaken = [...facts, { name: '', ...memberFacts.get(schema) }].flatMap(({ name, mistakenFor }) => {
+    const { names = [], message = '' } = mistakenFor ?? {}
+    const nullIsNone = schema.shape[name]?.safeParse(null).success === true
+    return names.map((one): [string, Mistaken] => [lettersOf(one), { name, message, nullIsNone }])
+  })
+  return {
+    known: new Set(Object.keys(schema.shape)),
+    // The first of two names that differ in case alone counts for other spellings.
+    byLetters: new Map(spelled.reverse().map(({ one, name }) => [lettersOf(one), name])),
+    mistaken: new Map(mistaken)
+  }
+}
+
+/** A function that reads what was sent as `schema` calls it. `undefined`: there is nothing to read, as in most requests. */
+export function nameReader(schema: unknown, httpPart: 'query' | 'body'): (sent: unknown) => ReadMembers | undefined {
+  const names = namesOf(schema)
+  return (sent) => {
+    if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) return undefined
+    for (const name in sent) {
+      if (!names.known.has(name) || (httpPart === 'query' && Array.isArray(Reflect.get(sent, name)))) {
+        return sort(Object.entries(sent), names, httpPart)
+      }
+    }
+    return undefined
+  }
+}
+
+const [USER_ID] = USER_ID_NAMES
+
+interface Sent {
+  readonly as: string
+  readonly value: unknown
+}
+
+function sort(sent: [string, unknown][], names: Names, httpPart: 'query' | 'body'): ReadMembers {
+  const known = new Map<string, Sent[]>()
+  const unknown: Sent[] = []
+  for (const [as, value] of sent) {
+    const name = names.known.has(as) ? as : names.byLetters.get(lettersOf(as))
+    if (name === undefined) unknown.push({ as, value })
+    else if (!known.get(name)?.push({ as, value })) known.set(name, [{ as, value }])
+  }
+  // What is sent as a user id has been read before.
+  known.delete(USER_ID)
+  const chosen = [...known].map(([name, all]) => ({ name, all, ...choose(all, httpPart) }))
+  return {
+    members: Object.fromEntries(chosen.map(({ name, value }) => [name, value])),
+    errors: [
+      ...chosen.flatMap(({ all }) => errorsOf(all, httpPart)),
+      ...unknown
+        .filter(({ value }) => !isNone(value, httpPart))
+        .flatMap((one) => refusalOf(one, names, (name) => known.has(name)))
+    ],
+    spelling: new Map(chosen.map(({ name, as }) => [name, as]))
+  }
+}
+
+/** An empty parameter of a query counts as none. */
+function isNone(value: unknown, httpPart: 'query' | 'body'): boolean {
+  return httpPart === 'query' && value === ''
+}
+
+/** Of several names that mean the same: the first that says something. */
+function choose(all: readonly Sent[], httpPart: 'query' | 'body'): Sent {
+  const [first = { as: '', value: undefined }] = all
+  return all.find(({ value }) => !isNone(value, httpPart)) ?? first
+}
+
+function errorsOf(all: readonly Sent[], httpPart: 'query' | 'body'): InputError[] {
+  const twice = httpPart === 'query' ? all.find(({ value }) => Array.isArray(value)) : undefined
+  if (twice !== undefined) return [{ path: twice.as, message: `Send \`${twice.as}\` once.` }]
+  const first = choose(all, httpPart)
+  const other = all.find(({ value }) => !isNone(value, httpPart) && !isDeepStrictEqual(value, first.value))
+  return other === undefined ? [] : differing(first.as, other.as)
+}
+
+/** The errors of two names that mean the same and were given different values. */
+export function differing(one: string, other: string): InputError[] {
+  const message = `\`${one}\` and \`${other}\` mean the same but differ. Send one of them.`
+  return [one, other].map((path) => ({ path, message }))
+}
+
+/** Why an unknown name cannot be ignored, if it cannot: what it seems to mean is absent. */
+function refusalOf(
+  { as, value }: Sent,
+  { byLetters, mistaken }: Names,
+  isPresent: (name: string) => boolean
+): InputError[] {
+  const letters = lettersOf(as)
+  const found = mistaken.get(letters) ?? mistaken.get(nearest(letters, mistaken.keys(), MIN_MISTAKEN_LETTERS) ?? '')
+  if (found !== undefined && !isPresent(found.name) && !(value === null && found.nullIsNone)) {
+    return [{ path: as, message: found.message }]
+  }
+  // What is close to a name of the user id has been refused before, or the user id stands elsewhere.
+  const name = byLetters.get(nearest(letters, byLetters.keys()) ?? '')
+  if (name === undefined || name === USER_ID || isPresent(name)) return []
+  return [{ path: as, message: `Did you mean \`${name}\`?` }]
+}
+
+/** A shorter name has too many neighbours that mean something else … */
+const MIN_LETTERS = 4
+/** … and of two guesses there must be less doubt: `user` is no slip of `uses`. */
+const MIN_MISTAKEN_LETTERS = 7
+
+/** The one of these names that is one slip away. */
+export function nearest(letters: string, names: Iterable<string>, minLetters = MIN_LETTERS): string | undefined {
+  for (const name of names) if (name.length >= minLetters && isOneSlipAway(letters, name)) return name
+  return undefined
+}
+
+/** Whether one letter too many, too few or wrong, or two that changed places, make one name of the other. */
+function isOneSlipAway(one: string, other: string): boolean {
+  const [short, long] = one.length <= other.length ? [one, other] : [other, one]
+  if (long.length - short.length > 1 || one === other) return false
+  let start = 0
+  while (start < short.length && short[start] === long[start]) start++
+  if (long.length > short.length) return short.slice(start) === long.slice(start + 1)
+  if (short.slice(start + 1) === long.slice(start + 1)) return true
+  const swapped = `${long[start + 1]}${long[start]}`
+  return short.slice(start, start + 2) === swapped && short.slice(start + 2) === long.slice(start + 2)
+}
+
+/**
+ * Refuses what was sent where the route does not look: members of the body of a POST in its query, unless the body has
+ * them as well, and a body of a GET. A POST without a body lacks every member of one.
+ */
+export function addMisplacedInput(app: FastifyInstance): void {
+  app.addHook('onRoute', (route) => {
+    const { body, querystring } = route.schema ?? {}
+    if (body === undefined && querystring === undefined) return
+    const before = route.preValidation ?? []
+    const hook = body === undefined ? refuseBody : refuseInQuery(namesOf(body))
+    route.preValidation = [...(Array.isArray(before) ? before : [before]), hook]
+  })
+}
+
+function refuseInQuery({ byLetters, mistaken }: Names): preValidationHookHandler {
+  return (request, _reply, done) => {
+    if (request.body === undefined) request.body = {}
+    const { body, query } = request
+    const errors: InputError[] = []
+    for (const path in Object(query)) {
+      const letters = lettersOf(path)
+      const name = byLetters.get(letters) ?? mistaken.get(letters)?.name
+      const isInBody = name !== undefined && typeof body === 'object' && body !== null && name in body
+      // Who is asking has been read before.
+      if (name !== undefined && name !== USER_ID && !isInBody) {
+        errors.push({ path, message: `Send \`${name}\` in the JSON body instead of the query.` })
+      }
+    }
+    if (errors.length > 0) throw invalidRequest(errors)
+    done()
+  }
+}
+
+const refuseBody: preValidationHookHandler = ({ headers, method }, _reply, done) => {
+  if (Number(headers['content-length'] ?? 0) > 0) {
+    const message = `The body of a ${method} is not read. Send what it says in the query.`
+    throw invalidRequest([{ path: '', message }])
+  }
+  done()
+}

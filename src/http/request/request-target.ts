@@ -1,0 +1,35 @@
+/** The target of a request (RFC 9112, section 3.2), in the one spelling that everything behind it reads. */
+import { decodeUnreserved } from '../../wire/unreserved.ts'
+
+export interface Target {
+  /** Scheme and authority of a target in absolute form; empty for most. */
+  readonly authority: string
+  readonly path: string
+  /** Begins with `?` or `#`; empty for none. */
+  readonly rest: string
+}
+
+export function splitTarget(target = '/'): Target {
+  const [, authority = '', path = '', rest = ''] = /^(https?:\/\/[^/?#]*)?([^?#]*)(.*)$/is.exec(target) ?? []
+  return { authority, path, rest }
+}
+
+/**
+ * Equal paths become the same path (RFC 3986, section 6.2.2.2). In a path that cannot be decoded every `%` stands for
+ * itself, so that an id of any shape meets the same route as any other: Fastify would refuse such a URL before any hook has
+ * seen it.
+ */
+export function normalizeTarget(target = '/'): string {
+  if (!target.includes('%')) return target
+  const { authority, path, rest } = splitTarget(target)
+  return authority + (isDecodable(path) ? decodeUnreserved(path) : path.replaceAll('%', '%25')) + rest
+}
+
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
+}

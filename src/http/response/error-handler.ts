@@ -1,0 +1,65 @@
+/** The one place where what a request ran into becomes its answer: RFC 9457 problem details, for Fastify's own too. */
+import type { FastifyError, FastifyInstance } from 'fastify'
+import { StoreUnavailable } from '../../chat/store.ts'
+import { Problem, type ProblemKind } from '../../wire/problems.ts'
+import { declaredProblems, PROBLEM_JSON } from '../../wire/schemas/problems.ts'
+import { addVary, isForNotFoundPage } from '../request/page-requests.ts'
+
+/** Fastify's own refusals. Its texts can quote the URL, so none of them gets out. */
+const OF_FASTIFY: Readonly<Record<string, ProblemKind>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body-too-large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed-request',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'broken-json'
+}
+
+/** What a browser gets at an address at which there is nothing. The same for each, so that it repeats nothing of any. */
+export interface NotFoundPage {
+  readonly html: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    readonly notFoundPage: NotFoundPage
+  }
+}
+
+/** The document of the API lacks it, so no test of that route has ever seen it: the tests fail on this line. */
+export const UNDECLARED = 'a problem that its route does not declare'
+
+export function addProblems(app: FastifyInstance, notFoundPage: NotFoundPage): void {
+  app.decorate('notFoundPage', notFoundPage)
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const problem = toProblem(error, request.method)
+    const { url: route, schema } = request.routeOptions
+    if (declaredProblems(schema?.response)?.has(problem.kind) === false) {
+      request.log.error({ method: request.method, route, kind: problem.kind }, UNDECLARED)
+    }
+    if (problem.status === 500) request.log.error({ err: error }, 'a fault of the server')
+    if (error instanceof StoreUnavailable) request.log.error({ err: error }, 'the store could not do its work')
+    // Fastify closes the connection when it refuses a body. A client that is still sending would then lose the answer
+    // to a reset; node:http discards the rest of the body instead, and `requestTimeout` bounds how long.
+    if (reply.raw.shouldKeepAlive && reply.hasHeader('connection')) reply.header('connection', 'keep-alive')
+    if (problem.kind === 'not-found') {
+      addVary(reply)
+      if (isForNotFoundPage(request.raw)) {
+        return reply.code(404).headers(notFoundPage.headers).type('text/html; charset=utf-8').send(notFoundPage.html)
+      }
+    }
+    return reply.code(problem.status).headers(problem.headers).type(PROBLEM_JSON).send(Buffer.from(problem.body))
+  })
+  app.setNotFoundHandler(() => {
+    throw new Problem('not-found')
+  })
+}
+
+function toProblem(error: FastifyError, method: string): Problem {
+  if (error instanceof Problem) return error
+  if (error instanceof StoreUnavailable) return new Problem(error.why === 'full' ? 'store-full' : 'store-unreachable')
+  const kind = OF_FASTIFY[error.code]
+  if (kind !== undefined) return new Problem(kind)
+  if ((error.statusCode ?? 500) >= 500) return new Problem('internal-error')
+  // Of a GET: what @fastify/static will not look for. Otherwise: a body that broke off or that node:http cannot read.
+  return new Problem(method === 'GET' || method === 'HEAD' ? 'not-found' : 'malformed-request')
+}

@@ -1,0 +1,330 @@
+/** `/v1/chats`: create a chat, post to it, read it, follow it, see who has asked. */
+import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
+import { tagOf } from '../../chat/ids.ts'
+import type { Service } from '../../chat/service.ts'
+import type { Hub } from '../../streams/hub.ts'
+import { toJson } from '../../wire/json.ts'
+import { answer, emptyAnswer, example, MEMBER, OWNER, streamAnswer } from '../../wire/schemas/answers.ts'
+import {
+  chatParams,
+  message,
+  messages,
+  newChat,
+  postMessageBody,
+  postMessageHeaders,
+  readMessagesQuery
+} from '../../wire/schemas/chats.ts'
+import { EXAMPLE } from '../../wire/schemas/common.ts'
+import { joinRequests, joinRequestsQuery } from '../../wire/schemas/join-requests.ts'
+import { links, linksQuery } from '../../wire/schemas/links.ts'
+import { BODY_PROBLEMS, problemResponses, READING_PROBLEMS } from '../../wire/schemas/problems.ts'
+import { chatEvents, cursorHeaders, cursorQuery } from '../../wire/schemas/streams.ts'
+import { chatEventsUrl, chatUrl, readChatSegment } from '../../wire/urls.ts'
+import { countedLinkView, joinRequestView } from '../../wire/views.ts'
+import type { RateLimits } from '../limits/rate-limits.ts'
+import { admit } from '../limits/stream-quota.ts'
+import { hangUpOf } from '../request/client-abort.ts'
+import { refuseOddBody } from '../request/json-body.ts'
+import { varyByAccept } from '../request/page-requests.ts'
+import { requireUserId, userOf } from '../request/user-id.ts'
+import { cursorOf, openEventStream, takesChunks } from '../response/event-stream-head.ts'
+import { sendJson, sendJsonParts } from '../response/send-json.ts'
+
+export interface ChatRoutesOptions {
+  readonly service: Service
+  readonly hub: Hub
+  readonly limits: RateLimits
+}
+
+export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { service, hub, limits }, done) => {
+  app.post(
+    '/v1/chats',
+    {
+      onRequest: limits.on('create-chat'),
+      preValidation: refuseOddBody,
+      schema: {
+        operationId: 'createChat',
+        tags: ['chats'],
+        summary: 'Create a chat',
+        description:
+          'Creates a chat and makes you its owner. The `author_id` is shown only in this answer: store it, and keep it secret. An `Idempotency-Key` has no effect here: each request creates a chat.',
+        security: [],
+        response: {
+          201: answer('The new chat.', newChat, {
+            example: NEW_CHAT_EXAMPLE,
+            headers: { Location: 'The URL of the chat.' }
+          }),
+          ...problemResponses(...BODY_PROBLEMS)
+        }
+      }
+    },
+    async ({ base }, reply) => {
+      const { chat, author } = await service.createChat()
+      const url = chatUrl(base, chat)
+      return reply
+        .code(201)
+        .header('location', url)
+        .send({ chat: url, author_id: author, events: chatEventsUrl(base, chat) })
+    }
+  )
+
+  app.post(
+    '/v1/chats/:chat',
+    {
+      onRequest: limits.on('post'),
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'postMessage',
+        tags: ['chats'],
+        summary: 'Post a message',
+        description: 'For members. There is no author field: clients decide what the text means.',
+        security: MEMBER,
+        params: chatParams,
+        headers: postMessageHeaders,
+        body: postMessageBody,
+        response: {
+          201: answer('The message, as every member gets it.', message, { example: MESSAGE_EXAMPLE }),
+          ...problemResponses(
+            ...BODY_PROBLEMS,
+            'user-id-required',
+            'chat-not-found',
+            'not-a-member',
+            'chat-full',
+            'idempotency-key-reused'
+          )
+        }
+      }
+    },
+    async (request, reply) => {
+      const chat = readChatSegment(request.params.chat)
+      const key = request.headers['idempotency-key']
+      const { json } = await service.postMessage(chat, userOf(request), request.body.text, key)
+      await sendJson(reply, 201, json)
+    }
+  )
+
+  app.get(
+    '/v1/chats/:chat',
+    {
+      onRequest: [varyByAccept, limits.on('read')],
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'readChat',
+        tags: ['chats'],
+        summary: 'Read the chat',
+        description:
+          'For members: all messages, oldest first, unless `after` or `limit` selects some of them. A browser (an `Accept` that prefers text/html) gets the web page instead, whatever the id.',
+        security: MEMBER,
+        params: chatParams,
+        querystring: readMessagesQuery,
+        response: {
+          200: answer('The messages.', messages, { example: MESSAGES_EXAMPLE }),
+          ...problemResponses(
+            'invalid-request',
+            'cursor-unknown',
+            'user-id-required',
+            'chat-not-found',
+            'not-a-member',
+            'too-many-streams',
+            'too-many-own-streams'
+          )
+        }
+      }
+    },
+    async (request, reply) => {
+      const { wait } = request.query
+      const read = () => service.readMessages(readChatSegment(request.params.chat), userOf(request), request.query)
+      let found = await read()
+      if (wait !== undefined && found.page.json.length === 0) {
+        admit(hub, userOf(request))
+        const look = async () => {
+          found = await read()
+          return found.page.json.length > 0
+        }
+        await hub.wait(tagOf(found.chat), wait, hangUpOf(request, reply), look, userOf(request))
+      }
+      const { chat, page } = found
+      const start = `{"chat":${toJson(chatUrl(request.base, chat))},"messages":[`
+      const end = `],"last_event_id":${page.upTo},"has_more":${page.hasMore}}`
+      await sendJsonParts(reply, start, page.json, end)
+    }
+  )
+
+  app.get(
+    '/v1/chats/:chat/events',
+    {
+      exposeHeadRoute: false,
+      onRequest: limits.on('stream'),
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'followChat',
+        tags: ['chats'],
+        summary: 'Follow the chat live',
+        description: `For members: a stream of Server-Sent Events. A web page like this one cannot show it. In a terminal:
+
+${example(`curl -N "$CHAT/events" -H "Authorization: Bearer $USER_ID"`)}
+
+With a cursor (the \`Last-Event-ID\` header, or \`last_event_id\` on the first connect), the stream sends every event after it, each once and in order, then \`ready\`, then live events. Without a cursor, the owner first gets the join requests that are still pending, then \`ready\`, then live events. If the cursor is unknown, the stream sends \`reset\` and continues as without a cursor. Only the owner gets join events. A comment line every few seconds keeps the connection open. A reader that falls too far behind is disconnected and can resume from its cursor.
+
+Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`closed\`, or when the server stops, the body is complete (curl exits with 0). If the connection is lost, the server fails, or you fall behind, the body is cut off (curl exits with 18). Reconnect with your cursor unless you got \`closed\`. HTTP/1.0 cannot tell the two apart.`,
+        security: MEMBER,
+        params: chatParams,
+        headers: cursorHeaders,
+        querystring: cursorQuery,
+        response: {
+          200: streamAnswer('The live stream of the chat.', chatEvents, CHAT_STREAM_EXAMPLE),
+          ...problemResponses(
+            'invalid-request',
+            'user-id-required',
+            'chat-not-found',
+            'not-a-member',
+            'too-many-streams',
+            'too-many-own-streams'
+          )
+        }
+      }
+    },
+    async (request, reply) => {
+      const user = userOf(request)
+      const tag = await service.enterChat(readChatSegment(request.params.chat), user)
+      admit(hub, user)
+      const reader = { user, base: request.base, isChunked: takesChunks(request), cursor: cursorOf(request) }
+      openEventStream(request, reply, (socket) => hub.openChatStream(socket, tag, reader))
+    }
+  )
+
+  app.delete(
+    '/v1/chats/:chat',
+    {
+      onRequest: limits.on('read'),
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'closeChat',
+        tags: ['chats'],
+        summary: 'Close the chat',
+        description:
+          'For the owner. Every stream gets `closed` and ends. The chat, its messages and its links are deleted; afterwards they are 404. Send the user id in the Authorization header.',
+        security: OWNER,
+        params: chatParams,
+        response: {
+          204: emptyAnswer('The chat is closed and deleted.'),
+          ...problemResponses(...READING_PROBLEMS, 'user-id-required', 'chat-not-found', 'not-the-owner')
+        }
+      }
+    },
+    async (request, reply) => {
+      await service.closeChat(readChatSegment(request.params.chat), userOf(request))
+      return reply.code(204).send()
+    }
+  )
+
+  app.get(
+    '/v1/chats/:chat/links',
+    {
+      onRequest: limits.on('read'),
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'listLinks',
+        tags: ['chats'],
+        summary: 'List the links of the chat',
+        description:
+          'For the owner: the links of the chat, oldest first, with the number of pending and approved guests of each.',
+        security: OWNER,
+        params: chatParams,
+        querystring: linksQuery,
+        response: {
+          200: answer('The links.', links, { example: LINKS_EXAMPLE }),
+          ...problemResponses('invalid-request', 'user-id-required', 'chat-not-found', 'not-the-owner')
+        }
+      }
+    },
+    async (request) => {
+      const counted = await service.links(readChatSegment(request.params.chat), userOf(request))
+      return { links: counted.map((one) => countedLinkView(request.base, one)) }
+    }
+  )
+
+  app.get(
+    '/v1/chats/:chat/join-requests',
+    {
+      onRequest: limits.on('read'),
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'listJoinRequests',
+        tags: ['chats'],
+        summary: 'List the join requests',
+        description: 'For the owner: who has asked to join, oldest first.',
+        security: OWNER,
+        params: chatParams,
+        querystring: joinRequestsQuery,
+        response: {
+          200: answer('The join requests.', joinRequests, { example: JOIN_REQUESTS_EXAMPLE }),
+          ...problemResponses('invalid-request', 'user-id-required', 'chat-not-found', 'not-the-owner')
+        }
+      }
+    },
+    async (request) => {
+      const { requests, lastEventId } = await service.joinRequests(
+        readChatSegment(request.params.chat),
+        userOf(request)
+      )
+      return {
+        join_requests: requests.map((one) => joinRequestView(request.base, one)),
+        last_event_id: lastEventId
+      }
+    }
+  )
+
+  done()
+}
+
+const NEW_CHAT_EXAMPLE = { chat: EXAMPLE.chat, author_id: EXAMPLE.authorId, events: `${EXAMPLE.chat}/events` }
+
+const MESSAGE_EXAMPLE = { id: 3, text: 'Hello, Ana', created_at: EXAMPLE.time }
+
+const MESSAGES_EXAMPLE = { chat: EXAMPLE.chat, messages: [MESSAGE_EXAMPLE], last_event_id: 3, has_more: false }
+
+const LINKS_EXAMPLE = {
+  links: [
+    {
+      link: EXAMPLE.link,
+      state: 'open' as const,
+      expires_at: null,
+      max_guests: null,
+      pending: 0,
+      approved: 1,
+      created_at: EXAMPLE.time
+    }
+  ]
+}
+
+const JOIN_REQUESTS_EXAMPLE = {
+  join_requests: [
+    {
+      request_id: EXAMPLE.requestId,
+      link: EXAMPLE.link,
+      name: 'Ana',
+      state: 'pending' as const,
+      approval_status: false,
+      requested_at: EXAMPLE.time,
+      decided_at: null
+    }
+  ],
+  last_event_id: 1
+}
+
+const CHAT_STREAM_EXAMPLE = `:
+retry: 2741
+
+event: join_request
+data: {"request_id":"7QF2-9KXM","link":"…","name":"Ana","state":"pending","approval_status":false,"requested_at":"2026-11-22T16:56:00.000Z","decided_at":null}
+
+id: 1
+event: ready
+data: {"last_event_id":1}
+
+id: 2
+event: message
+data: {"id":2,"text":"Hello, Ana","created_at":"2026-11-22T16:56:30.000Z"}
+
+`

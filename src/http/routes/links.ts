@@ -1,0 +1,333 @@
+/** `/v1/links`: invite somebody; open an invitation, which knocks; wait at the door. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyRequest } from 'fastify'
+import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
+import { isFinal, type JoinRequest } from '../../chat/door.ts'
+import { type LinkId, tagOf, type UserId } from '../../chat/ids.ts'
+import { type Exchange, refuseEnded, type Service } from '../../chat/service.ts'
+import { StoreUnavailable } from '../../chat/store.ts'
+import type { Hub } from '../../streams/hub.ts'
+import {
+  answer,
+  emptyAnswer,
+  example,
+  GUEST,
+  GUEST_OR_ANYBODY,
+  MEMBER_OR_ANYBODY,
+  OWNER,
+  streamAnswer
+} from '../../wire/schemas/answers.ts'
+import { EXAMPLE } from '../../wire/schemas/common.ts'
+import { createLinkBody, exchange, exchangeQuery, link, linkParams } from '../../wire/schemas/links.ts'
+import { BODY_PROBLEMS, problemResponses, READING_PROBLEMS } from '../../wire/schemas/problems.ts'
+import { cursorHeaders, cursorQuery, linkEvents } from '../../wire/schemas/streams.ts'
+import { readLinkSegment } from '../../wire/urls.ts'
+import { guestView, insideView, linkView } from '../../wire/views.ts'
+import type { RateLimits } from '../limits/rate-limits.ts'
+import { admit } from '../limits/stream-quota.ts'
+import { hangUpOf, lookAtNetwork, onAbort } from '../request/client-abort.ts'
+import { nothingForPrefetch, varyByAccept } from '../request/page-requests.ts'
+import { allowUserId, requireUserId, userOf } from '../request/user-id.ts'
+import { cursorOf, openEventStream, takesChunks } from '../response/event-stream-head.ts'
+
+/** How often, and when, a request is taken back again whose guest has gone while the store was away. */
+const TAKE_BACK_ATTEMPTS = 60
+const TAKE_BACK_RETRY_MS = 1000
+
+/** A guest's own request, and whose it is. */
+type Asked = Extract<Exchange, { is: 'guest' }>
+
+export interface LinkRoutesOptions {
+  readonly service: Service
+  readonly hub: Hub
+  readonly limits: RateLimits
+}
+
+export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { service, hub, limits }, done) => {
+  app.post(
+    '/v1/links',
+    {
+      onRequest: limits.on('create-link'),
+      preValidation: allowUserId,
+      schema: {
+        operationId: 'createLink',
+        tags: ['links'],
+        summary: 'Create a link',
+        description:
+          "Creates an invitation to a chat. It works for any number of guests and does not expire, unless you set `max_guests` or `expires_in`. The chat URL is enough; no user id is needed. A chat can have 100 open links, 20 of them created without the owner's id. An `Idempotency-Key` has no effect here: each request creates a link.",
+        security: MEMBER_OR_ANYBODY,
+        body: createLinkBody,
+        response: {
+          201: answer('The new link.', link, {
+            example: { link: EXAMPLE.link, chat: EXAMPLE.chat, expires_at: null, max_guests: null },
+            headers: { Location: 'The URL of the link.' }
+          }),
+          ...problemResponses(...BODY_PROBLEMS, 'user-id-required', 'chat-not-found', 'too-many-links')
+        }
+      }
+    },
+    async (request, reply) => {
+      const { chat, expires_in, max_guests } = request.body
+      const limits = { expiresInSeconds: expires_in ?? undefined, maxGuests: max_guests ?? undefined }
+      const created = await service.createLink(chat.id, request.user, limits)
+      const view = linkView(request.base, created.chat, created.link)
+      return reply.code(201).header('location', view.link).send(view)
+    }
+  )
+
+  const lookingAhead = [varyByAccept, nothingForPrefetch]
+
+  app.get(
+    '/v1/links/:link',
+    {
+      exposeHeadRoute: false,
+      onRequest: [...lookingAhead, limits.on('knock', 'read')],
+      preValidation: allowUserId,
+      schema: {
+        operationId: 'exchangeLink',
+        tags: ['links'],
+        summary: 'Exchange a link for its chat',
+        description: `Without a user id, this asks to join: it records a join request, notifies the owner, and answers 202 with a new \`client_id\`. With that \`client_id\`, it answers with the state of the request: 202 while it is pending, 200 with the URL of the chat once it is approved. For the owner and for members it is 200, and nothing is recorded.
+
+With \`wait\`, the answer comes when the owner decides. So one command asks to join, waits, and prints the URL of the chat:
+
+${example('curl "$LINK?wait=300"')}
+
+If you disconnect before you have received the \`client_id\`, the join request is withdrawn, because nobody could use it any more.
+
+A browser (an \`Accept\` that prefers text/html) and the link previews of mail and chat programs get the web page instead, and \`Sec-Purpose: prefetch\` gets 204. None of them asks to join.`,
+        security: GUEST_OR_ANYBODY,
+        params: linkParams,
+        querystring: exchangeQuery,
+        response: {
+          200: answer('You are a member: `chat` is the URL of the chat.', exchange, { example: APPROVED_EXAMPLE }),
+          202: answer('Your join request is pending; the owner has been notified.', exchange, {
+            example: PENDING_EXAMPLE
+          }),
+          204: emptyAnswer('This was a prefetch and had no effect.'),
+          ...problemResponses(
+            'invalid-request',
+            'user-id-required',
+            'link-not-found',
+            'declined',
+            'left',
+            'not-this-guest',
+            'link-expired',
+            'link-revoked',
+            'link-full',
+            'too-many-waiting',
+            'too-many-streams',
+            'too-many-own-streams'
+          )
+        }
+      }
+    },
+    async (request, reply) => {
+      const { user, base, query } = request
+      // Nobody knocks in vain.
+      if (query.wait !== undefined && user === undefined) admit(hub, user)
+      const network = limits.networkOf(request)
+      const found = await service.exchange(readLinkSegment(request.params.link), user, {
+        name: query.name || null,
+        network
+      })
+      if (found.is === 'inside') return reply.code(200).send(insideView(base, found.chat, found.link))
+      const { chat, client, link } = found
+      const hangUp = hangUpOf(request, reply)
+      if (user === undefined) onAbort(hangUp, () => takeBack(request, link, client))
+      const own = query.wait === undefined ? found.request : await decision(found, query.wait, hangUp, user)
+      if (user === undefined) await lookAtNetwork()
+      return reply.code(isFinal(own) ? 200 : 202).send(guestView(base, chat, client, own))
+    }
+  )
+
+  /** The guest's request once it is decided, or as it is when the time is up. */
+  async function decision(
+    { link, client, request }: Asked,
+    seconds: number,
+    gone: AbortSignal,
+    user: UserId | undefined
+  ): Promise<JoinRequest> {
+    const look = async () => (await service.ownRequest(link, client)).request
+    if (user !== undefined && !isFinal(request)) admit(hub, user)
+    try {
+      await hub.wait(tagOf(link), seconds, gone, async () => isFinal(await look()), client)
+      return refuseEnded(await look(), client)
+    } catch (error) {
+      // Who has just knocked must learn the own client id, whatever has become of the store since.
+      if (user === undefined && error instanceof StoreUnavailable) return request
+      throw error
+    }
+  }
+
+  /** Whoever never learned the client id can never come back. */
+  async function takeBack({ log }: FastifyRequest, link: LinkId, client: UserId): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await service.leave(link, client)
+        return
+      } catch (err) {
+        if (err instanceof StoreUnavailable && attempt < TAKE_BACK_ATTEMPTS) await sleep(TAKE_BACK_RETRY_MS)
+        else {
+          log.error({ err }, 'a request was not taken back')
+          return
+        }
+      }
+    }
+  }
+
+  app.head(
+    '/v1/links/:link',
+    {
+      config: { swagger: { exposeHeadRoute: true } },
+      onRequest: [...lookingAhead, limits.on('read')],
+      schema: {
+        operationId: 'checkLink',
+        tags: ['links'],
+        summary: 'Check whether a link is open',
+        description:
+          'Answers with the status that a GET without a user id would have, but does not ask to join: 200 if the link is open.',
+        security: [],
+        params: linkParams,
+        response: {
+          200: emptyAnswer('The link is open.'),
+          ...problemResponses('link-not-found', 'link-expired', 'link-revoked', 'link-full')
+        }
+      }
+    },
+    async (request, reply) => {
+      await service.checkLink(readLinkSegment(request.params.link))
+      return reply.code(200).type('application/json; charset=utf-8').send()
+    }
+  )
+
+  app.delete(
+    '/v1/links/:link',
+    {
+      onRequest: limits.on('read'),
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'revokeLink',
+        tags: ['links'],
+        summary: 'Revoke a link',
+        description:
+          'For the owner. The link stops working, pending guests are notified, and members stay. Revoking a link that has already ended changes nothing. Send the user id in the Authorization header.',
+        security: OWNER,
+        params: linkParams,
+        response: {
+          204: emptyAnswer('The link has ended.'),
+          ...problemResponses(...READING_PROBLEMS, 'user-id-required', 'link-not-found', 'not-the-owner')
+        }
+      }
+    },
+    async (request, reply) => {
+      await service.revokeLink(readLinkSegment(request.params.link), userOf(request))
+      return reply.code(204).send()
+    }
+  )
+
+  app.delete(
+    '/v1/links/:link/request',
+    {
+      onRequest: limits.on('read'),
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'leave',
+        tags: ['links'],
+        summary: 'Withdraw my join request, or leave the chat',
+        description:
+          'For the guest who asked to join with this link. Once the call returns, that guest can no longer read or post. Repeating it changes nothing. Send the user id in the Authorization header.',
+        security: GUEST,
+        params: linkParams,
+        response: {
+          204: emptyAnswer('The guest is neither pending nor a member.'),
+          ...problemResponses(...READING_PROBLEMS, 'user-id-required', 'link-not-found', 'not-this-guest')
+        }
+      }
+    },
+    async (request, reply) => {
+      await service.leave(readLinkSegment(request.params.link), userOf(request))
+      return reply.code(204).send()
+    }
+  )
+
+  app.get(
+    '/v1/links/:link/events',
+    {
+      exposeHeadRoute: false,
+      onRequest: limits.on('stream'),
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'followLink',
+        tags: ['links'],
+        summary: 'Follow the join request live',
+        description: `For the guest who asked to join with this link: a stream of Server-Sent Events with the state of the join request, at once and whenever it changes. A web page like this one cannot show it. In a terminal:
+
+${example(`curl -N "$LINK/events" -H "Authorization: Bearer $CLIENT_ID"`)}
+
+The stream ends after any state other than \`pending\`. If you reconnect and \`Last-Event-ID\` names the current, final state, the answer is 204, which tells an EventSource to stop. Over HTTP/1.1, a body that is not complete was cut off: reconnect.`,
+        security: GUEST,
+        params: linkParams,
+        headers: cursorHeaders,
+        querystring: cursorQuery,
+        response: {
+          200: streamAnswer('The live stream of the join request.', linkEvents, LINK_STREAM_EXAMPLE),
+          204: emptyAnswer('You already know the final state.'),
+          ...problemResponses(
+            'invalid-request',
+            'user-id-required',
+            'link-not-found',
+            'not-this-guest',
+            'too-many-streams',
+            'too-many-own-streams'
+          )
+        }
+      }
+    },
+    async (request, reply) => {
+      const client = userOf(request)
+      const { chat, request: own } = await service.ownRequest(readLinkSegment(request.params.link), client)
+      if (isFinal(own) && cursorOf(request) === own.state) return reply.code(204).send()
+      admit(hub, client)
+      const reader = { chat, client, base: request.base, isChunked: takesChunks(request) }
+      openEventStream(request, reply, (socket) => hub.openGuestStream(socket, reader))
+      return reply
+    }
+  )
+
+  done()
+}
+
+const PENDING_EXAMPLE = {
+  link: EXAMPLE.link,
+  request_sent_status: true,
+  approval_status: false,
+  state: 'pending' as const,
+  chat: null,
+  client_id: EXAMPLE.clientId,
+  request_id: EXAMPLE.requestId,
+  events: `${EXAMPLE.link}/events`,
+  message: 'Waiting for the owner. Ask again with this client_id (Authorization: Bearer …).'
+}
+
+const APPROVED_EXAMPLE = {
+  ...PENDING_EXAMPLE,
+  approval_status: true,
+  state: 'approved' as const,
+  chat: EXAMPLE.chat,
+  events: `${EXAMPLE.chat}/events`,
+  message: 'You are in.'
+}
+
+const LINK_STREAM_EXAMPLE = `:
+retry: 3175
+
+id: pending
+event: approval
+data: {"link":"…","request_sent_status":true,"approval_status":false,"state":"pending","chat":null,"client_id":"…","request_id":"7QF2-9KXM","events":"…","message":"…","reason":null}
+
+id: approved
+event: approval
+data: {"link":"…","request_sent_status":true,"approval_status":true,"state":"approved","chat":"…","client_id":"…","request_id":"7QF2-9KXM","events":"…","message":"…","reason":null}
+
+`

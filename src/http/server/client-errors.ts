@@ -1,0 +1,68 @@
+/** What node:http could not read as a request: there is no request and no reply, only a socket to refuse it on. */
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { Problem, type ProblemKind } from '../../wire/problems.ts'
+import { PROBLEM_JSON } from '../../wire/schemas/problems.ts'
+import { MAX_URL_LENGTH } from '../request/known-paths.ts'
+import type { Connections } from './connections.ts'
+
+interface ClientError {
+  readonly code?: string | undefined
+  /** The bytes that were being read: typed wrongly by Fastify, so looked at before it is used. */
+  readonly rawPacket?: unknown
+}
+
+/** What every answer says. */
+type Headers = Readonly<Record<string, string>>
+
+const OF_NODE: Readonly<Record<string, ProblemKind>> = {
+  HPE_HEADER_OVERFLOW: 'headers-too-large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout'
+}
+
+/** How long a client has to take the refusal and close, in milliseconds. */
+const LINGER_MS = 1000
+
+/** Refuses it, after the answers that are owed to earlier requests of the socket. */
+export function answerClientError(error: ClientError, socket: Socket, connections: Connections, common: Headers): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
+  else connections.whenAnswered(socket, () => refuse(socket, toProblem(error), common))
+}
+
+function refuse(socket: Socket, problem: Problem, common: Headers): void {
+  const body = problem.body
+  const headers = {
+    ...common,
+    'content-type': PROBLEM_JSON,
+    'content-length': Buffer.byteLength(body),
+    date: new Date().toUTCString(),
+    connection: 'close'
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${lines.join('')}\r\n${body}`)
+  setTimeout(() => socket.destroy(), LINGER_MS).unref()
+}
+
+function toProblem(error: ClientError): Problem {
+  return new Problem(isLongRequestLine(error) ? 'uri-too-long' : (OF_NODE[error.code ?? ''] ?? 'malformed-request'))
+}
+
+/**
+ * node:http counts the request line among the headers: was it the URL that was too long? All there is to look at is
+ * the packet that was one too many. Its first line is a request line, or the end of one; or there is no end of a line
+ * at all, and then it is far more likely part of a URL than of a single header.
+ */
+function isLongRequestLine({ code, rawPacket }: ClientError): boolean {
+  if (code !== 'HPE_HEADER_OVERFLOW' || !Buffer.isBuffer(rawPacket)) return false
+  const [line = '', ...rest] = rawPacket.toString('latin1').split('\n', 2)
+  if (rest.length === 0) return true
+  return /^[A-Z]+ /.test(line) ? line.length > MAX_URL_LENGTH : / HTTP\/1\.[01]\r?$/.test(line)
+}
+
+/** An expectation we do not know may be ignored (RFC 9110, section 10.1.1), where node:http answers a bare 417. */
+export function ignoreExpectations(app: FastifyInstance): void {
+  app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    app.server.emit('request', request, response)
+  })
+}

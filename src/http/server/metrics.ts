@@ -1,0 +1,165 @@
+/**
+ * Figures for Prometheus, on an address of their own, since they are the operator's business. Labels are routes, statuses
+ * and kinds, which are few: never an id, an address or a text.
+ */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { DoorFigures } from '../../chat/stats.ts'
+import type { Hub } from '../../streams/hub.ts'
+import { CLIENT_CLOSED_REQUEST, type OnBrokenOff, outcomeOf } from './broken-off.ts'
+import { listenAt } from './listen.ts'
+import { STREAM_ROUTES } from './stream-routes.ts'
+
+export interface MetricsOptions {
+  readonly address: { readonly host: string; readonly port: number }
+  readonly hub: Hub
+  readonly doors: DoorFigures
+  readonly onBrokenOff: OnBrokenOff
+}
+
+const DURATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 300]
+/** Counts requests, and answers `/metrics` from when the server is ready until it closes. */
+export function addMetrics(app: FastifyInstance, options: MetricsOptions): void {
+  const { address, hub, doors } = options
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  addRequests(app, options, registry)
+  addStreams(hub, registry)
+  addDoors(doors, registry)
+  const server = createServer((request, response) => {
+    if (request.url !== '/metrics' || request.method !== 'GET') {
+      response.writeHead(404).end()
+      return
+    }
+    registry.metrics().then(
+      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
+      (err: unknown) => {
+        app.log.error({ err }, 'the metrics were not collected')
+        response.writeHead(500).end()
+      }
+    )
+  })
+  app.addHook('onReady', async () => {
+    await listenAt(address, { host: 'METRICS_ADDRESS', port: 'METRICS_ADDRESS' }, async ({ host, port }) => {
+      server.listen(port, host)
+      await once(server, 'listening')
+    })
+    app.log.info({ address: server.address() }, 'metrics are served')
+  })
+  app.addHook('onClose', async () => {
+    server.closeAllConnections()
+    server.close()
+  })
+}
+
+function addRequests(app: FastifyInstance, { hub, onBrokenOff }: MetricsOptions, registry: Registry): void {
+  const opened = deltas()
+  const requests: Counter<'method' | 'route' | 'status'> = new Counter({
+    name: 'silly_chat_requests_total',
+    help: 'Requests that were answered, as 499 if the client went away before that; streams once they are open.',
+    labelNames: ['method', 'route', 'status'],
+    registers: [registry],
+    collect: () => {
+      // Counted when they open, and they have no duration that says anything.
+      for (const [kind, route] of Object.entries(STREAM_ROUTES)) {
+        requests.inc({ method: 'GET', route, status: 200 }, opened(kind, hub.figures.opened))
+      }
+    }
+  })
+  const durations = new Histogram({
+    name: 'silly_chat_request_duration_seconds',
+    help: 'From the arrival of a request to the end of its answer, without streams. Requests that wait take their time.',
+    labelNames: ['method', 'route'],
+    buckets: DURATION_BUCKETS_S,
+    registers: [registry]
+  })
+  const count = ({ method, routeOptions }: FastifyRequest, reply: FastifyReply, status: number): void => {
+    const route = routeOptions.url ?? 'none'
+    requests.inc({ method, route, status })
+    durations.observe({ method, route }, reply.elapsedTime / 1000)
+  }
+  app.addHook('onResponse', (request, reply, done) => {
+    count(request, reply, outcomeOf(request, reply))
+    done()
+  })
+  onBrokenOff((request, reply) => count(request, reply, CLIENT_CLOSED_REQUEST))
+}
+
+function addStreams(hub: Hub, registry: Registry): void {
+  const open = new Gauge({
+    name: 'silly_chat_open_streams',
+    help: 'Open streams of chats and of guests at the door, and requests that wait.',
+    labelNames: ['kind'],
+    registers: [registry],
+    collect: () => {
+      for (const [kind, count] of Object.entries(hub.countOpen())) open.set({ kind }, count)
+    }
+  })
+  const { figures } = hub
+  addCounter(registry, 'deliveries_total', 'Events handed to the readers of streams.', () => figures.deliveries)
+  addCounter(registry, 'stream_bytes_total', 'Bytes handed to the readers of streams.', () => figures.bytes)
+  addCounter(registry, 'slow_readers_total', 'Readers cut off since they fell too far behind.', () => figures.cutOff)
+  addCounter(registry, 'resets_total', 'Readers told that what they have cannot be continued.', () => figures.resets)
+  addGauge(registry, 'followed_chats', 'Chats that somebody follows through this process.', () => hub.chats)
+}
+
+function addDoors(doors: DoorFigures, registry: Registry): void {
+  addCounter(registry, 'messages_total', 'Posts that were answered with their message.', () => doors.messages)
+  addCounter(registry, 'chats_created_total', 'Chats made by this process.', () => doors.chatsCreated)
+  addCounter(registry, 'chats_ended_total', 'Chats ended by this process.', () => doors.chatsEnded)
+  const happened = deltas()
+  const joins: Counter<'type'> = new Counter({
+    name: 'silly_chat_join_events_total',
+    help: 'What happened at the doors of chats.',
+    labelNames: ['type'],
+    registers: [registry],
+    collect: () => {
+      for (const type of Object.keys(doors.joinEvents)) joins.inc({ type }, happened(type, doors.joinEvents))
+    }
+  })
+  // Sums, so that those of several processes make up the whole.
+  addGauge(
+    registry,
+    'chats',
+    'Chats made less chats ended by this process since its start; add up all processes.',
+    () => doors.chatsCreated - doors.chatsEnded
+  )
+  addGauge(
+    registry,
+    'pending_requests',
+    'Join requests made less those decided through this process since its start; add up all processes.',
+    () => doors.pending
+  )
+}
+
+function addGauge(registry: Registry, name: string, help: string, value: () => number): void {
+  const gauge: Gauge = new Gauge({
+    name: `silly_chat_${name}`,
+    help,
+    registers: [registry],
+    collect: () => gauge.set(value())
+  })
+}
+
+function addCounter(registry: Registry, name: string, help: string, value: () => number): void {
+  const grown = deltas()
+  const counter: Counter = new Counter({
+    name: `silly_chat_${name}`,
+    help,
+    registers: [registry],
+    collect: () => counter.inc(grown('value', { value: value() }))
+  })
+}
+
+/** By how much a figure has grown since it was last asked for: what is counted anyway is only read. */
+function deltas(): (name: string, figures: Readonly<Record<string, number>>) => number {
+  const seen = new Map<string, number>()
+  return (name, figures) => {
+    const now = figures[name] ?? 0
+    const growth = now - (seen.get(name) ?? 0)
+    seen.set(name, now)
+    return growth
+  }
+}

@@ -1,9 +1,0 @@
-import type { UserId } from '../ids.ts'
-import { Problem } from '../problems.ts'
-import type { Hub } from '../streams/hub.ts'
-
-/** Whether one more stream or wait may be opened here, by this user; a newcomer has no other yet. */
-export function admit(hub: Hub, user: UserId | undefined): void {
-  if (hub.isFull) throw new Problem('too-many-streams')
-  if (user !== undefined && hub.hasTooMany(user)) throw new Problem('too-many-own-streams')
-}

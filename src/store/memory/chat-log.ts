@@ -1,0 +1,200 @@
+/**
+ * The log of one chat in memory: append-only bytes of message JSON that readers are given slices of. Messages are kept
+ * for ever; of the join events the latest thousand, and those before leave no trace but a gap in the ids.
+ *
+ * The bytes lie in chunks, each message in one. Only a small chunk is copied to a larger one when it is full, so a long
+ * log costs what it holds, appending to it what a short one costs, and no more than a small chunk is left as garbage.
+ */
+import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
+import type { EventsPage, MessagePage, MessagesPage, NewMessage } from '../../chat/store.ts'
+import { messageJson } from '../message-json.ts'
+
+const COMMA = 0x2c
+/** Of the first chunk. */
+const FIRST_CAPACITY = 256
+/** A chunk grows up to this; behind it a new one begins. */
+const CHUNK_CAPACITY = 256 * 1024
+/** About what a join event takes on the wire. */
+const JOIN_BYTES = 512
+const JOINS_KEPT = 1000
+
+/** Messages whose ids follow one another: the first of them is message number `index` and has this id. */
+interface Run {
+  readonly id: number
+  readonly index: number
+}
+
+/** Every message's JSON followed by a comma. Bytes once written are never changed, so slices can be lent out. */
+interface Chunk {
+  /** How many bytes of the log come before it. */
+  readonly start: number
+  bytes: Buffer
+}
+
+export class ChatLog {
+  #lastEventId = 0
+  readonly #chunks: Chunk[] = []
+  /** Where the bytes ended once each message was logged. */
+  readonly #ends: number[] = []
+  /** The event ids of the messages. */
+  readonly #runs: Run[] = []
+  /** By id, oldest first. */
+  readonly #joins = new Map<number, LoggedJoinEvent>()
+  #newestForgotten = 0
+
+  get lastEventId(): number {
+    return this.#lastEventId
+  }
+
+  /** What the messages take, in bytes. */
+  get messageBytes(): number {
+    return this.#ends.at(-1) ?? 0
+  }
+
+  addJoin(event: JoinEvent): LoggedJoinEvent {
+    const logged = { ...event, id: ++this.#lastEventId }
+    this.#joins.set(logged.id, logged)
+    if (this.#joins.size > JOINS_KEPT) {
+      const [oldest = 0] = this.#joins.keys()
+      this.#joins.delete(oldest)
+      this.#newestForgotten = oldest
+    }
+    return logged
+  }
+
+  /** Logs a message, if all messages then take no more than `maxBytes`. */
+  addMessage(message: NewMessage, maxBytes: number): LoggedMessage | undefined {
+    const id = this.#lastEventId + 1
+    const json = messageJson(id, message)
+    const start = this.messageBytes
+    const end = start + Buffer.byteLength(json) + 1
+    if (end > maxBytes) return undefined
+    const chunk = this.#chunkFor(end - start)
+    chunk.bytes.write(json, start - chunk.start)
+    chunk.bytes[end - 1 - chunk.start] = COMMA
+    const last = this.#runs.at(-1)
+    if (last === undefined || last.id + this.#ends.length - last.index !== id) {
+      this.#runs.push({ id, index: this.#ends.length })
+    }
+    this.#ends.push(end)
+    this.#lastEventId = id
+    return { type: 'message', id, json }
+  }
+
+  /** `undefined` if `after` is not an event of this log, or what is asked for was forgotten. */
+  eventsAfter(after: number, { maxBytes, allJoins, upTo = this.#lastEventId }: EventsPage): LoggedEvent[] | undefined {
+    if (!this.#knows(after) || after > upTo || (allJoins && after < this.#newestForgotten)) return undefined
+    const events: LoggedEvent[] = []
+    let size = 0
+    for (const event of this.#eventsFrom(after)) {
+      size += event.type === 'message' ? Buffer.byteLength(event.json) : JOIN_BYTES
+      if (event.id > upTo || (events.length > 0 && size > maxBytes)) break
+      events.push(event)
+    }
+    return events
+  }
+
+  *#eventsFrom(after: number): Generator<LoggedEvent, void, undefined> {
+    let index = this.#countUpTo(after)
+    for (const join of this.#joins.values()) {
+      if (join.id <= after) continue
+      while (this.#idAt(index) < join.id) yield this.#messageAt(index++)
+      yield join
+    }
+    while (index < this.#ends.length) yield this.#messageAt(index++)
+  }
+
+  /** `undefined` if `after` is not an event of this log. */
+  messagesAfter(
+    after: number,
+    { limit = Number.POSITIVE_INFINITY, upTo = this.#lastEventId }: MessagesPage
+  ): MessagePage | undefined {
+    if (!this.#knows(after) || after > upTo) return undefined
+    const first = this.#countUpTo(after)
+    const all = this.#countUpTo(upTo)
+    const end = Math.min(all, first + limit)
+    const json = first < end ? this.#slices(this.#end(first - 1), this.#end(end - 1) - 1) : []
+    return end < all ? { json, upTo: this.#idAt(end - 1), hasMore: true } : { json, upTo, hasMore: false }
+  }
+
+  /** The JSON of the message that is this event. */
+  messageJson(id: number): string {
+    return this.#json(this.#countUpTo(id) - 1)
+  }
+
+  #knows(id: number): boolean {
+    return Number.isInteger(id) && id >= 0 && id <= this.#lastEventId
+  }
+
+  #end(index: number): number {
+    return this.#ends[index] ?? 0
+  }
+
+  #messageAt(index: number): LoggedMessage {
+    return { type: 'message', id: this.#idAt(index), json: this.#json(index) }
+  }
+
+  #json(index: number): string {
+    const from = this.#end(index - 1)
+    const chunk = this.#chunks[lastIndex(this.#chunks, ({ start }) => start <= from)]
+    return chunk?.bytes.toString('utf8', from - chunk.start, this.#end(index) - 1 - chunk.start) ?? ''
+  }
+
+  /** How many messages there are up to the event `id`. */
+  #countUpTo(id: number): number {
+    const at = lastIndex(this.#runs, ({ id: first }) => first <= id)
+    const run = this.#runs[at]
+    if (run === undefined) return 0
+    return Math.min(run.index + id - run.id + 1, this.#runs[at + 1]?.index ?? this.#ends.length)
+  }
+
+  /** The event id of the message number `index`; infinite behind the last. */
+  #idAt(index: number): number {
+    if (index >= this.#ends.length) return Number.POSITIVE_INFINITY
+    const run = this.#runs[lastIndex(this.#runs, ({ index: first }) => first <= index)]
+    return run === undefined ? Number.POSITIVE_INFINITY : run.id + index - run.index
+  }
+
+  /** The bytes from one place of the log to another behind it, as they lie in the chunks. */
+  #slices(from: number, to: number): Buffer[] {
+    const slices: Buffer[] = []
+    let index = lastIndex(this.#chunks, ({ start }) => start <= from)
+    for (let chunk = this.#chunks[index]; chunk !== undefined && chunk.start < to; chunk = this.#chunks[++index]) {
+      const end = Math.min(to, this.#chunks[index + 1]?.start ?? to)
+      slices.push(chunk.bytes.subarray(Math.max(0, from - chunk.start), end - chunk.start))
+    }
+    return slices
+  }
+
+  /** The last chunk, with room for so many bytes more. It grows by a quarter, so that what it wastes stays small. */
+  #chunkFor(size: number): Chunk {
+    const last = this.#chunks.at(-1)
+    const used = this.messageBytes - (last?.start ?? 0)
+    if (last === undefined || used + size > Math.max(last.bytes.length, CHUNK_CAPACITY)) {
+      const least = last === undefined ? FIRST_CAPACITY : CHUNK_CAPACITY
+      const chunk = { start: this.messageBytes, bytes: Buffer.allocUnsafeSlow(Math.max(size, least)) }
+      this.#chunks.push(chunk)
+      return chunk
+    }
+    if (used + size > last.bytes.length) {
+      const capacity = Math.min(CHUNK_CAPACITY, Math.ceil(last.bytes.length * 1.25))
+      const grown = Buffer.allocUnsafeSlow(Math.max(used + size, capacity))
+      last.bytes.copy(grown, 0, 0, used)
+      last.bytes = grown
+    }
+    return last
+  }
+}
+
+/** Where the last item is that `begins` soon enough, by bisection; -1 if none does. */
+function lastIndex<Item>(items: readonly Item[], begins: (item: Item) => boolean): number {
+  let low = -1
+  let high = items.length
+  while (high - low > 1) {
+    const middle = (low + high) >> 1
+    const item = items[middle]
+    if (item !== undefined && begins(item)) low = middle
+    else high = middle
+  }
+  return low
+}

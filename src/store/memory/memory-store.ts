@@ -1,0 +1,147 @@
+/**
+ * The default store: everything in this process's memory. What it promises stands in `store.ts`. Links and join requests
+ * count towards its limit but are never refused, since the rules bound those of each chat that wait.
+ */
+import type { Door } from '../../chat/door.ts'
+import type { LoggedEvent } from '../../chat/events.ts'
+import { type ChatTag, type PostKey, tagOf } from '../../chat/ids.ts'
+import type { Listener, LoadedChat, Store } from '../../chat/store.ts'
+import { ChatLog } from './chat-log.ts'
+
+export interface MemoryStoreLimits {
+  /** Bytes that the messages of one chat may take. */
+  readonly maxChatBytes: number
+  /** Bytes that all chats together may take. */
+  readonly maxStoreBytes: number
+}
+
+/** What a chat takes besides its messages, in bytes: measured, and rounded up. */
+const BYTES_PER_CHAT = 1536
+const BYTES_PER_LINK = 512
+const BYTES_PER_REQUEST = 1536
+const BYTES_PER_KEY = 192
+/** How many chats are looked at before other work has its turn. */
+const SEEN_A_TURN = 5000
+
+interface Chat {
+  door: Door
+  version: number
+  idleSince: number
+  readonly log: ChatLog
+  readonly listeners: Set<Listener>
+  /** The messages that were posted with a key; most chats have none. */
+  keys?: Map<PostKey, number>
+}
+
+export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits): Store {
+  const chats = new Map<ChatTag, Chat>()
+  let bytes = 0
+
+  function tell(chat: Chat, told: readonly LoggedEvent[] | 'gone'): void {
+    for (const listener of chat.listeners) listener(told)
+  }
+
+  function find(tag: ChatTag): LoadedChat | undefined {
+    const chat = chats.get(tag)
+    if (chat === undefined) return undefined
+    const { door, version, log, idleSince } = chat
+    return { door, version, lastEventId: log.lastEventId, idleSince }
+  }
+
+  return {
+    async create(door) {
+      const tag = tagOf(door.chat)
+      if (chats.has(tag)) return 'taken'
+      const size = doorBytes(door)
+      if (bytes + size > maxStoreBytes) return 'store-full'
+      bytes += size
+      chats.set(tag, { door, version: 1, idleSince: door.createdAt, log: new ChatLog(), listeners: new Set() })
+      return 'created'
+    },
+
+    load: async (tag) => find(tag),
+
+    recall: find,
+
+    async commit(tag, version, door, events, now) {
+      const chat = chats.get(tag)
+      if (chat === undefined) return 'gone'
+      if (chat.version !== version) return 'conflict'
+      bytes += doorBytes(door) - doorBytes(chat.door)
+      chat.door = door
+      chat.version++
+      const logged = events.map((event) => chat.log.addJoin(event))
+      if (logged.length > 0) {
+        chat.idleSince = now
+        tell(chat, logged)
+      }
+      return logged
+    },
+
+    async append(tag, rights, message, key) {
+      const chat = chats.get(tag)
+      if (chat === undefined) return 'gone'
+      if (chat.door.rights !== rights) return 'conflict'
+      const first = key && chat.keys?.get(key)
+      if (first !== undefined) return { type: 'message', id: first, json: chat.log.messageJson(first) }
+      const before = chat.log.messageBytes
+      const room = maxStoreBytes - bytes
+      const logged = chat.log.addMessage(message, Math.min(maxChatBytes, before + room))
+      if (logged === undefined) return before + room < maxChatBytes ? 'store-full' : 'chat-full'
+      bytes += chat.log.messageBytes - before
+      chat.idleSince = message.createdAt
+      if (key !== undefined) {
+        chat.keys = (chat.keys ?? new Map()).set(key, logged.id)
+        bytes += BYTES_PER_KEY
+      }
+      tell(chat, [logged])
+      return logged
+    },
+
+    async events(tag, after, page) {
+      const chat = chats.get(tag)
+      return chat === undefined ? 'gone' : (chat.log.eventsAfter(after, page) ?? 'cursor-unknown')
+    },
+
+    async messages(tag, after, page = {}) {
+      const chat = chats.get(tag)
+      return chat === undefined ? 'gone' : (chat.log.messagesAfter(after, page) ?? 'cursor-unknown')
+    },
+
+    async watch(tag, listener) {
+      const listeners = chats.get(tag)?.listeners
+      if (listeners === undefined) return 'gone'
+      // A wrapper of its own, so that the same function may watch twice and each be told once.
+      const own: Listener = (told) => listener(told)
+      listeners.add(own)
+      return () => void listeners.delete(own)
+    },
+
+    async remove(tag, lastEventId) {
+      const chat = chats.get(tag)
+      if (chat === undefined || (lastEventId ?? chat.log.lastEventId) !== chat.log.lastEventId) return false
+      chats.delete(tag)
+      bytes -= doorBytes(chat.door) + chat.log.messageBytes + (chat.keys?.size ?? 0) * BYTES_PER_KEY
+      tell(chat, 'gone')
+      return true
+    },
+
+    async idleChats(since, emptySince) {
+      const idle: ChatTag[] = []
+      let seen = 0
+      for (const [tag, chat] of chats) {
+        if (++seen % SEEN_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve))
+        if (chat.idleSince <= (chat.log.lastEventId === 0 ? emptySince : since)) idle.push(tag)
+      }
+      return idle
+    },
+
+    async ping() {},
+
+    async close() {}
+  }
+}
+
+function doorBytes(door: Door): number {
+  return BYTES_PER_CHAT + door.links.length * BYTES_PER_LINK + door.requests.size * BYTES_PER_REQUEST
+}

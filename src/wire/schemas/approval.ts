@@ -1,0 +1,96 @@
+/** The wire of `/v1/approval`. */
+import { z } from 'zod'
+import { readRequestId } from '../../chat/ids.ts'
+import { EXAMPLE, emptyIsNone, linkUrlAnswer, linkUrlInput, requestId, time, userIdMember } from './common.ts'
+import { type MemberFacts, member } from './members.ts'
+
+const requestIdInput = z
+  .string()
+  .transform((typed, context) => {
+    const read = readRequestId(typed)
+    if (read !== undefined) return read
+    context.addIssue(`Send a request_id of eight characters, like ${EXAMPLE.requestId}.`)
+    return z.NEVER
+  })
+  .meta({
+    description:
+      'The join request, like `7QF2-9KXM`. Case, dashes and look-alikes (O for 0, I or L for 1) do not matter.'
+  })
+
+/** Who is meant must not be guessed from a name that nobody reads: the only one who waits may be somebody else. */
+const REQUEST_ID: MemberFacts = {
+  wanted: `a string of eight characters, like ${EXAMPLE.requestId}`,
+  mistakenFor: {
+    names: ['code', 'guest', 'id', 'join_request', 'join_request_id', 'name', 'request', 'request_code'],
+    message: `Send \`request_id\` to name a join request: eight characters, like ${EXAMPLE.requestId}.`
+  }
+}
+
+/** A verdict in a word that nobody reads would let a guest in, whatever the word says. */
+const VERDICT: MemberFacts = {
+  wanted: 'true (let the guest in) or false (decline)',
+  mistakenFor: {
+    names: [
+      'accept',
+      'accepted',
+      'action',
+      'admit',
+      'admitted',
+      'allow',
+      'allowed',
+      'approval',
+      'approve',
+      'approved',
+      'block',
+      'decision',
+      'decline',
+      'declined',
+      'denied',
+      'deny',
+      'is_approved',
+      'refuse',
+      'refused',
+      'reject',
+      'rejected',
+      'state',
+      'status',
+      'verdict'
+    ],
+    message: 'Send `approval_status`: true to let the guest in, or false to decline.'
+  }
+}
+
+export const approvalQuery = z.object({
+  link: linkUrlInput,
+  request_id: member(emptyIsNone(requestIdInput.optional()), REQUEST_ID),
+  user_id: userIdMember
+})
+
+export const approvalStatus = z
+  .object({ approval_status: z.boolean().meta({ examples: [true] }) })
+  .meta({ id: 'ApprovalStatus' })
+
+export const approveBody = z
+  .object({
+    link: linkUrlInput,
+    request_id: member(requestIdInput.optional(), REQUEST_ID),
+    approval_status: member(
+      z
+        .boolean()
+        .optional()
+        .meta({ description: 'True (the default) approves. False declines, or removes a guest who was approved.' }),
+      VERDICT
+    ),
+    user_id: userIdMember
+  })
+  .meta({ example: { link: EXAMPLE.link } })
+
+export const approval = z
+  .object({
+    approval_status: z.boolean(),
+    state: z.enum(['approved', 'declined']),
+    link: linkUrlAnswer,
+    request_id: requestId,
+    decided_at: time
+  })
+  .meta({ id: 'Approval' })

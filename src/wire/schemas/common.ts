@@ -1,0 +1,121 @@
+/** The parts that several schemas of the wire are built from. */
+import { z } from 'zod'
+import { readChatUrl, readLinkUrl } from '../urls.ts'
+import { member } from './members.ts'
+
+/** Names for the examples of the OpenAPI document; ids of the right shape that open nothing. */
+export const EXAMPLE = {
+  chat: 'http://localhost:8000/v1/chats/s1LlyChAtXmp9rDkWq3uV7aZ0eYbTnGhJfMc',
+  link: 'http://localhost:8000/v1/links/s1LlyChAtXmpB5oQxR8vL2iKdE6wSyNzUgHt',
+  authorId: 'b7c1f0de-3a5e-4d1c-9a53-2f2f0c1f7e11',
+  clientId: '4f0b8f9e-1f57-4c0e-8d6c-5f3c7a9be2d4',
+  requestId: '7QF2-9KXM',
+  time: '2026-11-22T16:56:00.000Z'
+} as const
+
+export const time = z.iso
+  .datetime({ precision: 3 })
+  .meta({ description: 'ISO 8601 in UTC with milliseconds.', examples: [EXAMPLE.time] })
+
+export const eventId = z
+  .int()
+  .min(0)
+  .meta({
+    description: 'The number of an event in its chat. Every member sees the same order. Ids only increase.',
+    examples: [12]
+  })
+
+export const userIdAnswer = z.uuid({ version: 'v4' })
+
+export const requestId = z.string().meta({
+  description:
+    'The public code of a join request: eight Crockford base32 characters that guest and owner can compare by phone.',
+  examples: [EXAMPLE.requestId]
+})
+
+export const chatUrlAnswer = z.url().meta({ description: 'The secret URL of the chat.', examples: [EXAMPLE.chat] })
+export const linkUrlAnswer = z.url().meta({ description: 'The secret URL of the link.', examples: [EXAMPLE.link] })
+
+/** What a user id is called in a query or body: `user_id`, or as in the answer that gave it. */
+export const USER_ID_NAMES = ['user_id', 'author_id', 'client_id'] as const
+
+/** Who is asking, where no header can be sent. Read and checked by `http/request/user-id.ts`, before anything else. */
+export const userIdMember = member(
+  z.unknown().optional().meta({
+    type: 'string',
+    format: 'uuid',
+    description:
+      'Your `author_id` or `client_id`, if you cannot send it as `Authorization: Bearer <user id>`. It can also be sent under those names.'
+  }),
+  { also: USER_ID_NAMES.slice(1) }
+)
+
+const CHAT_URL = 'the whole URL of a chat, which begins with http:// or https:// and contains /v1/chats/'
+const LINK_URL = 'the whole URL of a link, which begins with http:// or https:// and contains /v1/links/'
+
+/** A chat URL as somebody sent it. `id` is undefined for one that no chat of ours has. */
+export const chatUrlInput = member(
+  z
+    .string()
+    .transform((text, context) => {
+      const read = readChatUrl(text)
+      if (read !== undefined) return read
+      context.addIssue(readLinkUrl(text) ? `This is the URL of a link. Send ${CHAT_URL}.` : `Send ${CHAT_URL}.`)
+      return z.NEVER
+    })
+    .meta({ description: 'The URL of a chat. Host, query and fragment do not matter.' }),
+  { wanted: CHAT_URL }
+)
+
+/** A link URL as somebody sent it. `id` is undefined for one that no link of ours has. */
+export const linkUrlInput = member(
+  z
+    .string()
+    .transform((text, context) => {
+      const read = readLinkUrl(text)
+      if (read !== undefined) return read
+      context.addIssue(readChatUrl(text) ? `This is the URL of a chat. Send ${LINK_URL}.` : `Send ${LINK_URL}.`)
+      return z.NEVER
+    })
+    .meta({ description: 'The URL of a link. Host, query and fragment do not matter.' }),
+  { wanted: LINK_URL }
+)
+
+/** A number as people read it in a sentence: 4,000. */
+export function inWords(count: number): string {
+  return count.toLocaleString('en-US')
+}
+
+/** What `refine` takes for a greatest length in UTF-16 code units, as JavaScript counts; `max` counts code points. */
+export function atMost(length: number): [(text: string) => boolean, string] {
+  return [(text) => text.length <= length, `Send at most ${inWords(length)} characters (UTF-16 code units).`]
+}
+
+/** An empty parameter counts as none: scripts write `?after=$LAST` before they have a last. */
+export function emptyIsNone<Schema extends z.ZodType>(schema: Schema) {
+  return z.preprocess((value) => (value === '' ? undefined : value), schema)
+}
+
+/** A whole number in a query: decimal digits and nothing else. Anything else reaches `schema` as the text it is. */
+export function wholeNumber<Schema extends z.ZodType>(schema: Schema) {
+  return z.preprocess((value) => {
+    if (value === '') return undefined
+    return typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
+  }, schema)
+}
+
+const MAX_WAIT_SECONDS = 300
+const wantedWait = `Send a whole number of seconds from 1 to ${MAX_WAIT_SECONDS}.`
+
+/** How long an answer may wait for what it is asked for. */
+export function waitSeconds(description: string) {
+  return member(
+    wholeNumber(z.number(wantedWait).min(1, wantedWait).max(MAX_WAIT_SECONDS, wantedWait).optional()).meta({
+      type: 'integer',
+      minimum: 1,
+      maximum: MAX_WAIT_SECONDS,
+      description
+    }),
+    { mistakenFor: { names: ['timeout', 'wait_seconds'], message: 'Send `wait`: a number of seconds.' } }
+  )
+}

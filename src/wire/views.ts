@@ -1,0 +1,141 @@
+/** How what the rules and the log hold looks on the wire: with URLs on the reader's own base and without secrets. */
+import type { z } from 'zod'
+import {
+  type ApprovedRequest,
+  type CountedLink,
+  type DeclinedRequest,
+  endingOf,
+  isEnded,
+  type JoinRequest,
+  type Link
+} from '../chat/door.ts'
+import type { ChatId, LinkId, UserId } from '../chat/ids.ts'
+import type { approval } from './schemas/approval.ts'
+import type { joinRequest } from './schemas/join-requests.ts'
+import type { exchange, link, links } from './schemas/links.ts'
+import type { approvalEventData } from './schemas/streams.ts'
+import { type Base, chatEventsUrl, chatUrl, linkEventsUrl, linkUrl } from './urls.ts'
+
+const iso = (instant: number): string => new Date(instant).toISOString()
+
+export function joinRequestView(base: Base, request: JoinRequest): z.output<typeof joinRequest> {
+  return {
+    request_id: request.id,
+    link: linkUrl(base, request.link),
+    name: request.name,
+    state: request.state,
+    approval_status: request.state === 'approved',
+    requested_at: iso(request.requestedAt),
+    decided_at: isoOrNull(request.decidedAt)
+  }
+}
+
+const isoOrNull = (instant: number | null): string | null => (instant === null ? null : iso(instant))
+
+export function linkView(base: Base, chat: ChatId, { id, expiresAt, maxGuests }: Link): z.output<typeof link> {
+  return {
+    link: linkUrl(base, id),
+    chat: chatUrl(base, chat),
+    expires_at: isoOrNull(expiresAt),
+    max_guests: maxGuests
+  }
+}
+
+export function countedLinkView(
+  base: Base,
+  { link, pending, approved }: CountedLink
+): z.output<typeof links>['links'][number] {
+  return {
+    link: linkUrl(base, link.id),
+    state: link.ended?.why ?? 'open',
+    expires_at: isoOrNull(link.expiresAt),
+    max_guests: link.maxGuests,
+    pending,
+    approved,
+    created_at: iso(link.createdAt)
+  }
+}
+
+export function decisionView(base: Base, request: ApprovedRequest | DeclinedRequest): z.output<typeof approval> {
+  return {
+    approval_status: request.state === 'approved',
+    state: request.state,
+    link: linkUrl(base, request.link),
+    request_id: request.id,
+    decided_at: iso(request.decidedAt)
+  }
+}
+
+/** What a guest is told of their own request. */
+export function guestView(base: Base, chat: ChatId, client: UserId, request: JoinRequest): z.output<typeof exchange> {
+  const own = {
+    link: linkUrl(base, request.link),
+    request_sent_status: true,
+    client_id: client,
+    request_id: request.id
+  }
+  switch (request.state) {
+    case 'pending':
+      return {
+        ...own,
+        approval_status: false,
+        state: 'pending',
+        chat: null,
+        events: linkEventsUrl(base, request.link),
+        message:
+          'Waiting for the owner. Ask again with this client_id (Authorization: Bearer …); without it the link takes you for somebody new.'
+      }
+    case 'approved':
+      return {
+        ...own,
+        approval_status: true,
+        state: 'approved',
+        chat: chatUrl(base, chat),
+        events: chatEventsUrl(base, chat),
+        message: 'You are in. Read, post and follow the chat with this client_id (Authorization: Bearer …).'
+      }
+    case 'declined':
+    case 'closed':
+      return {
+        ...own,
+        approval_status: false,
+        state: request.state,
+        chat: null,
+        events: linkEventsUrl(base, request.link),
+        message: ENDED[endingOf(request)]
+      }
+  }
+}
+
+/** What is said to a guest whose request has ended. */
+const ENDED: Record<ReturnType<typeof endingOf>, string> = {
+  declined: 'The owner has declined your request or taken the approval back.',
+  left: 'You have taken your request back or left. Open the link without a user id to ask again.',
+  expired: 'The time of this link was up before your request was decided. Ask for a new link.',
+  revoked: 'This link was revoked before your request was decided. Ask for a new link.',
+  full: 'As many guests as this link admits came in before you. Ask for a new link.'
+}
+
+/** What the owner is told of a link, and a member who came in through another one. */
+export function insideView(base: Base, chat: ChatId, link: LinkId): z.output<typeof exchange> {
+  return {
+    link: linkUrl(base, link),
+    request_sent_status: false,
+    approval_status: true,
+    state: 'approved',
+    chat: chatUrl(base, chat),
+    client_id: null,
+    request_id: null,
+    events: chatEventsUrl(base, chat),
+    message: 'You are in already. This link is for others.'
+  }
+}
+
+export function approvalEventView(
+  base: Base,
+  chat: ChatId,
+  client: UserId,
+  request: JoinRequest
+): z.output<typeof approvalEventData> {
+  return { ...guestView(base, chat, client, request), reason: isEnded(request) ? endingOf(request) : null }
+}

@@ -1,0 +1,368 @@
+/**
+ * Random commands by random people at random times against the service, beside a model of a few lines that knows only
+ * who owns what, what became of whom, and when links and chats end. Whatever the model does not foresee is a stranger
+ * let in, somebody who waits at a door that will not open, or a message lost.
+ */
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { type ChatId, type LinkId, newRequestId, newUserId, type RequestId, type UserId } from '../../src/chat/ids.ts'
+import { createService, type Service } from '../../src/chat/service.ts'
+import { memoryStore } from '../../src/store/memory/memory-store.ts'
+import { Problem, type ProblemKind } from '../../src/wire/problems.ts'
+
+/** `npm run check` asks for more. */
+const RUNS = Number(process.env['RUNS'] ?? 50)
+
+const TTL_MS = 100_000
+
+interface ModelLink {
+  readonly id: LinkId
+  readonly expiresAt: number
+  readonly maxGuests: number
+  ended: 'expired' | 'revoked' | 'full' | undefined
+}
+
+type Fate = 'pending' | 'approved' | 'declined' | 'left' | 'expired' | 'revoked' | 'full'
+
+interface ModelRequest {
+  readonly link: ModelLink
+  readonly guest: UserId
+  readonly id: RequestId
+  is: Fate
+}
+
+interface ModelChat {
+  readonly id: ChatId
+  readonly owner: UserId
+  readonly links: ModelLink[]
+  readonly asked: ModelRequest[]
+  readonly texts: string[]
+  lastEventId: number
+  idleSince: number
+}
+
+interface Model {
+  readonly clock: { now: number }
+  chats: ModelChat[]
+  /** Everybody there is: owners, guests, and one who belongs nowhere. */
+  readonly people: UserId[]
+}
+
+interface Real {
+  readonly service: Service
+  readonly clock: { now: number }
+}
+
+type Command = fc.AsyncCommand<Model, Real>
+
+/** Numbers choose among what there is at the time; they wrap around. */
+const pick = <Item>(items: readonly Item[], choice: number): Item | undefined => items[choice % items.length]
+
+async function outcome<Result>(work: Promise<Result>): Promise<Result | ProblemKind> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof Problem) return error.kind
+    throw error
+  }
+}
+
+function mayEnter(chat: ModelChat, user: UserId): boolean {
+  return user === chat.owner || chat.asked.some(({ guest, is }) => guest === user && is === 'approved')
+}
+
+const REFUSED: Record<Exclude<Fate, 'pending' | 'approved'>, ProblemKind> = {
+  declined: 'declined',
+  left: 'left',
+  expired: 'link-expired',
+  revoked: 'link-revoked',
+  full: 'link-full'
+}
+
+const stateOf = ({ is }: ModelRequest): string =>
+  is === 'pending' || is === 'approved' || is === 'declined' ? is : 'closed'
+
+function logged({ clock }: Model, chat: ModelChat, at = clock.now): void {
+  chat.lastEventId++
+  chat.idleSince = at
+}
+
+function endLink(
+  model: Model,
+  chat: ModelChat,
+  link: ModelLink,
+  why: 'expired' | 'revoked' | 'full',
+  at?: number
+): void {
+  link.ended = why
+  for (const request of chat.asked) {
+    if (request.link !== link || request.is !== 'pending') continue
+    request.is = why
+    logged(model, chat, at)
+  }
+}
+
+/** What time alone has done to the chats, as somebody who looks now must find it. */
+function catchUp(model: Model): void {
+  const { now } = model.clock
+  for (const chat of model.chats) {
+    const due = chat.links.filter(({ ended, expiresAt }) => ended === undefined && expiresAt <= now)
+    for (const link of due.sort((one, other) => one.expiresAt - other.expiresAt)) {
+      if (link.expiresAt < chat.idleSince + TTL_MS) endLink(model, chat, link, 'expired', link.expiresAt)
+    }
+  }
+  model.chats = model.chats.filter((chat) => now < chat.idleSince + TTL_MS)
+}
+
+function command(name: string, choices: number[], run: (model: Model, service: Service) => Promise<void>): Command {
+  return {
+    check: ({ chats }) => name === 'create' || name === 'wait' || chats.length > 0,
+    run: async (model, { service, clock }) => {
+      await run(model, service)
+      clock.now = model.clock.now
+      const before = model.chats
+      catchUp(model)
+      for (const gone of before.filter((chat) => !model.chats.includes(chat))) {
+        expect(await outcome(service.links(gone.id, gone.owner))).toBe('chat-not-found')
+      }
+      for (const chat of model.chats) await compare(chat, service)
+    },
+    toString: () => `${name}(${choices.join(', ')})`
+  }
+}
+
+async function compare(chat: ModelChat, service: Service): Promise<void> {
+  const { lastEventId, requests } = await service.joinRequests(chat.id, chat.owner)
+  expect(lastEventId).toBe(chat.lastEventId)
+  expect(requests.map(({ id, state }) => [id, state])).toEqual(chat.asked.map((one) => [one.id, stateOf(one)]))
+  const links = await service.links(chat.id, chat.owner)
+  expect(links.map(({ link, pending, approved }) => [link.id, link.ended?.why, pending, approved])).toEqual(
+    chat.links.map((link) => {
+      const at = chat.asked.filter((asked) => asked.link === link)
+      const count = (fate: Fate) => at.filter(({ is }) => is === fate).length
+      return [link.id, link.ended, count('pending'), count('approved')]
+    })
+  )
+}
+
+/** Everything that a command about one chat may need; what it does not is ignored. */
+const who = fc.tuple(fc.nat(9), fc.nat(99), fc.nat(9), fc.nat(9))
+
+interface Scene {
+  readonly model: Model
+  readonly service: Service
+  readonly chat: ModelChat
+  readonly user: UserId
+  readonly link: ModelLink
+  readonly asked: ModelRequest | undefined
+}
+
+function at(name: string, run: (scene: Scene) => Promise<void>): fc.Arbitrary<Command> {
+  return who.map(([c, u, l, r]) =>
+    command(name, [c, u, l, r], async (model, service) => {
+      const chat = pick(model.chats, c)
+      // Owners do more than their share.
+      const user = u < 40 ? chat?.owner : pick(model.people, u)
+      const link = chat && pick(chat.links, l)
+      if (chat === undefined || user === undefined || link === undefined) return
+      await run({ model, service, chat, user, link, asked: pick(chat.asked, r) })
+    })
+  )
+}
+
+const create = fc.constant(
+  command('create', [], async (model, service) => {
+    const { chat, author } = await service.createChat()
+    const { now } = model.clock
+    model.chats.push({ id: chat, owner: author, links: [], asked: [], texts: [], lastEventId: 0, idleSince: now })
+    model.people.push(author)
+  })
+)
+
+/** By whole seconds, so that deadlines are met to the millisecond. */
+const wait = fc.integer({ min: 1, max: 30 }).map((seconds) =>
+  command('wait', [seconds], async (model) => {
+    model.clock.now += seconds * 1000
+  })
+)
+
+const invite = fc
+  .tuple(fc.nat(9), fc.nat(99), fc.option(fc.integer({ min: 1, max: 40 })), fc.option(fc.integer({ min: 1, max: 3 })))
+  .map(([c, u, seconds, guests]) =>
+    command('invite', [c, u, seconds ?? 0, guests ?? 0], async (model, service) => {
+      const chat = pick(model.chats, c)
+      if (chat === undefined) return
+      const limits = { expiresInSeconds: seconds ?? undefined, maxGuests: guests ?? undefined }
+      const { link } = await service.createLink(chat.id, pick(model.people, u), limits)
+      const expiresAt = seconds === null ? Number.POSITIVE_INFINITY : model.clock.now + seconds * 1000
+      expect(link.expiresAt ?? Number.POSITIVE_INFINITY).toBe(expiresAt)
+      chat.links.push({ id: link.id, expiresAt, maxGuests: guests ?? Number.POSITIVE_INFINITY, ended: undefined })
+    })
+  )
+
+const knock = at('knock', async ({ model, service, chat, link }) => {
+  const found = await outcome(service.exchange(link.id, undefined))
+  if (link.ended !== undefined) {
+    expect(found).toBe(`link-${link.ended}`)
+    expect(await outcome(service.checkLink(link.id))).toBe(`link-${link.ended}`)
+    return
+  }
+  if (typeof found === 'string' || found.is !== 'guest') throw new Error('a newcomer is refused or let in')
+  expect(model.people).not.toContain(found.client)
+  expect(found.request.state).toBe('pending')
+  model.people.push(found.client)
+  chat.asked.push({ link, guest: found.client, id: found.request.id, is: 'pending' })
+  logged(model, chat)
+})
+
+/** What becomes of the decision on a request that was named. */
+function expectRefusal({ chat, user, link, asked }: Scene, came: unknown): boolean {
+  if (asked === undefined || asked.link !== link) expect(came).toBe('request-not-found')
+  else if (user !== chat.owner) expect(came).toBe('not-the-owner')
+  else return false
+  return true
+}
+
+const approve = at('approve', async (scene) => {
+  const { model, service, chat, user, link, asked } = scene
+  const came = await outcome(service.decide(link.id, user, asked?.id ?? newRequestId(), 'approve'))
+  if (expectRefusal(scene, came) || asked === undefined) return
+  approved(model, chat, asked, came)
+})
+
+function approved(model: Model, chat: ModelChat, asked: ModelRequest, came: unknown): void {
+  if (stateOf(asked) === 'closed' || (asked.is === 'declined' && asked.link.ended !== undefined)) {
+    expect(came).toBe('request-closed')
+    return
+  }
+  expect(came).toMatchObject({ id: asked.id, state: 'approved' })
+  if (asked.is === 'approved') return
+  asked.is = 'approved'
+  logged(model, chat)
+  const inside = chat.asked.filter(({ link, is }) => link === asked.link && is === 'approved').length
+  if (inside >= asked.link.maxGuests) endLink(model, chat, asked.link, 'full')
+}
+
+const decline = at('decline', async (scene) => {
+  const { model, service, chat, user, link, asked } = scene
+  const came = await outcome(service.decide(link.id, user, asked?.id ?? newRequestId(), 'decline'))
+  if (expectRefusal(scene, came) || asked === undefined) return
+  if (stateOf(asked) === 'closed') {
+    expect(came).toBe('request-closed')
+    return
+  }
+  expect(came).toMatchObject({ id: asked.id, state: 'declined' })
+  if (asked.is !== 'declined') logged(model, chat)
+  asked.is = 'declined'
+})
+
+const approveUnnamed = at('approve unnamed', async ({ model, service, chat, link }) => {
+  const came = await outcome(service.decide(link.id, chat.owner, undefined, 'approve'))
+  const asked = chat.asked.filter((one) => one.link === link)
+  const waiting = asked.filter(({ is }) => is === 'pending')
+  const candidates = waiting.length > 0 ? waiting : asked.filter(({ is }) => is === 'approved')
+  const [meant] = candidates
+  if (meant === undefined || candidates.length > 1) {
+    expect(came).toBe(meant === undefined ? 'nobody-asked' : 'several-requests')
+  } else approved(model, chat, meant, came)
+})
+
+const leave = at('leave', async ({ model, service, chat, user, link }) => {
+  const came = await outcome(service.leave(link.id, user))
+  const own = chat.asked.find((asked) => asked.guest === user && asked.link === link)
+  expect(came).toBe(own === undefined ? 'not-this-guest' : undefined)
+  if (own?.is !== 'pending' && own?.is !== 'approved') return
+  own.is = 'left'
+  logged(model, chat)
+})
+
+const revoke = at('revoke', async ({ model, service, chat, user, link }) => {
+  const came = await outcome(service.revokeLink(link.id, user))
+  expect(came).toBe(user === chat.owner ? undefined : 'not-the-owner')
+  if (user === chat.owner && link.ended === undefined) endLink(model, chat, link, 'revoked')
+})
+
+const close = at('close', async ({ model, service, chat, user, link }) => {
+  const came = await outcome(service.closeChat(chat.id, user))
+  expect(came).toBe(user === chat.owner ? undefined : 'not-the-owner')
+  if (user !== chat.owner) return
+  model.chats = model.chats.filter((one) => one !== chat)
+  expect(await outcome(service.readMessages(chat.id, user, {}))).toBe('chat-not-found')
+  expect(await outcome(service.exchange(link.id, undefined))).toBe('link-not-found')
+})
+
+const post = at('post', async ({ model, service, chat, user }) => {
+  const text = `${chat.texts.length}`
+  const came = await outcome(service.postMessage(chat.id, user, text))
+  if (!mayEnter(chat, user)) {
+    expect(came).toBe('not-a-member')
+    return
+  }
+  logged(model, chat)
+  expect(came).toMatchObject({ id: chat.lastEventId })
+  chat.texts.push(text)
+})
+
+const read = at('read', async ({ service, chat, user }) => {
+  const came = await outcome(service.readMessages(chat.id, user, {}))
+  const followed = await outcome(service.enterChat(chat.id, user))
+  if (!mayEnter(chat, user)) {
+    expect([came, followed]).toEqual(['not-a-member', 'not-a-member'])
+    return
+  }
+  if (typeof came === 'string') throw new Error(`a member was refused: ${came}`)
+  const messages: { text: string }[] = JSON.parse(`[${Buffer.concat(came.page.json)}]`)
+  expect(messages.map(({ text }) => text)).toEqual(chat.texts)
+  expect(came.page.upTo).toBe(chat.lastEventId)
+})
+
+const comeBack = at('come back', async ({ service, chat, user, link }) => {
+  const came = await outcome(service.exchange(link.id, user))
+  const own = chat.asked.find((asked) => asked.guest === user && asked.link === link)
+  if (own?.is === 'pending' || own?.is === 'approved')
+    expect(came).toMatchObject({ request: { id: own.id, state: own.is } })
+  else if (own !== undefined) expect(came).toBe(REFUSED[own.is])
+  else if (mayEnter(chat, user)) expect(came).toMatchObject({ is: 'inside' })
+  else expect(came).toBe('not-this-guest')
+})
+
+it('only the owner and who is approved now reads and posts; whoever waits at a door that will not open is told so', async () => {
+  const all = [
+    knock,
+    knock,
+    approve,
+    approve,
+    decline,
+    approveUnnamed,
+    leave,
+    revoke,
+    post,
+    read,
+    comeBack,
+    invite,
+    wait
+  ]
+  const commands = fc.commands([...all, create, close], { size: '+1' })
+  await fc.assert(
+    fc.asyncProperty(commands, async (sequence) => {
+      const setup = async () => {
+        const clock = { now: 0 }
+        const store = memoryStore({ maxChatBytes: 1e6, maxStoreBytes: 1e7 })
+        const service = createService({ store, now: () => clock.now, chatTtlMs: TTL_MS })
+        const { chat, author } = await service.createChat()
+        const { link } = await service.createLink(chat, author)
+        const open = {
+          id: link.id,
+          expiresAt: Number.POSITIVE_INFINITY,
+          maxGuests: Number.POSITIVE_INFINITY,
+          ended: undefined
+        }
+        const first = { id: chat, owner: author, links: [open], asked: [], texts: [], lastEventId: 0, idleSince: 0 }
+        const model: Model = { clock: { now: 0 }, chats: [first], people: [newUserId(), author] }
+        return { model, real: { service, clock } }
+      }
+      await fc.asyncModelRun(setup, sequence)
+    }),
+    { numRuns: RUNS }
+  )
+})

@@ -1,0 +1,55 @@
+import { expect, it } from 'vitest'
+import { newUserId } from '../../src/chat/ids.ts'
+import { createService } from '../../src/chat/service.ts'
+import { memoryStore } from '../../src/store/memory/memory-store.ts'
+import { ROOMY } from '../store/contract.ts'
+import { slowStore } from '../support/slow-store.ts'
+
+/** A service whose store answers so slowly that whoever decides is usually overtaken. */
+async function anOvertakenService() {
+  let turn = 0
+  const store = slowStore(memoryStore(ROOMY), () => ++turn % 4)
+  const service = createService({ store, now: () => 0, chatTtlMs: 0 })
+  const { chat, author } = await service.createChat()
+  const { link } = await service.createLink(chat, author)
+  return { service, chat, author, link: link.id }
+}
+
+it('whoever is overtaken decides again: no knock, no approval and no link is lost', async () => {
+  const { service, chat, author, link } = await anOvertakenService()
+  const guests = await Promise.all(Array.from({ length: 12 }, () => service.exchange(link, undefined)))
+  const ids = guests.flatMap((guest) => (guest.is === 'guest' ? [guest.request.id] : []))
+  expect(new Set(ids).size).toBe(12)
+  await Promise.all([
+    ...ids.map((id) => service.decide(link, author, id, 'approve')),
+    ...Array.from({ length: 5 }, () => service.createLink(chat, author))
+  ])
+  const { requests, lastEventId } = await service.joinRequests(chat, author)
+  expect(requests.map(({ state }) => state)).toEqual(Array(12).fill('approved'))
+  expect(lastEventId).toBe(24)
+})
+
+it('the limits hold also for those who come at the same moment', async () => {
+  const { service, chat, link } = await anOvertakenService()
+  const knocks = await Promise.allSettled(Array.from({ length: 110 }, () => service.exchange(link, undefined)))
+  expect(knocks.filter(({ status }) => status === 'fulfilled')).toHaveLength(100)
+  const links = await Promise.allSettled(Array.from({ length: 25 }, () => service.createLink(chat, newUserId())))
+  expect(links.filter(({ status }) => status === 'fulfilled')).toHaveLength(20)
+})
+
+it('a sweep closes what is idle and leaves what was used meanwhile', async () => {
+  let clock = 0
+  const store = memoryStore(ROOMY)
+  const service = createService({ store, now: () => clock, chatTtlMs: 1000 })
+  const chats = await Promise.all([service.createChat(), service.createChat()])
+  const [idle, used] = chats
+  if (idle === undefined || used === undefined) throw new Error('no chats')
+  clock = 999
+  await service.postMessage(used.chat, used.author, 'hello')
+  await service.sweep()
+  expect(await store.idleChats(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)).toHaveLength(2)
+  clock = 1000
+  await service.sweep()
+  expect(await store.idleChats(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)).toHaveLength(1)
+  expect((await service.readMessages(used.chat, used.author, {})).page.upTo).toBe(1)
+})

@@ -1,0 +1,124 @@
+/** What all that is deleted has in common: who is asking, how often, and from where. */
+import { describe, expect, it } from 'vitest'
+import { call, createChatWithMember, problemOf, refusal } from '../../support/api.ts'
+import { rawRequest } from '../../support/raw.ts'
+import { startServer, type TestServer } from '../../support/server.ts'
+
+const ORIGIN = 'https://page.example'
+
+/** Everything that can be deleted, the sooner the less it takes with it, and by whom. */
+async function everything(server: TestServer) {
+  const { chat, owner, link, member } = await createChatWithMember(server)
+  return [
+    { target: `${link}/request`, user: member, allow: 'OPTIONS, DELETE' },
+    { target: link, user: owner, allow: 'OPTIONS, GET, HEAD, DELETE' },
+    { target: chat, user: owner, allow: 'OPTIONS, POST, GET, HEAD, DELETE' }
+  ]
+}
+
+describe('DELETE', () => {
+  it('takes the user id from the header alone: in the query or in a body it is 401', async () => {
+    const server = await startServer()
+    for (const { target, user } of await everything(server)) {
+      for (const refused of [
+        await call(`DELETE ${target}`),
+        await call(`DELETE ${target}?user_id=${user}`),
+        await call(`DELETE ${target}`, { json: { user_id: user } }),
+        await call(`DELETE ${target}`, { headers: { authorization: `Basic ${user}` } }),
+        await call(`DELETE ${target}`, { user: 'x' })
+      ]) {
+        expect(refused.headers.get('www-authenticate')).toBe('Bearer')
+        expect(await refusal(refused)).toEqual([401, 'user-id-required'])
+      }
+      expect((await call(target.replace('/request', ''), { user })).status).toBe(200)
+    }
+  })
+
+  it('needs no body, takes one, and a wrong user_id in it does not matter', async () => {
+    const server = await startServer()
+    for (const { target, user } of await everything(server)) {
+      const answer = await call(`DELETE ${target}?user_id=x`, { user, json: { user_id: 'x' } })
+      expect([answer.status, await answer.text()]).toEqual([204, ''])
+    }
+  })
+
+  it('takes an empty body of any type, and refuses what is no JSON', async () => {
+    const server = await startServer()
+    for (const { target, user } of await everything(server)) {
+      const head = (type: string, length: number) => [
+        `DELETE ${new URL(target).pathname} HTTP/1.1`,
+        'Host: localhost',
+        `Authorization: Bearer ${user}`,
+        `Content-Type: ${type}`,
+        `Content-Length: ${length}`
+      ]
+      expect((await rawRequest(server.port, head('text/plain', 1), 'x')).status).toBe(415)
+      expect((await rawRequest(server.port, head('application/json', 1), '{')).status).toBe(400)
+      expect((await rawRequest(server.port, head('text/plain', 0))).status).toBe(204)
+    }
+  })
+
+  it('answers with a trailing slash, too, and also where the page would answer a GET', async () => {
+    const server = await startServer()
+    for (const { target, user } of await everything(server)) {
+      const answer = await call(`DELETE ${target}/`, { user, headers: { accept: 'text/html' } })
+      expect([answer.status, await answer.text()]).toEqual([204, ''])
+      expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
+      expect(answer.headers.get('referrer-policy')).toBe('no-referrer')
+    }
+  })
+
+  it('may be repeated, except on what does not exist', async () => {
+    const server = await startServer()
+    const [request, link, chat] = await everything(server)
+    for (const one of [request, request, link, link, request]) {
+      expect((await call(`DELETE ${one?.target}`, { user: one?.user })).status).toBe(204)
+    }
+    expect((await call(`DELETE ${chat?.target}`, { user: chat?.user })).status).toBe(204)
+    expect(await refusal(await call(`DELETE ${chat?.target}`, { user: chat?.user }))).toEqual([404, 'chat-not-found'])
+    for (const one of [request, link]) {
+      expect(await refusal(await call(`DELETE ${one?.target}`, { user: one?.user }))).toEqual([404, 'link-not-found'])
+    }
+  })
+
+  it('is 404 for ids of any shape, 401 before that, and 405 where there is nothing to delete', async () => {
+    const server = await startServer()
+    const [, , chat] = await everything(server)
+    for (const id of ['x', 'a'.repeat(36), 'a'.repeat(3000), '%00', '%zz']) {
+      for (const [path, kind] of [
+        [`/v1/chats/${id}`, 'chat-not-found'],
+        [`/v1/links/${id}`, 'link-not-found'],
+        [`/v1/links/${id}/request`, 'link-not-found']
+      ] as const) {
+        expect(await refusal(await call(`DELETE ${server.url}${path}`, { user: chat?.user }))).toEqual([404, kind])
+        expect(await refusal(await call(`DELETE ${server.url}${path}`))).toEqual([401, 'user-id-required'])
+      }
+    }
+    for (const path of ['/v1/chats', '/v1/links', '/v1/approval', '/v1/chats/x/links', '/v1/chats/x/join-requests']) {
+      expect(await problemOf(await call(`DELETE ${server.url}${path}`))).toMatchObject({ status: 405 })
+    }
+  })
+
+  it('is among the methods that OPTIONS, a 405 and a preflight name', async () => {
+    const server = await startServer()
+    for (const { target, user, allow } of await everything(server)) {
+      const options = await call(`OPTIONS ${target}`)
+      expect([options.status, options.headers.get('allow')]).toEqual([204, allow])
+      const wrong = await call(`PATCH ${target}`)
+      expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, allow])
+      const preflight = await call(`OPTIONS ${target}`, {
+        headers: {
+          origin: ORIGIN,
+          'access-control-request-method': 'DELETE',
+          'access-control-request-headers': 'authorization'
+        }
+      })
+      expect(preflight.status).toBe(204)
+      expect(preflight.headers.get('access-control-allow-origin')).toBe('*')
+      expect(preflight.headers.get('access-control-allow-methods')?.split(/, */)).toContain('DELETE')
+      expect(preflight.headers.get('access-control-allow-headers')).toMatch(/Authorization/)
+      const answer = await call(`DELETE ${target}`, { user, headers: { origin: ORIGIN } })
+      expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([204, '*'])
+    }
+  })
+})

@@ -1,0 +1,207 @@
+/** Chats in which nothing happens for CHAT_TTL_SECONDS end. */
+import { describe, expect, it } from 'vitest'
+import {
+  approve,
+  call,
+  createChat,
+  createChatWithMember,
+  createLink,
+  decline,
+  knock,
+  post,
+  readTexts,
+  refusal
+} from '../../support/api.ts'
+import { isOverMemory, startServer } from '../../support/server.ts'
+import { openStream } from '../../support/streams.ts'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+const TTL = { CHAT_TTL_SECONDS: '100' }
+
+describe('CHAT_TTL_SECONDS', () => {
+  it('lets a chat live until one millisecond before the time is up, and then it is 404, its links too', async () => {
+    const server = await startServer({ env: TTL })
+    const { chat, owner, link, member } = await createChatWithMember(server)
+    await post(chat, owner, 'hello')
+    server.clock.now += 99_999
+    expect(await readTexts(chat, member)).toEqual(['hello'])
+    expect((await call(link, { user: member })).status).toBe(200)
+    expect((await call(`HEAD ${link}`)).status).toBe(200)
+    server.clock.now += 1
+    expect((await call(`HEAD ${link}`)).status).toBe(404)
+    for (const refused of [
+      await call(link),
+      await call(link, { user: member }),
+      await approve(link, owner),
+      await call(`DELETE ${link}`, { user: owner }),
+      await call(`${server.url}/v1/approval?link=${link}`)
+    ]) {
+      expect(await refusal(refused)).toEqual([404, 'link-not-found'])
+    }
+    for (const refused of [
+      await call(chat, { user: owner }),
+      await call(chat, { user: member, json: { text: 'too late' } }),
+      await call(`${chat}/events`, { user: member }),
+      await call(`${chat}/links`, { user: owner }),
+      await call(`${server.url}/v1/links`, { json: { chat } }),
+      await call(`DELETE ${chat}`, { user: owner })
+    ]) {
+      expect(await refusal(refused)).toEqual([404, 'chat-not-found'])
+    }
+  })
+
+  it.each(['post', 'knock', 'approve', 'decline', 'leave', 'revoke'] as const)(
+    'begins anew with every event: %s',
+    async (event) => {
+      const server = await startServer({ env: TTL })
+      const { chat, owner, link, member, requestId } = await createChatWithMember(server)
+      const guest = await knock(link)
+      server.clock.now += 99_999
+      await {
+        post: () => post(chat, member, 'hello'),
+        knock: () => knock(link),
+        approve: () => approve(link, owner, guest.requestId),
+        decline: () => decline(link, owner, requestId),
+        leave: () => call(`DELETE ${link}/request`, { user: guest.client }),
+        revoke: () => call(`DELETE ${link}`, { user: owner })
+      }[event]()
+      server.clock.now += 99_999
+      expect((await call(chat, { user: owner })).status).toBe(200)
+      server.clock.now += 1
+      expect((await call(chat, { user: owner })).status).toBe(404)
+    }
+  )
+
+  it.each(['read', 'link', 'repeat', 'refused'] as const)(
+    'does not begin anew with what is no event: %s',
+    async (what) => {
+      const server = await startServer({ env: TTL })
+      const { chat, owner, link, requestId } = await createChatWithMember(server)
+      const keyed = { user: owner, json: { text: 'once' }, headers: { 'idempotency-key': 'k' } }
+      await call(chat, keyed)
+      server.clock.now += 99_999
+      const answers = await {
+        read: () => Promise.all([chat, `${chat}/links`, link].map((url) => call(url, { user: owner }))),
+        link: async () => [await call(`${server.url}/v1/links`, { user: owner, json: { chat } })],
+        repeat: async () => [await call(chat, keyed), await approve(link, owner, requestId)],
+        refused: async () => [await call(chat, { user: owner, json: { text: '' } })]
+      }[what]()
+      expect(answers.every(({ status }) => status < 300 || what === 'refused')).toBe(true)
+      server.clock.now += 1
+      expect((await call(chat, { user: owner })).status).toBe(404)
+    }
+  )
+
+  it('gives a chat that never had an event a day, whatever links it has', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const link = await createLink(chat, owner)
+    const used = await createChatWithMember(server)
+    server.clock.now += DAY - 1
+    expect((await call(`HEAD ${link}`)).status).toBe(200)
+    await createLink(chat, owner)
+    server.clock.now += 1
+    expect(await refusal(await call(chat, { user: owner }))).toEqual([404, 'chat-not-found'])
+    expect(await refusal(await call(link))).toEqual([404, 'link-not-found'])
+    server.clock.now += 29 * DAY - 1
+    expect((await call(used.chat, { user: used.owner })).status).toBe(200)
+    server.clock.now += 1
+    expect((await call(used.chat, { user: used.owner })).status).toBe(404)
+  })
+
+  it('gives it no more than others', async () => {
+    const server = await startServer({ env: TTL })
+    const { chat, owner } = await createChat(server)
+    server.clock.now += 99_999
+    expect((await call(chat, { user: owner })).status).toBe(200)
+    server.clock.now += 1
+    expect((await call(chat, { user: owner })).status).toBe(404)
+  })
+
+  it('of 0 lets every chat live for ever, also one without an event', async () => {
+    const server = await startServer({ env: { CHAT_TTL_SECONDS: '0' } })
+    const { chat, owner } = await createChat(server)
+    const { chat: used, owner: user, link } = await createChatWithMember(server)
+    server.clock.now += 36_500 * DAY
+    expect((await call(chat, { user: owner })).status).toBe(200)
+    expect((await call(used, { user })).status).toBe(200)
+    expect((await call(link)).status).toBe(202)
+  })
+})
+
+describe('a chat whose time is up', () => {
+  it('is closed on every stream and in every wait, as soon as anybody asks for it', async () => {
+    const server = await startServer({ env: TTL })
+    const { chat, owner, link, member } = await createChatWithMember(server)
+    const { client } = await knock(link)
+    const streams = [
+      await openStream(`${chat}/events`, { user: owner }),
+      await openStream(`${chat}/events`, { user: member })
+    ]
+    for (const stream of streams) await stream.until('ready')
+    const ofGuest = await openStream(`${link}/events`, { user: client })
+    await ofGuest.next()
+    const waiting = [call(`${chat}?wait=300`, { user: owner }), call(`${link}?wait=300`, { user: client })]
+    server.clock.now += 100_000
+    expect((await call(link)).status).toBe(404)
+    for (const stream of streams) {
+      expect(await stream.rest()).toEqual([{ event: 'closed', id: undefined, data: { reason: 'chat_closed' } }])
+    }
+    expect(await ofGuest.rest()).toEqual([])
+    expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([404, 404])
+  })
+
+  it('is closed also when nobody asks for it', async () => {
+    const server = await startServer({ env: { CHAT_TTL_SECONDS: '1' } })
+    const idle = await createChatWithMember(server)
+    const empty = await createChat(server)
+    const talking = await createChatWithMember(server)
+    const [ofIdle, ofEmpty, ofTalking] = [
+      await openStream(`${idle.chat}/events`, { user: idle.member }),
+      await openStream(`${empty.chat}/events`, { user: empty.owner }),
+      await openStream(`${talking.chat}/events`, { user: talking.owner })
+    ]
+    for (const stream of [ofIdle, ofEmpty, ofTalking]) await stream.until('ready')
+    server.clock.now += 999
+    await post(talking.chat, talking.owner, 'here')
+    server.clock.now += 1
+    for (const stream of [ofIdle, ofEmpty]) {
+      expect(await stream.rest()).toEqual([{ event: 'closed', id: undefined, data: { reason: 'chat_closed' } }])
+    }
+    await post(talking.chat, talking.owner, 'still here')
+    expect(await ofTalking.take(2)).toMatchObject([{ data: { text: 'here' } }, { data: { text: 'still here' } }])
+  })
+
+  it.runIf(isOverMemory)('sets its memory free', async () => {
+    const server = await startServer({ env: { ...TTL, MAX_STORE_BYTES: '10000' } })
+    const { chat, owner } = await createChat(server)
+    const fill = async (to: string, user: string) => {
+      for (let count = 0; ; count++) {
+        if ((await call(to, { user, json: { text: 'x'.repeat(1000) } })).status === 503) return count
+      }
+    }
+    await fill(chat, owner)
+    expect((await call(`POST ${server.url}/v1/chats`)).status).toBe(503)
+    server.clock.now += 100_000
+    expect((await call(chat, { user: owner })).status).toBe(404)
+    const next = await createChat(server)
+    expect(await fill(next.chat, next.owner)).toBeGreaterThan(5)
+  })
+})
+
+it.each(['somebody', 'nobody'])(
+  'the expiry of a link with who waits at it is an event of its own instant, with %s there',
+  async (who) => {
+    const server = await startServer({ env: TTL })
+    const { chat, owner } = await createChat(server)
+    const link = await createLink(chat, owner, { expires_in: 60 })
+    await knock(link)
+    server.clock.now += 60_000
+    if (who === 'somebody') expect((await call(`HEAD ${link}`)).status).toBe(410)
+    server.clock.now += 99_999
+    expect((await call(chat, { user: owner })).status).toBe(200)
+    server.clock.now += 1
+    expect((await call(chat, { user: owner })).status).toBe(404)
+  }
+)

@@ -1,0 +1,56 @@
+/** Streams that come and go leave nothing behind. */
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, it } from 'vitest'
+import { createChat, createLink, knock } from '../../support/api.ts'
+import { startServer } from '../../support/server.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')
+
+const ROUND = 300
+const MAX_GROWTH_BYTES = 1_500_000
+
+it('a thousand streams and waits later, sockets, timers and heap are where they were', async () => {
+  const server = await startServer({ env: { LOG_LEVEL: 'silent' } })
+  const { chat, owner } = await createChat(server)
+  const link = await createLink(chat, owner)
+  const { client } = await knock(link)
+  const paths = [
+    `${new URL(chat).pathname}/events?user_id=${owner}`,
+    `${new URL(link).pathname}/events?user_id=${client}`,
+    `${new URL(chat).pathname}?wait=300&user_id=${owner}`
+  ]
+
+  const count = (kind: string) => process.getActiveResourcesInfo().filter((name) => name === kind).length
+  const base = count('TCPSocketWrap')
+
+  /** Opens a few hundred, closes them all, waits until no socket is left, and tells what is: timers and bytes. */
+  async function comeAndGo(): Promise<{ timers: number; heap: number }> {
+    for (let opened = 0; opened < ROUND; opened += 30) {
+      const sockets = Array.from({ length: 30 }, () => connect(server.port, '127.0.0.1'))
+      await Promise.all(
+        sockets.map(async (socket, index) => {
+          socket.write(`GET ${paths[index % 3]} HTTP/1.1\r\nHost: a\r\n\r\n`)
+          // A wait has nothing to say yet.
+          if (index % 3 < 2) await once(socket, 'data')
+        })
+      )
+      for (const socket of sockets) socket.destroy()
+      await Promise.all(sockets.map((socket) => socket.closed || once(socket, 'close')))
+    }
+    while (count('TCPSocketWrap') > base) await new Promise((resolve) => setImmediate(resolve))
+    collectGarbage()
+    return { timers: count('Timeout'), heap: process.memoryUsage().heapUsed }
+  }
+
+  const first = await comeAndGo()
+  await comeAndGo()
+  const warm = await comeAndGo()
+  const last = await comeAndGo()
+  // A client of Redis has some that come and go; those of a wait that is over would stay for minutes.
+  await expect.poll(() => count('Timeout'), { timeout: 5000 }).toBeLessThan(first.timers + 3)
+  expect(last.heap - warm.heap).toBeLessThan(MAX_GROWTH_BYTES)
+})

@@ -1,0 +1,31 @@
+/** Names that were stored before names had to show something: they are shown as they are. */
+import { expect, it } from 'vitest'
+import { knock } from '../../../src/chat/changes.ts'
+import { digestOf, newRequestId, newUserId, readChatId, tagOf } from '../../../src/chat/ids.ts'
+import { joinRequests } from '../../../src/wire/schemas/join-requests.ts'
+import { call, createChat, createLink } from '../../support/api.ts'
+import { changed } from '../../support/doors.ts'
+import { startServer } from '../../support/server.ts'
+import { openStream } from '../../support/streams.ts'
+
+it('a name of before is the same in lists and streams, where no reader of lines stumbles over it', async () => {
+  const server = await startServer()
+  const { chat, owner } = await createChat(server)
+  await createLink(chat, owner)
+  const id = readChatId(new URL(chat).pathname.split('/').at(-1) ?? '')
+  const tag = id && tagOf(id)
+  const loaded = tag && (await server.store.load(tag))
+  const link = loaded?.door.links[0]
+  if (tag === undefined || loaded === undefined || link === undefined) throw new Error('the chat is not there')
+  const name = 'A\u2028n\u2029a\u0085\u200b\u3164'
+  const guest = digestOf(newUserId())
+  const asked = { id: newRequestId(), link: link.id, guest, name, requestedAt: server.clock.now }
+  const { door, events } = changed(knock(loaded.door, asked))
+  await server.store.commit(tag, loaded.version, door, events, server.clock.now)
+
+  const list = await (await call(`${chat}/join-requests`, { user: owner })).text()
+  expect(list).not.toMatch(/[\u0085\u2028\u2029]/)
+  expect(joinRequests.parse(JSON.parse(list)).join_requests).toMatchObject([{ name }])
+  const stream = await openStream(`${chat}/events`, { user: owner })
+  expect(await stream.next()).toMatchObject({ event: 'join_request', data: { name } })
+})
