@@ -5,7 +5,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import type { z } from 'zod'
 import { createService } from '../src/chat/service.ts'
-import { DoorFigures } from '../src/chat/stats.ts'
+import { DoorStats } from '../src/chat/stats.ts'
 import { readVersion } from '../src/cli/version.ts'
 import { addApi } from '../src/http/app.ts'
 import { NO_LIMITS } from '../src/http/limits/rate-limits.ts'
@@ -75,10 +75,10 @@ export async function buildDocument(): Promise<string> {
 /** What the routes need to be added; none of them is called. */
 function withoutChats() {
   const store = memoryStore({ maxChatBytes: 0, maxStoreBytes: 0 })
-  const service = createService({ store, now: Date.now, chatTtlMs: 0, figures: new DoorFigures() })
+  const service = createService({ store, now: Date.now, chatTtlMs: 0, stats: new DoorStats() })
   const hub = new Hub({
     store,
-    settle: service.settle,
+    applyDueExpiries: service.applyDueExpiries,
     heartbeatMs: 1000,
     maxBufferBytes: 0,
     maxStreams: 0,

@@ -5,7 +5,6 @@
 
 import {
   type ApprovedRequest,
-  type Asked,
   type DeclinedRequest,
   type Door,
   type EndedRequest,
@@ -16,6 +15,7 @@ import {
   linkOf,
   openLink,
   type Refusal,
+  type RequestIdentity,
   requestAt,
   requestOf,
   requestsAt
@@ -90,7 +90,7 @@ export function expireLinks(door: Door, now: number): Change<undefined> {
 }
 
 /** Somebody new opens a link. `asked.id` must be free in this chat (`requestIdIsTaken`). */
-export function knock(door: Door, asked: Asked, source?: Source): Change<JoinRequest> | Refusal {
+export function knock(door: Door, asked: RequestIdentity, source?: Source): Change<JoinRequest> | Refusal {
   const link = openLink(door, asked.link)
   if ('refused' in link) return link
   const waiting = requestsAt(door, asked.link).filter((request) => request.state === 'pending')
@@ -104,7 +104,7 @@ export function knock(door: Door, asked: Asked, source?: Source): Change<JoinReq
 }
 
 /** Which request the owner decides on: a link and, if need be, a request id. */
-export interface Meant {
+export interface RequestRef {
   readonly link: LinkId
   readonly id: RequestId | undefined
 }
@@ -112,7 +112,7 @@ export interface Meant {
 /** The owner lets a guest in. Without an id it must be clear who is meant. Approving twice changes nothing. */
 export function approve(
   door: Door,
-  { link, id }: Meant,
+  { link, id }: RequestRef,
   by: UserDigest,
   now: number
 ): Change<ApprovedRequest> | Refusal {
@@ -123,7 +123,7 @@ export function approve(
   if (isEnded(request) && (request.state === 'closed' || 'refused' in open)) {
     return { refused: 'request-closed', state: request.state }
   }
-  const approved: ApprovedRequest = { ...asked(request), state: 'approved', decidedAt: now }
+  const approved: ApprovedRequest = { ...identityOf(request), state: 'approved', decidedAt: now }
   const event: JoinEvent = { type: 'join_approved', request: approved }
   const change = { door: withRequest(door, approved), events: [event], result: approved }
   if ('refused' in open || open.maxGuests === null) return change
@@ -132,13 +132,17 @@ export function approve(
 }
 
 /** The owner turns a guest away, also one who is in. Without an id only one who waits is meant. Twice changes nothing. */
-export function decline(door: Door, meant: Meant, by: UserDigest, now: number): Change<DeclinedRequest> | Refusal {
+export function decline(door: Door, meant: RequestRef, by: UserDigest, now: number): Change<DeclinedRequest> | Refusal {
   const request = decidable(door, meant, by, ['pending'])
   if ('refused' in request) return request
   if (request.state === 'declined') return { door, events: [], result: request }
   if (request.state === 'closed') return { refused: 'request-closed', state: request.state }
-  const declined: DeclinedRequest = { ...asked(request), state: 'declined', decidedAt: now }
-  return { ...end(door, request, declined), events: [{ type: 'join_declined', request: declined }], result: declined }
+  const declined: DeclinedRequest = { ...identityOf(request), state: 'declined', decidedAt: now }
+  return {
+    ...closeRequest(door, request, declined),
+    events: [{ type: 'join_declined', request: declined }],
+    result: declined
+  }
 }
 
 /** A guest takes the own request back or leaves the chat. Once the request has ended this changes nothing. */
@@ -146,14 +150,18 @@ export function leave(door: Door, link: LinkId, guest: UserDigest, now: number):
   const request = requestOf(door, link, guest)
   if ('refused' in request) return request
   if (isEnded(request)) return { door, events: [], result: undefined }
-  const closed: JoinRequest = { ...asked(request), state: 'closed', reason: 'left', decidedAt: now }
-  return { ...end(door, request, closed), events: [{ type: 'join_closed', request: closed }], result: undefined }
+  const closed: JoinRequest = { ...identityOf(request), state: 'closed', reason: 'left', decidedAt: now }
+  return {
+    ...closeRequest(door, request, closed),
+    events: [{ type: 'join_closed', request: closed }],
+    result: undefined
+  }
 }
 
 /** The request that the owner means: the one named, or else the only one in the first of `states` that any is in. */
 function decidable(
   door: Door,
-  { link, id }: Meant,
+  { link, id }: RequestRef,
   by: UserDigest,
   states: readonly JoinRequest['state'][]
 ): JoinRequest | Refusal {
@@ -177,7 +185,7 @@ function endLink<Result>(change: Change<Result>, { id }: Link, why: LinkEnding, 
   const links = change.door.links.map((link) => (link.id === id ? { ...link, ended: { why, at } } : link))
   const closed = requestsAt(change.door, id)
     .filter(({ state }) => state === 'pending')
-    .map((request): EndedRequest => ({ ...asked(request), state: 'closed', reason: why, decidedAt: at }))
+    .map((request): EndedRequest => ({ ...identityOf(request), state: 'closed', reason: why, decidedAt: at }))
   const requests = new Map(change.door.requests)
   for (const request of closed) requests.set(request.guest, request)
   const events = closed.map((request): JoinEvent => ({ type: 'join_closed', request }))
@@ -189,12 +197,12 @@ function endLink<Result>(change: Change<Result>, { id }: Link, why: LinkEnding, 
 }
 
 /** The door once a request has ended; who was in has lost a right. */
-function end(door: Door, request: JoinRequest, ended: EndedRequest): { door: Door } {
+function closeRequest(door: Door, request: JoinRequest, ended: EndedRequest): { door: Door } {
   const rights = request.state === 'approved' ? door.rights + 1 : door.rights
   return { door: forgetEnded(withRequest({ ...door, rights }, ended)) }
 }
 
-function asked({ id, link, guest, name, requestedAt }: JoinRequest): Asked {
+function identityOf({ id, link, guest, name, requestedAt }: JoinRequest): RequestIdentity {
   return { id, link, guest, name, requestedAt }
 }
 

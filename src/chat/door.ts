@@ -34,7 +34,7 @@ export interface Link {
   readonly ended: { readonly why: LinkEnding; readonly at: number } | null
 }
 
-export interface Asked {
+export interface RequestIdentity {
   readonly id: RequestId
   readonly link: LinkId
   readonly guest: UserDigest
@@ -43,17 +43,17 @@ export interface Asked {
   readonly requestedAt: number
 }
 
-export type PendingRequest = Asked & {
+export type PendingRequest = RequestIdentity & {
   readonly state: 'pending'
   readonly decidedAt: null
   /** Where it came from, as far as that limits how many may wait; forgotten once it is decided. */
   readonly source?: Source
 }
-export type ApprovedRequest = Asked & { readonly state: 'approved'; readonly decidedAt: number }
+export type ApprovedRequest = RequestIdentity & { readonly state: 'approved'; readonly decidedAt: number }
 /** By the owner, before or after it was approved. May still be approved while its link is open. */
-export type DeclinedRequest = Asked & { readonly state: 'declined'; readonly decidedAt: number }
+export type DeclinedRequest = RequestIdentity & { readonly state: 'declined'; readonly decidedAt: number }
 /** For good: taken back or left by the guest, or ended with its link. */
-export type ClosedRequest = Asked & {
+export type ClosedRequest = RequestIdentity & {
   readonly state: 'closed'
   readonly reason: 'left' | LinkEnding
   readonly decidedAt: number
@@ -87,12 +87,12 @@ export function roleOf(door: Door, user: UserDigest): 'owner' | 'member' | undef
 }
 
 /** Reading and posting are for the owner and for members. */
-export function enter(door: Door, user: UserDigest): 'owner' | 'member' | Refusal {
+export function requireMember(door: Door, user: UserDigest): 'owner' | 'member' | Refusal {
   return roleOf(door, user) ?? { refused: 'not-a-member' }
 }
 
 /** What is the owner's alone: closing the chat, and the lists of links and requests. */
-export function own(door: Door, user: UserDigest): 'owner' | Refusal {
+export function requireOwner(door: Door, user: UserDigest): 'owner' | Refusal {
   return user === door.owner ? 'owner' : { refused: 'not-the-owner' }
 }
 
@@ -167,7 +167,7 @@ export function openLink(door: Door, id: LinkId): Link | Refusal {
 }
 
 /**
- * Is this link approved? Asked with a request id or by a guest it means that request, otherwise the link as a whole:
+ * Is this link approved? RequestIdentity with a request id or by a guest it means that request, otherwise the link as a whole:
  * somebody came in through it and nobody waits.
  */
 export function approvalAt(

@@ -1,12 +1,11 @@
 /**
  * What can be done, one use case a function: load the chat, ask the rules, commit, and decide again if somebody else
- * was faster. Knows neither HTTP nor how anything is stored. What is refused is thrown as a `Problem`.
+ * was faster. Knows neither HTTP nor how anything is stored. What is refused is thrown as `Refused`.
  *
  * Time is a rule like others: whoever loads a chat first commits what has come due in it, so nobody ever acts on a
  * link that has expired or in a chat whose time is up, whether or not somebody was there at that moment.
  */
 
-import { Problem, type ProblemKind } from '../wire/problems.ts'
 import * as changes from './changes.ts'
 import * as rules from './door.ts'
 import { type JoinEvent, type LoggedMessage, textOf } from './events.ts'
@@ -27,7 +26,8 @@ import {
   type UserDigest,
   type UserId
 } from './ids.ts'
-import { DoorFigures } from './stats.ts'
+import { Refused } from './refusals.ts'
+import { DoorStats } from './stats.ts'
 import type { LoadedChat, MessagePage, Store } from './store.ts'
 
 export interface ServiceDependencies {
@@ -36,7 +36,7 @@ export interface ServiceDependencies {
   readonly now: () => number
   /** How long a chat may be without a new event, in milliseconds; 0 for ever. */
   readonly chatTtlMs: number
-  readonly figures?: DoorFigures
+  readonly stats?: DoorStats
 }
 
 const DAY_MS = 86_400_000
@@ -46,11 +46,17 @@ export function emptyTtlOf(chatTtlMs: number): number {
   return Math.min(chatTtlMs, DAY_MS)
 }
 
-/** What opening a link came to: the state of one's own request, or that one is in without it. */
-export type Exchange = { readonly chat: ChatId; readonly link: LinkId } & (
-  | { readonly is: 'guest'; readonly client: UserId; readonly request: rules.JoinRequest }
-  | { readonly is: 'inside' }
-)
+/** What opening a link came to: the state of one's own request, or that one is a member without it. */
+export type Exchange = GuestExchange | { readonly is: 'inside'; readonly chat: ChatId; readonly link: LinkId }
+
+/** A guest's own request, and whose it is. */
+export interface GuestExchange {
+  readonly is: 'guest'
+  readonly chat: ChatId
+  readonly link: LinkId
+  readonly client: UserId
+  readonly request: rules.JoinRequest
+}
 
 /** Who opens a link without a user id. */
 export interface Newcomer {
@@ -67,7 +73,7 @@ export interface NewLink {
 
 export type Service = ReturnType<typeof createService>
 
-export function createService({ store, now, chatTtlMs, figures = new DoorFigures() }: ServiceDependencies) {
+export function createService({ store, now, chatTtlMs, stats = new DoorStats() }: ServiceDependencies) {
   const emptyTtlMs = emptyTtlOf(chatTtlMs)
 
   async function createChat(): Promise<{ chat: ChatId; author: UserId }> {
@@ -76,16 +82,16 @@ export function createService({ store, now, chatTtlMs, figures = new DoorFigures
       const chat = newChatId()
       const outcome = await store.create(changes.newDoor(chat, digestOf(author), now()))
       if (outcome === 'created') {
-        figures.chatsCreated++
+        stats.chatsCreated++
         return { chat, author }
       }
-      if (outcome === 'store-full') throw new Problem('store-full')
+      if (outcome === 'store-full') throw new Refused({ refused: 'store-full' })
     }
   }
 
   /** With an idempotency key that this user has used in this chat it posts nothing and gives the first message. */
   async function postMessage(
-    chat: ChatId | undefined,
+    chat: ChatId,
     user: UserId,
     text: string,
     idempotencyKey?: string
@@ -93,74 +99,74 @@ export function createService({ store, now, chatTtlMs, figures = new DoorFigures
     const digest = digestOf(user)
     const key = idempotencyKey === undefined ? undefined : postKey(digest, idempotencyKey)
     const message = await append(chat, digest, text, key)
-    if (key !== undefined && textOf(message) !== text) throw new Problem('idempotency-key-reused')
-    figures.messages++
+    if (key !== undefined && textOf(message) !== text) throw new Refused({ refused: 'idempotency-key-reused' })
+    stats.messages++
     return message
   }
 
   async function append(
-    chat: ChatId | undefined,
+    chat: ChatId,
     user: UserDigest,
     text: string,
     key: PostKey | undefined
   ): Promise<LoggedMessage> {
     // What is remembered may let somebody post, in one step; whether it does is found out by the store.
-    let known = recallChat(chat)
-    if (known !== undefined && isRefusal(rules.enter(known.door, user))) known = undefined
+    let known = cachedChat(chat)
+    if (known !== undefined && isRefusal(rules.requireMember(known.door, user))) known = undefined
     for (;;) {
       const { door } = known ?? (await loadChat(chat))
       known = undefined
-      allowed(rules.enter(door, user))
+      orRefuse(rules.requireMember(door, user))
       const outcome = await store.append(tagOf(door.chat), door.rights, { text, createdAt: now() }, key)
       if (typeof outcome === 'object') return outcome
-      if (outcome === 'gone') throw new Problem('chat-not-found')
-      if (outcome !== 'conflict') throw new Problem(outcome)
+      if (outcome === 'gone') throw new Refused({ refused: 'chat-not-found' })
+      if (outcome !== 'conflict') throw new Refused({ refused: outcome })
     }
   }
 
   async function readMessages(
-    chat: ChatId | undefined,
+    chat: ChatId,
     user: UserId,
     page: { after?: number | undefined; limit?: number | undefined }
   ): Promise<{ chat: ChatId; page: MessagePage }> {
     const { door, lastEventId } = await loadChat(chat)
-    allowed(rules.enter(door, digestOf(user)))
+    orRefuse(rules.requireMember(door, digestOf(user)))
     // Not further than to the moment for which the right to read was found.
     const found = await store.messages(tagOf(door.chat), page.after ?? 0, { limit: page.limit, upTo: lastEventId })
-    if (found === 'gone') throw new Problem('chat-not-found')
-    if (found === 'cursor-unknown') throw new Problem('cursor-unknown')
+    if (found === 'gone') throw new Refused({ refused: 'chat-not-found' })
+    if (found === 'cursor-unknown') throw new Refused({ refused: 'cursor-unknown' })
     return { chat: door.chat, page: found }
   }
 
   /** Whether somebody may follow the chat's live stream; the stream itself reads what there is to be told. */
-  async function enterChat(chat: ChatId | undefined, user: UserId): Promise<ChatTag> {
+  async function enterChat(chat: ChatId, user: UserId): Promise<ChatTag> {
     const { door } = await loadChat(chat)
-    allowed(rules.enter(door, digestOf(user)))
+    orRefuse(rules.requireMember(door, digestOf(user)))
     return tagOf(door.chat)
   }
 
   /** Everything of it is gone for everybody. */
-  async function closeChat(chat: ChatId | undefined, user: UserId): Promise<void> {
+  async function closeChat(chat: ChatId, user: UserId): Promise<void> {
     const { door } = await loadChat(chat)
-    allowed(rules.own(door, digestOf(user)))
+    orRefuse(rules.requireOwner(door, digestOf(user)))
     await remove(door)
   }
 
   async function joinRequests(
-    chat: ChatId | undefined,
+    chat: ChatId,
     user: UserId
   ): Promise<{ requests: readonly rules.JoinRequest[]; lastEventId: number }> {
     const { door, lastEventId } = await loadChat(chat)
-    return { requests: allowed(rules.joinRequestsFor(door, digestOf(user))), lastEventId }
+    return { requests: orRefuse(rules.joinRequestsFor(door, digestOf(user))), lastEventId }
   }
 
-  async function links(chat: ChatId | undefined, user: UserId): Promise<readonly rules.CountedLink[]> {
+  async function links(chat: ChatId, user: UserId): Promise<readonly rules.CountedLink[]> {
     const { door } = await loadChat(chat)
-    return allowed(rules.linksFor(door, digestOf(user)))
+    return orRefuse(rules.linksFor(door, digestOf(user)))
   }
 
   async function createLink(
-    chat: ChatId | undefined,
+    chat: ChatId,
     maker: UserId | undefined,
     { expiresInSeconds, maxGuests }: NewLink = {}
   ): Promise<{ chat: ChatId; link: rules.Link }> {
@@ -173,23 +179,23 @@ export function createService({ store, now, chatTtlMs, figures = new DoorFigures
     })
   }
 
-  async function revokeLink(link: LinkId | undefined, user: UserId): Promise<void> {
-    const loaded = await loadChatOf(link)
+  async function revokeLink(link: LinkId, user: UserId): Promise<void> {
+    const loaded = await loadChatByLink(link)
     await change(loaded, (door, at) => changes.revokeLink(door, loaded.link, digestOf(user), at))
   }
 
   /** Opens a link: as a newcomer, which knocks, or with the user id of somebody whom the chat knows. */
   async function exchange(
-    link: LinkId | undefined,
+    link: LinkId,
     user: UserId | undefined,
     { name, network }: Newcomer = { name: null }
   ): Promise<Exchange> {
-    const loaded = await loadChatOf(link)
+    const loaded = await loadChatByLink(link)
     const { door } = loaded
     if (user !== undefined) {
-      const standing: rules.Standing = allowed(rules.standingAt(door, loaded.link, digestOf(user)))
+      const standing: rules.Standing = orRefuse(rules.standingAt(door, loaded.link, digestOf(user)))
       if (standing.is === 'inside') return { chat: door.chat, link: loaded.link, is: 'inside' }
-      const request = refuseEnded(standing.request, user)
+      const request = assertNotEnded(standing.request, user)
       return { chat: door.chat, link: loaded.link, is: 'guest', client: user, request }
     }
     const client = newUserId()
@@ -202,45 +208,45 @@ export function createService({ store, now, chatTtlMs, figures = new DoorFigures
   }
 
   /** Takes a guest's request back, or lets them leave the chat; nothing is left to do where the request has ended. */
-  async function leave(link: LinkId | undefined, client: UserId): Promise<void> {
+  async function leave(link: LinkId, client: UserId): Promise<void> {
     const guest = digestOf(client)
-    const loaded = await loadChatOf(link)
+    const loaded = await loadChatByLink(link)
     await change(loaded, (door, at) => changes.leave(door, loaded.link, guest, at))
   }
 
   /** Whether a newcomer would find the link open. Changes nothing. */
-  async function checkLink(link: LinkId | undefined): Promise<void> {
-    const loaded = await loadChatOf(link)
-    allowed(rules.openLink(loaded.door, loaded.link))
+  async function checkLink(link: LinkId): Promise<void> {
+    const loaded = await loadChatByLink(link)
+    orRefuse(rules.openLink(loaded.door, loaded.link))
   }
 
   /** The present state of the own request of a guest of this link. */
   async function ownRequest(
-    link: LinkId | undefined,
+    link: LinkId,
     user: UserId
   ): Promise<{ chat: ChatId; link: LinkId; request: rules.JoinRequest }> {
-    const loaded = await loadChatOf(link)
-    const request = allowed(rules.requestOf(loaded.door, loaded.link, digestOf(user)))
+    const loaded = await loadChatByLink(link)
+    const request = orRefuse(rules.requestOf(loaded.door, loaded.link, digestOf(user)))
     return { chat: loaded.door.chat, link: loaded.link, request }
   }
 
   async function approvalStatus(
-    link: LinkId | undefined,
+    link: LinkId,
     user: UserId | undefined,
     request: RequestId | undefined
   ): Promise<boolean> {
-    const loaded = await loadChatOf(link)
-    return allowed(rules.approvalAt(loaded.door, loaded.link, user && digestOf(user), request))
+    const loaded = await loadChatByLink(link)
+    return orRefuse(rules.approvalAt(loaded.door, loaded.link, user && digestOf(user), request))
   }
 
   /** The owner lets a guest in or turns one away. */
   async function decide(
-    link: LinkId | undefined,
+    link: LinkId,
     user: UserId,
     request: RequestId | undefined,
     verdict: 'approve' | 'decline'
   ): Promise<rules.ApprovedRequest | rules.DeclinedRequest> {
-    const loaded = await loadChatOf(link)
+    const loaded = await loadChatByLink(link)
     const meant = { link: loaded.link, id: request }
     const digest = digestOf(user)
     return change<rules.ApprovedRequest | rules.DeclinedRequest>(loaded, (door, at) =>
@@ -249,7 +255,7 @@ export function createService({ store, now, chatTtlMs, figures = new DoorFigures
   }
 
   /** Commits what is due in a chat, and says in how many milliseconds something will be again, if ever. */
-  async function settle(tag: ChatTag): Promise<number | undefined> {
+  async function applyDueExpiries(tag: ChatTag): Promise<number | undefined> {
     const { nextExpiry } = (await load(tag))?.door ?? { nextExpiry: null }
     return nextExpiry === null ? undefined : nextExpiry - now()
   }
@@ -283,12 +289,12 @@ export function createService({ store, now, chatTtlMs, figures = new DoorFigures
   ): Promise<'committed' | 'conflict' | 'gone'> {
     const outcome = await store.commit(tagOf(door.chat), before.version, door, events, at)
     if (typeof outcome === 'string') return outcome
-    figures.changed(before.door, events)
+    stats.changed(before.door, events)
     return 'committed'
   }
 
   async function remove(door: rules.Door, lastEventId?: number): Promise<void> {
-    if (await store.remove(tagOf(door.chat), lastEventId)) figures.ended(door)
+    if (await store.remove(tagOf(door.chat), lastEventId)) stats.ended(door)
   }
 
   /** When a chat ends in which nothing happens any more. */
@@ -297,24 +303,24 @@ export function createService({ store, now, chatTtlMs, figures = new DoorFigures
     return idleSince + (lastEventId === 0 ? emptyTtlMs : chatTtlMs)
   }
 
-  async function loadChat(chat: ChatId | undefined): Promise<LoadedChat> {
-    const loaded = chat && (await load(tagOf(chat)))
+  async function loadChat(chat: ChatId): Promise<LoadedChat> {
+    const loaded = await load(tagOf(chat))
     // The tag leads to a chat; only the whole id, which holds the secret, opens it.
-    if (loaded === undefined || loaded.door.chat !== chat) throw new Problem('chat-not-found')
+    if (loaded?.door.chat !== chat) throw new Refused({ refused: 'chat-not-found' })
     return loaded
   }
 
   /** The chat as it was seen last, unless something may have come due in it since. */
-  function recallChat(chat: ChatId | undefined): LoadedChat | undefined {
-    const known = chat && store.recall(tagOf(chat))
-    if (known === undefined || known.door.chat !== chat) return undefined
+  function cachedChat(chat: ChatId): LoadedChat | undefined {
+    const known = store.cached(tagOf(chat))
+    if (known?.door.chat !== chat) return undefined
     return now() < Math.min(endOf(known), known.door.nextExpiry ?? Number.POSITIVE_INFINITY) ? known : undefined
   }
 
   /** The chat that a link may lead to; whether it really does is for the rules to say. */
-  async function loadChatOf(link: LinkId | undefined): Promise<LoadedChat & { link: LinkId }> {
-    const loaded = link && (await load(tagOf(link)))
-    if (link === undefined || loaded === undefined) throw new Problem('link-not-found')
+  async function loadChatByLink(link: LinkId): Promise<LoadedChat & { link: LinkId }> {
+    const loaded = await load(tagOf(link))
+    if (loaded === undefined) throw new Refused({ refused: 'link-not-found' })
     return { ...loaded, link }
   }
 
@@ -326,13 +332,14 @@ export function createService({ store, now, chatTtlMs, figures = new DoorFigures
     for (let chat: LoadedChat | undefined = loaded; chat !== undefined; chat = await load(tag)) {
       const at = now()
       if (changes.expireLinks(chat.door, at).door !== chat.door) continue
-      const decision = allowed(decide(chat.door, at))
+      const decision = orRefuse(decide(chat.door, at))
       if (decision.door === chat.door) return decision.result
       const outcome = await commit(chat, decision.door, decision.events, at)
       if (outcome === 'gone') break
       if (outcome === 'committed') return decision.result
     }
-    throw goneProblem(loaded)
+    // Removed meanwhile: whoever came by a link is told about the link.
+    throw new Refused({ refused: loaded.link === undefined ? 'chat-not-found' : 'link-not-found' })
   }
 
   return {
@@ -351,44 +358,26 @@ export function createService({ store, now, chatTtlMs, figures = new DoorFigures
     ownRequest,
     approvalStatus,
     decide,
-    settle,
+    applyDueExpiries,
     sweep,
     ping: () => store.ping()
   }
 }
 
-/** What a guest is refused with whose request has ended. */
-const OF_ENDING = {
-  declined: 'declined',
-  left: 'left',
-  expired: 'link-expired',
-  revoked: 'link-revoked',
-  full: 'link-full'
-} as const satisfies Record<ReturnType<typeof rules.endingOf>, ProblemKind>
-
-/** A request that has ended is refused to the guest whose it is, with what the guest needs to know of it. */
-export function refuseEnded(request: rules.JoinRequest, client: UserId): rules.JoinRequest {
+/**
+ * A guest's own request, unless it has ended.
+ * @throws Refused `request-ended`, with what the guest needs to know
+ */
+export function assertNotEnded(request: rules.JoinRequest, client: UserId): rules.JoinRequest {
   if (!rules.isEnded(request)) return request
-  const members = { state: request.state, request_id: request.id, client_id: client }
-  throw new Problem(OF_ENDING[rules.endingOf(request)], { members })
+  const { id, state } = request
+  throw new Refused({ refused: 'request-ended', ending: rules.endingOf(request), state, request: id, client })
 }
 
-/** For a chat that has been removed meanwhile: whoever came by a link is told about the link. */
-function goneProblem({ link }: { readonly link?: LinkId }): Problem {
-  return new Problem(link === undefined ? 'chat-not-found' : 'link-not-found')
-}
-
-/** What the rules granted; what they refused is thrown. */
-function allowed<Granted>(decision: Granted | rules.Refusal): Granted {
-  if (!isRefusal(decision)) return decision
-  switch (decision.refused) {
-    case 'several-requests':
-      throw new Problem(decision.refused, { members: { pending_request_ids: decision.pending } })
-    case 'request-closed':
-      throw new Problem(decision.refused, { members: { state: decision.state } })
-    default:
-      throw new Problem(decision.refused)
-  }
+/** What the rules granted. @throws Refused what they refused */
+function orRefuse<Granted>(decision: Granted | rules.Refusal): Granted {
+  if (isRefusal(decision)) throw new Refused(decision)
+  return decision
 }
 
 function isRefusal(decision: unknown): decision is rules.Refusal {

@@ -3,7 +3,7 @@ import type { Door } from './door.ts'
 import { pendingRequests } from './door.ts'
 import type { JoinEvent } from './events.ts'
 
-export class DoorFigures {
+export class DoorStats {
   chatsCreated = 0
   chatsEnded = 0
   messages = 0

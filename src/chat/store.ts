@@ -22,7 +22,7 @@ export interface Store {
    * The chat as this process has seen it last, if it remembers: perhaps not what it is now. Good for what the store looks at
    * again anyway, as the `rights` of a post, and for nothing else; so it may permit but never refuse.
    */
-  recall(tag: ChatTag): LoadedChat | undefined
+  cached(tag: ChatTag): LoadedChat | undefined
 
   /**
    * Replaces the door and logs what happened at it at the instant `now`, both or neither. `conflict`: the door is no

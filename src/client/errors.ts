@@ -76,7 +76,7 @@ export class RequestError extends TypeError {
 }
 
 /** Whether asking again may help: no answer arrived, or the server had no room or no time. */
-export function isPassing(error: unknown): boolean {
+export function isRetryable(error: unknown): boolean {
   if (!(error instanceof SillyChatError)) return error instanceof RequestError && error.kind === 'unreachable'
   return error.status === 408 || error.status === 429 || error.status >= 500
 }

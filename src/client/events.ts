@@ -1,6 +1,6 @@
 /** A live stream that resumes by itself: every event once and in order, however often the connection breaks. */
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
-import { isPassing, SillyChatError } from './errors.ts'
+import { isRetryable, SillyChatError } from './errors.ts'
 import { type ClientOptions, pause, send, unexpected } from './http.ts'
 
 /** Longer than the server's heartbeat: a connection that is silent for so long is dead. */
@@ -80,7 +80,7 @@ interface StreamState {
 class Broken extends Error {}
 
 function throwUnlessPassing(error: unknown, state: StreamState): void {
-  if (!isPassing(error) && !(error instanceof Broken)) throw error
+  if (!isRetryable(error) && !(error instanceof Broken)) throw error
   if (error instanceof SillyChatError) state.retryMs = error.retryAfterMs ?? state.retryMs
 }
 

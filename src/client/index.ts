@@ -8,11 +8,11 @@
  *     }
  *
  *     const guest = await knock(link, { name: 'Ana' })
- *     const chat = await guest.admitted()
+ *     const chat = await guest.waitUntilAdmitted()
  *     await chat.post('Ana: hello')
  */
 import type { EventSourceMessage } from 'eventsource-parser'
-import { type InputError, isPassing, RequestError, type RequestErrorKind, SillyChatError } from './errors.ts'
+import { type InputError, isRetryable, RequestError, type RequestErrorKind, SillyChatError } from './errors.ts'
 import { type FollowOptions, follow } from './events.ts'
 import { ask, type ClientOptions, over, parseJson, parseUrl, pause, queryOf, send } from './http.ts'
 import {
@@ -54,7 +54,9 @@ export type {
   Messages,
   RequestErrorKind
 }
-export { isPassing, RequestError, SillyChatError }
+export { isRetryable, RequestError, SillyChatError }
+/** @deprecated Use `isRetryable`; this name goes with the next version. */
+export const isPassing = isRetryable
 
 /** How often a post is sent again before it counts as failed. */
 const POST_ATTEMPTS = 6
@@ -95,7 +97,7 @@ export class Chat {
           headers: { 'idempotency-key': idempotencyKey }
         })
       } catch (error) {
-        if (!isPassing(error) || attempt >= attempts) throw error
+        if (!isRetryable(error) || attempt >= attempts) throw error
         const asked = error instanceof SillyChatError ? error.retryAfterMs : undefined
         await pause(asked ?? POST_RETRY_MS * attempt, this.#options.signal)
       }
@@ -218,13 +220,18 @@ export class Guest {
     await send(`${this.link}/request`, { ...this.#options, user: this.clientId, method: 'DELETE' })
   }
 
+  /** @deprecated Use `waitUntilAdmitted`; this name goes with the next version. */
+  admitted(options: FollowOptions = {}): Promise<Chat> {
+    return this.waitUntilAdmitted(options)
+  }
+
   /**
    * Waits at the door until the owner has decided, over as many connections as it takes.
    * @throws SillyChatError if the answer is no, or the link or the chat has ended
    * @throws RequestError if something answers that is no such stream
    * @throws the signal's reason once it is aborted
    */
-  async admitted(options: FollowOptions = {}): Promise<Chat> {
+  async waitUntilAdmitted(options: FollowOptions = {}): Promise<Chat> {
     const all = over(this.#options, options)
     for (let attempt = 0; ; attempt++) {
       const chat = (await this.#awaitDecision(all)) ?? (await this.#decided(all))
@@ -252,7 +259,7 @@ export class Guest {
       const { chat } = await this.#state(options)
       return chat ?? undefined
     } catch (error) {
-      if (isPassing(error)) return undefined
+      if (isRetryable(error)) return undefined
       throw error
     }
   }

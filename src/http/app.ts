@@ -1,7 +1,7 @@
 /** The application: what it is made of, in the order in which a request meets it. */
 import Fastify, { type FastifyInstance } from 'fastify'
 import { createService, type Service } from '../chat/service.ts'
-import { DoorFigures } from '../chat/stats.ts'
+import { DoorStats } from '../chat/stats.ts'
 import type { Store } from '../chat/store.ts'
 import type { Settings } from '../cli/settings.ts'
 import { Hub } from '../streams/hub.ts'
@@ -11,7 +11,7 @@ import { addBaseUrl } from './request/base-url.ts'
 import { addJsonBody, MAX_BODY_BYTES } from './request/json-body.ts'
 import { addRequestChecks, MAX_URL_LENGTH } from './request/known-paths.ts'
 import { addMisplacedInput } from './request/member-names.ts'
-import { isForPage, PAGE_PATH } from './request/page-requests.ts'
+import { PAGE_PATH, wantsWebPage } from './request/page-requests.ts'
 import { normalizeTarget } from './request/request-target.ts'
 import { addUntrustedProxies, trustOf } from './request/untrusted-proxies.ts'
 import { addUserId } from './request/user-id.ts'
@@ -76,7 +76,7 @@ export async function buildApp({
     },
     rewriteUrl: (request) => {
       const target = normalizeTarget(request.url)
-      return isForPage(request, target) ? PAGE_PATH : target
+      return wantsWebPage(request, target) ? PAGE_PATH : target
     },
     ...WITHOUT_AJV,
     // Called once there are connections, long after the constants below have their values.
@@ -88,11 +88,11 @@ export async function buildApp({
   const onEveryAnswer = safeHeaders(settings)
   const onRefusalsBelow = { ...onEveryAnswer, ...crossOriginHeaders(settings.CORS_ORIGIN) }
   const chatTtlMs = settings.CHAT_TTL_SECONDS * 1000
-  const doors = new DoorFigures()
-  const service = createService({ store, now, chatTtlMs, figures: doors })
+  const doors = new DoorStats()
+  const service = createService({ store, now, chatTtlMs, stats: doors })
   const hub = new Hub({
     store,
-    settle: service.settle,
+    applyDueExpiries: service.applyDueExpiries,
     heartbeatMs: settings.HEARTBEAT_SECONDS * 1000,
     maxBufferBytes: settings.MAX_STREAM_BUFFER_BYTES,
     maxStreams: settings.MAX_STREAMS,

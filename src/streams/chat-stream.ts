@@ -3,7 +3,7 @@
  *
  * The seam. The channel is watched before anything is read. While this stream catches up it keeps nothing that is
  * told; it reads the log, paced by its reader, until it is level with the newest event the channel was told of, and
- * goes live in the same turn. From then on `#level`, the newest id it has sent or may skip, decides what of a batch
+ * goes live in the same turn. From then on `#sentUpTo`, the newest id it has sent or may skip, decides what of a batch
  * is new to it, so nothing is lost or doubled however the two meet.
  *
  * The removal. Who loses the right to read is told of nothing with a higher id than that of the event which says so. Each
@@ -20,7 +20,7 @@ import { joinRequestView } from '../wire/views.ts'
 import type { Batch } from './batch.ts'
 import type { ChatSource } from './chat-source.ts'
 import { EventStream, type Sink } from './event-stream.ts'
-import { StreamFigures } from './stats.ts'
+import { StreamStats } from './stats.ts'
 
 /** How much is read from the log before the reader must have taken it. */
 const REPLAY_PAGE_BYTES = 64 * 1024
@@ -40,15 +40,15 @@ export class ChatStream extends EventStream {
   #member: UserDigest | undefined
   #isLive = false
   #wasReset = false
-  #level = 0
+  #sentUpTo = 0
 
   constructor(
     socket: Sink,
     maxBufferBytes: number,
     { base, isChunked }: Pick<ChatReader, 'base' | 'isChunked'>,
-    figures = new StreamFigures()
+    stats = new StreamStats()
   ) {
-    super(socket, maxBufferBytes, isChunked, figures)
+    super(socket, maxBufferBytes, isChunked, stats)
     this.#base = base
   }
 
@@ -57,16 +57,16 @@ export class ChatStream extends EventStream {
   }
 
   override deliver(batch: Batch): void {
-    if (!this.#isLive || batch.last <= this.#level || this.isOver) return
+    if (!this.#isLive || batch.last <= this.#sentUpTo || this.isOver) return
     const removal = batch.joins.find((event) => this.#isRemoval(event))
     if (this.#member === undefined ? batch.joins.length > 0 : removal !== undefined) {
-      const fresh = batch.events.filter(({ id }) => id > this.#level && id <= (removal?.id ?? id))
+      const fresh = batch.events.filter(({ id }) => id > this.#sentUpTo && id <= (removal?.id ?? id))
       this.writeLive(this.framed(this.#frames(fresh)))
     } else {
-      this.figures.deliveries += batch.countAfter(this.#level)
-      this.writeLive(this.isChunked ? batch.chunkAfter(this.#level) : batch.messagesAfter(this.#level))
+      this.stats.deliveries += batch.countAfter(this.#sentUpTo)
+      this.writeLive(this.isChunked ? batch.chunkAfter(this.#sentUpTo) : batch.messagesAfter(this.#sentUpTo))
     }
-    this.#level = batch.last
+    this.#sentUpTo = batch.last
     if (removal !== undefined) this.#close(reasonOf(removal.request))
   }
 
@@ -77,7 +77,7 @@ export class ChatStream extends EventStream {
   async catchUp(source: ChatSource, { user, cursor }: ChatReader): Promise<void> {
     const digest = digestOf(user)
     if (cursor !== undefined) {
-      this.#level = /^\d{1,15}$/.test(cursor) ? Number(cursor) : -1
+      this.#sentUpTo = /^\d{1,15}$/.test(cursor) ? Number(cursor) : -1
       if ((await this.#replay(source, digest, () => this.write(this.#ready()))) === 'done') return
     }
     await this.#begin(source, digest, cursor !== undefined)
@@ -102,9 +102,9 @@ export class ChatStream extends EventStream {
       if (chat === undefined) return
       if (this.#wasReset) continue
       if (lost) this.write(this.#reset(chat.lastEventId))
-      this.#level = chat.lastEventId
+      this.#sentUpTo = chat.lastEventId
       this.write((this.#member === undefined ? this.#waiting(chat) : '') + this.#ready())
-      this.#isLive = source.newest <= this.#level
+      this.#isLive = source.newest <= this.#sentUpTo
       if (this.#isLive || (await this.#replay(source, user, () => {})) === 'done') return
     }
   }
@@ -127,7 +127,7 @@ export class ChatStream extends EventStream {
     return chat
   }
 
-  /** Sends what comes after `#level` and goes live, or ends; `onLevel` is called when it goes live. */
+  /** Sends what comes after `#sentUpTo` and goes live, or ends; `onLevel` is called when it goes live. */
   async #replay(source: ChatSource, user: UserDigest, onLevel: () => void): Promise<'done' | 'cursor-unknown'> {
     while (!this.isOver) {
       this.#wasReset = false
@@ -135,15 +135,15 @@ export class ChatStream extends EventStream {
       if (chat === undefined) break
       const allJoins = this.#member === undefined
       const page = { maxBytes: REPLAY_PAGE_BYTES, allJoins, upTo: chat.lastEventId }
-      const events = await source.events(this.#level, page)
+      const events = await source.events(this.#sentUpTo, page)
       if (events === 'cursor-unknown') return events
       if (events === 'gone') {
         this.gone()
         break
       }
       this.write(this.#frames(events))
-      this.#level = events.at(-1)?.id ?? chat.lastEventId
-      if (this.#level === chat.lastEventId && source.newest <= this.#level && !this.#wasReset) {
+      this.#sentUpTo = events.at(-1)?.id ?? chat.lastEventId
+      if (this.#sentUpTo === chat.lastEventId && source.newest <= this.#sentUpTo && !this.#wasReset) {
         onLevel()
         this.#isLive = true
         break
@@ -156,7 +156,7 @@ export class ChatStream extends EventStream {
   /** Join events are for the owner alone. */
   #frames(events: readonly LoggedEvent[]): string {
     const shown = this.#member === undefined ? events : events.filter(({ type }) => type === 'message')
-    this.figures.deliveries += shown.length
+    this.stats.deliveries += shown.length
     return shown
       .map((event) =>
         event.type === 'message'
@@ -167,7 +167,7 @@ export class ChatStream extends EventStream {
   }
 
   #isRemoval({ id, request }: LoggedJoinEvent): boolean {
-    return request.guest === this.#member && id > this.#level && isEnded(request)
+    return request.guest === this.#member && id > this.#sentUpTo && isEnded(request)
   }
 
   /** The last that its reader hears; a later call finds it over. */
@@ -185,12 +185,12 @@ export class ChatStream extends EventStream {
   }
 
   #reset(lastEventId: number): string {
-    this.figures.resets++
+    this.stats.resets++
     return frame({ event: 'reset', data: { reason: 'The event id is not in the log.', last_event_id: lastEventId } })
   }
 
   #ready(): string {
-    return frame({ event: 'ready', id: this.#level, data: { last_event_id: this.#level } })
+    return frame({ event: 'ready', id: this.#sentUpTo, data: { last_event_id: this.#sentUpTo } })
   }
 }
 

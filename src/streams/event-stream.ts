@@ -4,7 +4,7 @@ import { HEARTBEAT, opening } from '../wire/sse-format.ts'
 import type { Batch } from './batch.ts'
 import type { ChatSource } from './chat-source.ts'
 import { chunk, LAST_CHUNK } from './chunked.ts'
-import type { StreamFigures } from './stats.ts'
+import type { StreamStats } from './stats.ts'
 
 /** Whoever follows a chat in this process: a stream, or a request that waits. */
 export interface Follower {
@@ -16,7 +16,7 @@ export interface Follower {
   /** The chat is no more. */
   gone(): void
   /** A heartbeat is due. */
-  beat(): void
+  heartbeat(): void
   /** Ends it once what has been written is out. */
   end(): void
   /** Ends it at once. */
@@ -38,7 +38,7 @@ const END_DEADLINE_MS = 10_000
 export abstract class EventStream implements Follower {
   abstract readonly kind: 'chat' | 'guest'
   protected readonly socket: Sink
-  protected readonly figures: StreamFigures
+  protected readonly stats: StreamStats
   /** Whether the body is sent in chunks (HTTP/1.1) or ends with the connection (HTTP/1.0). */
   protected readonly isChunked: boolean
   readonly #maxBufferBytes: number
@@ -50,9 +50,9 @@ export abstract class EventStream implements Follower {
    */
   #catchUpBytes: number
 
-  constructor(socket: Sink, maxBufferBytes: number, isChunked: boolean, figures: StreamFigures) {
+  constructor(socket: Sink, maxBufferBytes: number, isChunked: boolean, stats: StreamStats) {
     this.socket = socket
-    this.figures = figures
+    this.stats = stats
     this.isChunked = isChunked
     this.#maxBufferBytes = maxBufferBytes
     // The head, or an answer before it on the same connection.
@@ -68,7 +68,7 @@ export abstract class EventStream implements Follower {
   }
 
   /** Writes a heartbeat, unless other bytes are still waiting for the reader. */
-  beat(): void {
+  heartbeat(): void {
     if (this.socket.writableLength > 0) return
     this.#writeBytes(this.isChunked ? HEARTBEATS.chunked : HEARTBEATS.plain)
   }
@@ -107,12 +107,12 @@ export abstract class EventStream implements Follower {
   protected writeLive(bytes: Buffer): void {
     if (this.isOver || bytes.length === 0) return
     this.socket.write(bytes)
-    this.figures.bytes += bytes.length
+    this.stats.bytes += bytes.length
     const waiting = this.socket.writableLength
     this.#liveBytes = Math.min(this.#liveBytes + bytes.length, waiting)
     this.#catchUpBytes = Math.min(this.#catchUpBytes, waiting - this.#liveBytes)
     if (waiting - this.#catchUpBytes <= this.#maxBufferBytes) return
-    this.figures.cutOff++
+    this.stats.cutOff++
     this.socket.destroy()
   }
 
@@ -122,7 +122,7 @@ export abstract class EventStream implements Follower {
     this.#catchUpBytes = Math.min(this.#catchUpBytes, beforeLive) + bytes.length
     this.#liveBytes = 0
     this.socket.write(bytes)
-    this.figures.bytes += bytes.length
+    this.stats.bytes += bytes.length
   }
 
   /** A text as it is sent to this reader. */

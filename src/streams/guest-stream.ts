@@ -7,7 +7,7 @@ import { approvalEventView } from '../wire/views.ts'
 import type { Batch } from './batch.ts'
 import type { ChatSource } from './chat-source.ts'
 import { EventStream, type Sink } from './event-stream.ts'
-import { StreamFigures } from './stats.ts'
+import { StreamStats } from './stats.ts'
 
 export interface GuestReader {
   readonly chat: ChatId
@@ -22,8 +22,8 @@ export class GuestStream extends EventStream {
   readonly #guest: UserDigest
   #shown: JoinRequest['state'] | undefined
 
-  constructor(socket: Sink, maxBufferBytes: number, reader: GuestReader, figures = new StreamFigures()) {
-    super(socket, maxBufferBytes, reader.isChunked, figures)
+  constructor(socket: Sink, maxBufferBytes: number, reader: GuestReader, stats = new StreamStats()) {
+    super(socket, maxBufferBytes, reader.isChunked, stats)
     this.#reader = reader
     this.#guest = digestOf(reader.client)
   }
@@ -63,7 +63,7 @@ export class GuestStream extends EventStream {
     this.#shown = request.state
     const { base, chat, client } = this.#reader
     const data = approvalEventView(base, chat, client, request)
-    this.figures.deliveries++
+    this.stats.deliveries++
     this.writeLive(this.framed(frame({ event: 'approval', id: request.state, data })))
     if (isFinal(request)) this.end()
   }

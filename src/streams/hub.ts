@@ -13,13 +13,13 @@ import type { ChatSource } from './chat-source.ts'
 import { type ChatReader, ChatStream } from './chat-stream.ts'
 import type { EventStream, Follower, Sink } from './event-stream.ts'
 import { type GuestReader, GuestStream } from './guest-stream.ts'
-import { StreamFigures } from './stats.ts'
+import { StreamStats } from './stats.ts'
 import { Waiter } from './waiter.ts'
 
 export interface HubOptions {
   readonly store: Store
   /** Commits what is due in a chat, and says in how many milliseconds something will be again, if ever. */
-  readonly settle: (tag: ChatTag) => Promise<number | undefined>
+  readonly applyDueExpiries: (tag: ChatTag) => Promise<number | undefined>
   readonly heartbeatMs: number
   /** Live bytes that may wait for one reader before it is cut off. */
   readonly maxBufferBytes: number
@@ -32,14 +32,14 @@ export interface HubOptions {
 }
 
 /** Followers told before other work has its turn: a chat with thousands of readers must not hold up the rest. */
-const FOLLOWERS_A_TURN = 128
+const SLICE_SIZE = 128
 /** A thousand clients that lost their streams at once must not come back at once. */
 const RECONNECT_MS = { min: 1000, max: 5000 }
 /** What a reader that does not read has to take its last bytes when the hub closes. */
 const CLOSE_DEADLINE_MS = 1000
 
 export class Hub {
-  readonly figures = new StreamFigures()
+  readonly stats = new StreamStats()
   readonly #options: HubOptions
   readonly #channels = new Map<ChatTag, Channel>()
   readonly #followers = new Set<Follower>()
@@ -50,7 +50,10 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.#options = options
-    this.#heartbeat = setInterval(() => inTurns(this.#followers, (follower) => follower.beat()), options.heartbeatMs)
+    this.#heartbeat = setInterval(
+      () => forEachInSlices(this.#followers, (follower) => follower.heartbeat()),
+      options.heartbeatMs
+    )
     this.#heartbeat.unref()
   }
 
@@ -77,13 +80,13 @@ export class Hub {
 
   /** Follows a chat as a member, until the socket closes. */
   openChatStream(socket: Sink, tag: ChatTag, reader: ChatReader): void {
-    const stream = new ChatStream(socket, this.#options.maxBufferBytes, reader, this.figures)
+    const stream = new ChatStream(socket, this.#options.maxBufferBytes, reader, this.stats)
     this.#run(tag, stream, reader.user, (source) => stream.catchUp(source, reader))
   }
 
   /** Follows the own join request as a guest, until it is decided. */
   openGuestStream(socket: Sink, reader: GuestReader): void {
-    const stream = new GuestStream(socket, this.#options.maxBufferBytes, reader, this.figures)
+    const stream = new GuestStream(socket, this.#options.maxBufferBytes, reader, this.stats)
     this.#run(tagOf(reader.chat), stream, reader.client, (source) => stream.begin(source))
   }
 
@@ -107,7 +110,7 @@ export class Hub {
     const channel = this.#follow(tag, waiter, user)
     try {
       await waiter.until(async () => {
-        await channel.watching
+        await channel.latestAttempt
         return look()
       })
     } finally {
@@ -133,10 +136,10 @@ export class Hub {
       stream.end()
       return
     }
-    this.figures.opened[stream.kind]++
+    this.stats.opened[stream.kind]++
     const channel = this.#follow(tag, stream, user)
     stream.open(randomInt(RECONNECT_MS.min, RECONNECT_MS.max + 1))
-    channel.watched
+    channel.subscribed
       .then((watched) => (watched === 'gone' ? stream.gone() : start(channel)))
       .catch((error: unknown) => {
         this.#options.onFault(error)
@@ -189,56 +192,56 @@ class Channel implements ChatSource {
   readonly tag: ChatTag
   readonly followers = new Set<Follower>()
   /** Resolves once the store tells of the chat, however long it takes until the store can be reached. */
-  readonly watched: Promise<Unwatch | 'gone'>
+  readonly subscribed: Promise<Unwatch | 'gone'>
   /** The latest attempt at it. */
-  watching: Promise<Unwatch | 'gone'>
+  latestAttempt: Promise<Unwatch | 'gone'>
   newest = 0
   readonly #options: HubOptions
-  #told: LoggedEvent[] = []
+  #pending: LoggedEvent[] = []
   #isReset = false
   #isGone = false
   #flushing = false
   #isClosed = false
   #deadline: NodeJS.Timeout | undefined
-  #settlings = 0
+  #scheduled = 0
 
   constructor(tag: ChatTag, options: HubOptions) {
     this.tag = tag
     this.#options = options
-    this.watching = this.#watch()
-    this.watched = this.#patiently((isFirst) => {
-      if (!isFirst) this.watching = this.#watch()
-      return this.watching
+    this.latestAttempt = this.#watch()
+    this.subscribed = this.#retryWhileUnavailable((isFirst) => {
+      if (!isFirst) this.latestAttempt = this.#watch()
+      return this.latestAttempt
     })
-    this.watched.then(
-      (watched) => watched !== 'gone' && this.#settle(),
+    this.subscribed.then(
+      (watched) => watched !== 'gone' && this.#scheduleExpiry(),
       () => undefined // the fault is reported by the stream that waits for it
     )
   }
 
   load() {
-    return this.#patiently(() => this.#options.store.load(this.tag))
+    return this.#retryWhileUnavailable(() => this.#options.store.load(this.tag))
   }
 
   events(after: number, page: EventsPage) {
-    return this.#patiently(() => this.#options.store.events(this.tag, after, page))
+    return this.#retryWhileUnavailable(() => this.#options.store.events(this.tag, after, page))
   }
 
   close(): void {
     this.#isClosed = true
     clearTimeout(this.#deadline)
-    this.watched.then(
+    this.subscribed.then(
       (watched) => watched !== 'gone' && watched(),
       () => undefined
     )
   }
 
   #watch(): Promise<Unwatch | 'gone'> {
-    return this.#options.store.watch(this.tag, (told) => this.#tell(told))
+    return this.#options.store.watch(this.tag, (told) => this.#onStoreNotification(told))
   }
 
   /** A stream that is open stays open while the store cannot be reached. */
-  async #patiently<Answer>(ask: (isFirst: boolean) => Promise<Answer>): Promise<Answer> {
+  async #retryWhileUnavailable<Answer>(ask: (isFirst: boolean) => Promise<Answer>): Promise<Answer> {
     for (let isFirst = true; ; isFirst = false) {
       try {
         return await ask(isFirst)
@@ -250,30 +253,30 @@ class Channel implements ChatSource {
   }
 
   /** Settles what is due, and again when the next is: whoever waits is told at that moment. */
-  #settle(): void {
-    const settling = ++this.#settlings
+  #scheduleExpiry(): void {
+    const scheduled = ++this.#scheduled
     const again = (ms: number | undefined): void => {
       // One that was overtaken may not know of the latest deadline.
-      if (settling !== this.#settlings) return
+      if (scheduled !== this.#scheduled) return
       clearTimeout(this.#deadline)
       if (this.#isClosed || ms === undefined) return
-      this.#deadline = setTimeout(() => this.#settle(), Math.min(ms, MAX_TIMER_MS))
+      this.#deadline = setTimeout(() => this.#scheduleExpiry(), Math.min(ms, MAX_TIMER_MS))
     }
-    this.#options.settle(this.tag).then(again, (error: unknown) => {
+    this.#options.applyDueExpiries(this.tag).then(again, (error: unknown) => {
       this.#options.onFault(error)
       again(RETRY_MS)
     })
   }
 
-  #tell(told: readonly LoggedEvent[] | 'reset' | 'gone'): void {
+  #onStoreNotification(told: readonly LoggedEvent[] | 'reset' | 'gone'): void {
     if (told === 'gone') this.#isGone = true
     else if (told === 'reset') {
       this.#isReset = true
-      this.#told = []
+      this.#pending = []
       this.newest = 0
     } else {
       this.newest = told.at(-1)?.id ?? this.newest
-      this.#told.push(...told)
+      this.#pending.push(...told)
     }
     if (this.#flushing) return
     this.#flushing = true
@@ -282,13 +285,13 @@ class Channel implements ChatSource {
 
   /** One batch at a time: the next gathers while this one is handed out. */
   #flush(): void {
-    const batch = new Batch(this.#told)
+    const batch = new Batch(this.#pending)
     const [isReset, isGone] = [this.#isReset, this.#isGone]
-    this.#told = []
+    this.#pending = []
     this.#isReset = false
     // Whoever has come to wait at a link waits until it expires at the latest.
-    if (batch.joins.length > 0 || isReset) this.#settle()
-    inTurns(
+    if (batch.joins.length > 0 || isReset) this.#scheduleExpiry()
+    forEachInSlices(
       this.followers,
       (follower) => {
         if (isReset) this.#reset(follower)
@@ -296,7 +299,7 @@ class Channel implements ChatSource {
         if (isGone) follower.gone()
       },
       () => {
-        this.#flushing = this.#told.length > 0 || this.#isReset || this.#isGone !== isGone
+        this.#flushing = this.#pending.length > 0 || this.#isReset || this.#isGone !== isGone
         if (this.#flushing) setImmediate(() => this.#flush())
       }
     )
@@ -311,10 +314,10 @@ class Channel implements ChatSource {
 }
 
 /** Visits each follower once, also those that are added meanwhile, a slice a turn. */
-function inTurns(followers: Set<Follower>, visit: (follower: Follower) => void, done?: () => void): void {
+function forEachInSlices(followers: Set<Follower>, visit: (follower: Follower) => void, done?: () => void): void {
   const rest = followers.values()
   const turn = (): void => {
-    for (let count = 0; count < FOLLOWERS_A_TURN; count++) {
+    for (let count = 0; count < SLICE_SIZE; count++) {
       const next = rest.next()
       if (next.done) {
         done?.()

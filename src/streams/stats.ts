@@ -1,5 +1,5 @@
 /** What the live streams of this process have done so far. Plain numbers, since they are added to for every delivery. */
-export class StreamFigures {
+export class StreamStats {
   /** Streams that were opened, by whose they are. */
   readonly opened = { chat: 0, guest: 0 }
   /** Events that were handed to readers, one for each reader. */

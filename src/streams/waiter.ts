@@ -35,7 +35,7 @@ export class Waiter implements Follower {
     this.deliver()
   }
 
-  beat(): void {}
+  heartbeat(): void {}
 
   end(): void {
     this.#isOver = true

@@ -9,7 +9,7 @@ import {
   MAX_WAITING_PER_LINK,
   revokeLink
 } from '../../src/chat/changes.ts'
-import { type Door, enter, linkOf, pendingRequests, requestOf } from '../../src/chat/door.ts'
+import { type Door, linkOf, pendingRequests, requestOf, requireMember } from '../../src/chat/door.ts'
 import type { LinkId, UserDigest } from '../../src/chat/ids.ts'
 import { aBusyDoor, changed, withKnock, withLink } from '../support/doors.ts'
 
@@ -29,7 +29,7 @@ describe('a request that was taken back or declined', () => {
     })
     expect(guests.map((guest) => door.requests.has(guest))).toEqual([false, false, ...Array(MAX_ENDED_KEPT).fill(true)])
     expect(door.requests.size).toBe(MAX_ENDED_KEPT + 2)
-    expect(enter(door, busy.member.guest)).toBe('member')
+    expect(requireMember(door, busy.member.guest)).toBe('member')
     expect(pendingRequests(door)).toEqual([busy.waiting])
   })
 
@@ -70,7 +70,7 @@ describe('a request that ended with its link', () => {
     expect(kept).toEqual(guests.slice(-MAX_ENDED_WITH_LINK_KEPT))
     expect(door.requests.get(busy.waiting.guest)).toMatchObject({ state: 'declined' })
     expect(door.requests.get(left.request.guest)).toMatchObject({ reason: 'left' })
-    expect(enter(door, busy.member.guest)).toBe('member')
+    expect(requireMember(door, busy.member.guest)).toBe('member')
   })
 
   it('is not forgotten for those that were taken back or declined', () => {

@@ -1,7 +1,7 @@
 /** Who asks, is let in, is turned away and leaves. What links do stands in `changes.links.test.ts`. */
 import { describe, expect, it } from 'vitest'
 import { approve, decline, knock, leave, MAX_WAITING_PER_LINK, revokeLink } from '../../src/chat/changes.ts'
-import { approvalAt, enter, pendingRequests, roleOf, standingAt } from '../../src/chat/door.ts'
+import { approvalAt, pendingRequests, requireMember, roleOf, standingAt } from '../../src/chat/door.ts'
 import { newLinkId, newRequestId, tagOf } from '../../src/chat/ids.ts'
 import {
   aBusyDoor,
@@ -157,7 +157,7 @@ describe('declining', () => {
     const change = changed(decline(door, member, owner, 9))
     expect(change.result).toEqual({ ...member, state: 'declined', decidedAt: 9 })
     expect(change.events).toEqual([{ type: 'join_declined', request: change.result }])
-    expect(enter(change.door, member.guest)).toEqual({ refused: 'not-a-member' })
+    expect(requireMember(change.door, member.guest)).toEqual({ refused: 'not-a-member' })
     expect(change.door.rights).toBe(door.rights + 1)
   })
 
@@ -207,12 +207,12 @@ describe('leaving', () => {
     expect(pendingRequests(change.door)).toEqual([])
   })
 
-  it('once approved takes the right to enter, and says that a right was lost', () => {
+  it('once approved takes the right to requireMember, and says that a right was lost', () => {
     const { door, link, member } = aBusyDoor()
     const change = changed(leave(door, link, member.guest, 9))
     const closed = { ...member, state: 'closed', reason: 'left', decidedAt: 9 }
     expect(change.events).toEqual([{ type: 'join_closed', request: closed }])
-    expect(enter(change.door, member.guest)).toEqual({ refused: 'not-a-member' })
+    expect(requireMember(change.door, member.guest)).toEqual({ refused: 'not-a-member' })
     expect(change.door.rights).toBe(door.rights + 1)
   })
 

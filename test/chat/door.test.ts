@@ -3,17 +3,17 @@ import { approve, decline, expireLinks, leave, revokeLink } from '../../src/chat
 import {
   approvalAt,
   endingOf,
-  enter,
   isEnded,
   isFinal,
   type JoinRequest,
   joinRequestsFor,
   linksFor,
   openLink,
-  own,
   pendingRequests,
   requestIdIsTaken,
   requestOf,
+  requireMember,
+  requireOwner,
   roleOf,
   standingAt
 } from '../../src/chat/door.ts'
@@ -34,19 +34,19 @@ describe('who is in', () => {
 
   it('is the owner, and a guest who was approved', () => {
     expect([roleOf(door, owner), roleOf(door, member.guest)]).toEqual(['owner', 'member'])
-    expect([enter(door, owner), enter(door, member.guest)]).toEqual(['owner', 'member'])
+    expect([requireMember(door, owner), requireMember(door, member.guest)]).toEqual(['owner', 'member'])
   })
 
   it('is not a guest who waits, nor a stranger', () => {
-    expect(enter(door, waiting.guest)).toEqual({ refused: 'not-a-member' })
-    expect(enter(door, aUser())).toEqual({ refused: 'not-a-member' })
+    expect(requireMember(door, waiting.guest)).toEqual({ refused: 'not-a-member' })
+    expect(requireMember(door, aUser())).toEqual({ refused: 'not-a-member' })
   })
 
   it('is not a guest who was declined, nor one who left', () => {
     const declined = withDeclined(door, link)
-    expect(enter(declined.door, declined.request.guest)).toEqual({ refused: 'not-a-member' })
+    expect(requireMember(declined.door, declined.request.guest)).toEqual({ refused: 'not-a-member' })
     const left = changed(leave(door, link, member.guest, 9)).door
-    expect(enter(left, member.guest)).toEqual({ refused: 'not-a-member' })
+    expect(requireMember(left, member.guest)).toEqual({ refused: 'not-a-member' })
   })
 
   it('is told to the owner alone', () => {
@@ -61,9 +61,9 @@ describe('who is in', () => {
 
 it("what is the owner's alone is not a member's, a waiting guest's or a stranger's", () => {
   const { door, owner, waiting, member } = aBusyDoor()
-  expect(own(door, owner)).toBe('owner')
+  expect(requireOwner(door, owner)).toBe('owner')
   for (const user of [member.guest, waiting.guest, aUser()]) {
-    expect(own(door, user)).toEqual({ refused: 'not-the-owner' })
+    expect(requireOwner(door, user)).toEqual({ refused: 'not-the-owner' })
     expect(linksFor(door, user)).toEqual({ refused: 'not-the-owner' })
   }
 })

@@ -6,9 +6,9 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { type ChatId, type LinkId, newRequestId, newUserId, type RequestId, type UserId } from '../../src/chat/ids.ts'
+import { Refused } from '../../src/chat/refusals.ts'
 import { createService, type Service } from '../../src/chat/service.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
-import { Problem, type ProblemKind } from '../../src/wire/problems.ts'
 
 /** `npm run check` asks for more. */
 const RUNS = Number(process.env['RUNS'] ?? 50)
@@ -58,25 +58,19 @@ type Command = fc.AsyncCommand<Model, Real>
 /** Numbers choose among what there is at the time; they wrap around. */
 const pick = <Item>(items: readonly Item[], choice: number): Item | undefined => items[choice % items.length]
 
-async function outcome<Result>(work: Promise<Result>): Promise<Result | ProblemKind> {
+async function outcome<Result>(work: Promise<Result>): Promise<Result | string> {
   try {
     return await work
   } catch (error) {
-    if (error instanceof Problem) return error.kind
+    if (error instanceof Refused) {
+      return error.refusal.refused === 'request-ended' ? error.refusal.ending : error.refusal.refused
+    }
     throw error
   }
 }
 
 function mayEnter(chat: ModelChat, user: UserId): boolean {
   return user === chat.owner || chat.asked.some(({ guest, is }) => guest === user && is === 'approved')
-}
-
-const REFUSED: Record<Exclude<Fate, 'pending' | 'approved'>, ProblemKind> = {
-  declined: 'declined',
-  left: 'left',
-  expired: 'link-expired',
-  revoked: 'link-revoked',
-  full: 'link-full'
 }
 
 const stateOf = ({ is }: ModelRequest): string =>
@@ -321,7 +315,7 @@ const comeBack = at('come back', async ({ service, chat, user, link }) => {
   const own = chat.asked.find((asked) => asked.guest === user && asked.link === link)
   if (own?.is === 'pending' || own?.is === 'approved')
     expect(came).toMatchObject({ request: { id: own.id, state: own.is } })
-  else if (own !== undefined) expect(came).toBe(REFUSED[own.is])
+  else if (own !== undefined) expect(came).toBe(own.is)
   else if (mayEnter(chat, user)) expect(came).toMatchObject({ is: 'inside' })
   else expect(came).toBe('not-this-guest')
 })

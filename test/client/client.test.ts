@@ -24,7 +24,7 @@ describe('the client', () => {
     expect(asked).toMatchObject({ event: 'join_request', id: 1, data: { request_id: guest.requestId, name: 'Ana' } })
     expect(await guest.state()).toMatchObject({ state: 'pending' })
 
-    const admitted = guest.admitted()
+    const admitted = guest.waitUntilAdmitted()
     expect(await owner.approve(link, guest.requestId)).toMatchObject({ state: 'approved' })
     const chat = await admitted
     expect(chat).toMatchObject({ url: owner.url, userId: guest.clientId })
@@ -125,7 +125,7 @@ describe('the client', () => {
     const events = new Chat(owner.url, owner.userId, { fetch: counting }).events()
     await events.next()
     const guest = await knock(link, { fetch: counting })
-    const admitted = guest.admitted()
+    const admitted = guest.waitUntilAdmitted()
     await owner.approve(link, guest.requestId)
     await admitted
     await owner.close()
@@ -144,7 +144,7 @@ describe('the client', () => {
     const events = owner.events({ signal: abort.signal })
     expect((await events.next()).value).toMatchObject({ event: 'join_request' })
     expect((await events.next()).value).toMatchObject({ event: 'ready' })
-    const ended = [events.next(), guest.admitted({ signal: abort.signal })].map((work) =>
+    const ended = [events.next(), guest.waitUntilAdmitted({ signal: abort.signal })].map((work) =>
       expect(work).rejects.toThrow('enough')
     )
     abort.abort(new Error('enough'))

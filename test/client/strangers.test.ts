@@ -5,7 +5,7 @@ import {
   createChat,
   Guest,
   type InputError,
-  isPassing,
+  isRetryable,
   knock,
   type RequestErrorKind,
   SillyChatError
@@ -24,7 +24,7 @@ describe('a guest is let in', () => {
         return fetch(input, init)
       })
     )
-    const admitted = guest.admitted()
+    const admitted = guest.waitUntilAdmitted()
     await owner.decline(link, requestId)
     expect(await admitted).toMatchObject({ url: owner.url, userId: guest.clientId })
   })
@@ -37,7 +37,7 @@ describe('a guest is let in', () => {
     async (_what, onStream) => {
       const { owner, link, guest } = await atTheDoor(() => split(onStream()))
       await owner.approve(link)
-      expect(await guest.admitted()).toMatchObject({ url: owner.url, userId: guest.clientId })
+      expect(await guest.waitUntilAdmitted()).toMatchObject({ url: owner.url, userId: guest.clientId })
     },
     10_000
   )
@@ -46,10 +46,10 @@ describe('a guest is let in', () => {
     const wait = () => atTheDoor(() => split(always(null, { status: 204 })))
     const [one, other, third] = [await wait(), await wait(), await wait()]
     await one.owner.revoke(one.link)
-    await expect(one.guest.admitted()).rejects.toMatchObject({ kind: 'link-revoked', status: 410 })
+    await expect(one.guest.waitUntilAdmitted()).rejects.toMatchObject({ kind: 'link-revoked', status: 410 })
     await other.owner.close()
-    await expect(other.guest.admitted()).rejects.toMatchObject({ kind: 'link-not-found', status: 404 })
-    await expect(third.guest.admitted({ signal: AbortSignal.timeout(300) })).rejects.toMatchObject({
+    await expect(other.guest.waitUntilAdmitted()).rejects.toMatchObject({ kind: 'link-not-found', status: 404 })
+    await expect(third.guest.waitUntilAdmitted({ signal: AbortSignal.timeout(300) })).rejects.toMatchObject({
       name: 'TimeoutError'
     })
   })
@@ -122,7 +122,7 @@ describe('a stream', () => {
 
   it('waits at the door through what is no event of ours', async () => {
     const { owner, link, guest } = await atTheDoor(() => split(new Crowded().fetch))
-    const admitted = guest.admitted()
+    const admitted = guest.waitUntilAdmitted()
     await owner.approve(link)
     expect(await admitted).toMatchObject({ url: owner.url })
   })
@@ -169,7 +169,7 @@ describe('a call', () => {
         message: expect.stringMatching(/is not Silly Chat\. Check that the URL is complete/)
       })
       expect(`${error}`).not.toMatch(new RegExp(`${SECRET}|${USER}|Welcome`))
-      expect(isPassing(error)).toBe(false)
+      expect(isRetryable(error)).toBe(false)
     }
   })
 
@@ -191,7 +191,7 @@ describe('a call', () => {
         message: expect.stringContaining('http://')
       })
       expect(JSON.stringify([`${error}`, Object.entries(Object(error))])).not.toContain(SECRET)
-      expect(isPassing(error)).toBe(false)
+      expect(isRetryable(error)).toBe(false)
     }
   })
 
@@ -203,8 +203,8 @@ describe('a call', () => {
     const unreachable = await chat.read().catch((error: unknown) => error)
     expect(unreachable).toBeInstanceOf(TypeError)
     expect(unreachable).toMatchObject({ name: 'RequestError', kind })
-    expect(isPassing(unreachable)).toBe(true)
-    expect(isPassing(new TypeError('x is not a function'))).toBe(false)
+    expect(isRetryable(unreachable)).toBe(true)
+    expect(isRetryable(new TypeError('x is not a function'))).toBe(false)
   })
 
   it('leaves out what is undefined, and keeps the signal of the chat', async () => {

@@ -84,7 +84,7 @@ async function goOut(scene: Scene, guest: GuestBook, { url }: LinkBook): Promise
 const byStream: Arrival = async (scene, guest, link, fetch) => {
   const knocked = await knock(link, { name: guest.name, fetch, signal: scene.close })
   guest.requestId = knocked.requestId
-  return knocked.admitted({ silenceMs: SILENCE_MS })
+  return knocked.waitUntilAdmitted({ silenceMs: SILENCE_MS })
 }
 
 /** Knocks, and asks again and again what has become of it. */
@@ -97,7 +97,7 @@ const byPolling: Arrival = async (scene, guest, link, fetch) => {
     const { chat } = await insist(scene.close, () => again.state())
     if (chat === null) continue
     guest.chat = new Chat(chat, knocked.clientId, options)
-    return knocked.admitted()
+    return knocked.waitUntilAdmitted()
   }
   return undefined
 }
@@ -117,7 +117,7 @@ async function byWaiting([scene, guest, link, fetch]: Parameters<Arrival>, disco
     const { client_id, request_id }: Exchange = JSON.parse(await answer.text())
     if (client_id === null || request_id === null) throw new Error(`a knock was answered with ${answer.status}`)
     guest.requestId = request_id
-    return await new Guest(link, client_id, request_id, { fetch, signal: scene.close }).admitted({
+    return await new Guest(link, client_id, request_id, { fetch, signal: scene.close }).waitUntilAdmitted({
       silenceMs: SILENCE_MS
     })
   } catch (error) {

@@ -119,7 +119,7 @@ describe('a reader that takes nothing', () => {
     const sink = new TestSink({ stuck: true })
     const stream = await aLiveStream(sink, [], 1000)
     const waiting = sink.writableLength
-    stream.beat()
+    stream.heartbeat()
     expect(sink.writableLength).toBe(waiting)
   })
 })

@@ -34,7 +34,7 @@ async function aScene({ settle }: { settle?: (tag: ChatTag, real: Settle) => Ret
   const faults: unknown[] = []
   const hub = new Hub({
     store,
-    settle: (tag) => settle?.(tag, service.settle) ?? service.settle(tag),
+    applyDueExpiries: (tag) => settle?.(tag, service.applyDueExpiries) ?? service.applyDueExpiries(tag),
     heartbeatMs: MINUTE,
     maxBufferBytes: 1_000_000,
     maxStreams: 100,

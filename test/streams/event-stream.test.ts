@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { EventStream } from '../../src/streams/event-stream.ts'
-import { StreamFigures } from '../../src/streams/stats.ts'
+import { StreamStats } from '../../src/streams/stats.ts'
 import { TestSink } from '../support/sink.ts'
 
 const MAX = 1000
@@ -40,14 +40,14 @@ class TestStream extends EventStream {
   }
 
   #written(write: () => void): number {
-    const before = this.figures.bytes
+    const before = this.stats.bytes
     write()
-    return this.figures.bytes - before
+    return this.stats.bytes - before
   }
 }
 
 function aStream(sink: TestSink, { isChunked = true } = {}): TestStream {
-  return new TestStream(sink, MAX, isChunked, new StreamFigures())
+  return new TestStream(sink, MAX, isChunked, new StreamStats())
 }
 
 /** A stream beside a model of what waits for its reader, piece by piece. */
@@ -171,10 +171,10 @@ describe.each([
   it('says that it is complete when it ends, once', () => {
     const sink = new TestSink({ isChunked })
     const stream = aStream(sink, { isChunked })
-    stream.beat()
+    stream.heartbeat()
     stream.end()
     stream.end()
-    stream.beat()
+    stream.heartbeat()
     stream.catchUp(9)
     stream.live(9)
     expect([sink.wire, sink.writableEnded]).toEqual([heartbeat + last, true])
@@ -183,7 +183,7 @@ describe.each([
   it('does not say so when it is destroyed', () => {
     const sink = new TestSink({ isChunked })
     const stream = aStream(sink, { isChunked })
-    stream.beat()
+    stream.heartbeat()
     stream.destroy()
     stream.end()
     expect(sink.wire).toBe(heartbeat)

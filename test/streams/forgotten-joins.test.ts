@@ -15,8 +15,15 @@ const turns = async (count: number): Promise<void> => {
 }
 
 function aHub(store: Store): Hub {
-  const settle = async () => undefined
-  const hub = new Hub({ store, settle, heartbeatMs: 60_000, maxBufferBytes: 1e6, maxStreams: 9, onFault: () => {} })
+  const applyDueExpiries = async () => undefined
+  const hub = new Hub({
+    store,
+    applyDueExpiries,
+    heartbeatMs: 60_000,
+    maxBufferBytes: 1e6,
+    maxStreams: 9,
+    onFault: () => {}
+  })
   onTestFinished(() => hub.close())
   return hub
 }

@@ -14,7 +14,7 @@ async function aHub({ heartbeatMs = 60_000, wrap = (store: Store) => store } = {
   await store.create(newDoor(chat, digestOf(user), 0))
   const hub = new Hub({
     store,
-    settle: async () => undefined,
+    applyDueExpiries: async () => undefined,
     heartbeatMs,
     maxBufferBytes: 1_000_000,
     maxStreams: 10_000,

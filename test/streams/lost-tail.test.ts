@@ -44,7 +44,7 @@ async function aScene() {
   }
   const hub = new Hub({
     store,
-    settle: async () => undefined,
+    applyDueExpiries: async () => undefined,
     heartbeatMs: 60_000,
     maxBufferBytes: 1e6,
     maxStreams: 9,

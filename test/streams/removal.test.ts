@@ -35,8 +35,8 @@ async function aScene(turns: () => number) {
   const onFault = (error: unknown) => {
     throw error
   }
-  const { settle } = service
-  const hub = new Hub({ store, settle, heartbeatMs: 60_000, maxBufferBytes: 1e6, maxStreams: 1e4, onFault })
+  const { applyDueExpiries } = service
+  const hub = new Hub({ store, applyDueExpiries, heartbeatMs: 60_000, maxBufferBytes: 1e6, maxStreams: 1e4, onFault })
   const { chat, author: owner } = await service.createChat()
   const { link } = await service.createLink(chat, owner)
   const found = await service.exchange(link.id, undefined)

@@ -40,7 +40,7 @@ export function inTurn(stores: readonly [Store, ...Store[]]): Store {
   return {
     create: (...call) => next().create(...call),
     load: (...call) => next().load(...call),
-    recall: (tag) => next().recall(tag),
+    cached: (tag) => next().cached(tag),
     commit: (...call) => next().commit(...call),
     append: (...call) => next().append(...call),
     events: (...call) => next().events(...call),

@@ -14,7 +14,7 @@ export function slowStore(store: Store, turns: () => number): Store {
   }
   return {
     create: (...call) => slowly(() => store.create(...call)),
-    recall: (tag) => store.recall(tag),
+    cached: (tag) => store.cached(tag),
     load: (...call) => slowly(() => store.load(...call)),
     commit: (...call) => slowly(() => store.commit(...call)),
     append: (...call) => slowly(() => store.append(...call)),

@@ -48,7 +48,7 @@ async function aChatWith(readers: number) {
   await store.create(newDoor(chat, digestOf(user), 0))
   const hub = new Hub({
     store,
-    settle: async () => undefined,
+    applyDueExpiries: async () => undefined,
     heartbeatMs: 60_000,
     maxBufferBytes: 1_000_000,
     maxStreams: 10_000,
@@ -101,7 +101,7 @@ describe('a post', () => {
     for (const name of Object.keys(calls)) delete calls[name]
     const writes = writesOf(server.port)
     await post(chat, owner, 'second')
-    expect(calls).toEqual({ recall: 1, append: 1 })
+    expect(calls).toEqual({ cached: 1, append: 1 })
     expect(writes()).toBe(1)
   })
 

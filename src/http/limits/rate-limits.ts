@@ -1,7 +1,7 @@
 /**
  * How often somebody may ask. First by what they hold (a user id, or one link or chat from one network), so that people
  * behind one address do not stand in each other's way; then by network (an IPv4 address, an IPv6 /64), so that it helps
- * nobody to invent ids. The README tells the reasons for the figures; the page never meets them.
+ * nobody to invent ids. The README tells the reasons for the stats; the page never meets them.
  */
 import { hash } from 'node:crypto'
 import rateLimit from '@fastify/rate-limit'
@@ -54,16 +54,16 @@ export async function addRateLimits(app: FastifyInstance, store: Store): Promise
     })
   const limit = (work: LimitedWork): onRequestAsyncHookHandler => {
     const { own, network } = RATE_LIMITS[work]
-    const byOwn = limiter(own, (request) => `own ${work} ${holdingOf(request)}`)
+    const byOwn = limiter(own, (request) => `own ${work} ${credentialKey(request)}`)
     const byNetwork = limiter(network, (request) => `network ${work} ${networkOf(request.ip)}`)
     return async (request, reply) => {
       // A network that has used up what it may costs nothing more, whatever ids it invents …
-      refuseUsedUp(await byNetwork(request, { increment: false }))
+      throwIfExhausted(await byNetwork(request, { increment: false }))
       const found = await byOwn(request)
       reply.headers(headersOf(found))
-      refuseExceeded(found)
+      throwIfExceeded(found)
       // … and who is refused for what they hold does not use up what their network may.
-      refuseExceeded(await byNetwork(request))
+      throwIfExceeded(await byNetwork(request))
     }
   }
   const all = new Map<LimitedWork, onRequestAsyncHookHandler>()
@@ -97,11 +97,11 @@ function headersOf(found: Found): Record<string, string> {
   return { 'ratelimit-limit': `${max}`, 'ratelimit-remaining': `${remaining}`, 'ratelimit-reset': `${ttlInSeconds}` }
 }
 
-function refuseExceeded(found: Found): void {
+function throwIfExceeded(found: Found): void {
   if (!found.isAllowed && found.isExceeded) refuse(found)
 }
 
-function refuseUsedUp(found: Found): void {
+function throwIfExhausted(found: Found): void {
   if (!found.isAllowed && found.remaining === 0) refuse(found)
 }
 
@@ -111,7 +111,7 @@ function refuse(found: Extract<Found, { isAllowed: false }>): never {
 }
 
 /** What somebody holds who asks: a user id, or else the link or the chat; that many may hold, so each network counts. */
-function holdingOf(request: FastifyRequest): string {
+function credentialKey(request: FastifyRequest): string {
   const user = sentUserId(request)
   if (user !== undefined && user !== 'malformed') return `user ${user}`
   const { params } = request

@@ -8,7 +8,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
  * one that waits behind another on the same connection is told nothing, and one that has ended calls itself finished
  * although its bytes were refused.
  */
-export function hangUpOf({ raw: { socket } }: FastifyRequest, { raw: response }: FastifyReply): AbortSignal {
+export function clientAbortSignal({ raw: { socket } }: FastifyRequest, { raw: response }: FastifyReply): AbortSignal {
   const abort = new AbortController()
   const onGone = () => abort.abort()
   const open = exchangesOn(socket)
@@ -40,7 +40,7 @@ function exchangesOn(socket: Socket): Set<() => void> {
 }
 
 /** Lets what the network has brought be seen: a hang-up that came before an answer must not lose to it. */
-export async function lookAtNetwork(): Promise<void> {
+export async function pollSockets(): Promise<void> {
   // From wherever in the turn this is called, all sockets are polled before it resolves.
   await nextTurn()
 }

@@ -33,7 +33,7 @@ export function addJsonBody(app: FastifyInstance): void {
 }
 
 /** A preValidation hook for a route that needs no body: what is sent all the same must be a JSON object. */
-export async function refuseOddBody({ body }: FastifyRequest): Promise<void> {
+export async function requireObjectOrNoBody({ body }: FastifyRequest): Promise<void> {
   const isObject = typeof body === 'object' && !Array.isArray(body)
   if (body !== undefined && (!isObject || body === null)) {
     throw new Problem('invalid-request', {

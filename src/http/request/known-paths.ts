@@ -11,7 +11,7 @@ export function addRequestChecks(app: FastifyInstance): void {
   const paths = new Map<string, { pattern: RegExp; methods: Set<string> }>()
 
   app.addHook('onRoute', ({ url, method }) => {
-    if (url === EVERYWHERE) return
+    if (url === CORS_WILDCARD_ROUTE) return
     const known = paths.get(url) ?? { pattern: toPattern(url), methods: new Set(['OPTIONS']) }
     paths.set(url, known)
     for (const name of [method].flat()) known.methods.add(name)
@@ -38,7 +38,7 @@ export function addRequestChecks(app: FastifyInstance): void {
 }
 
 /** The path under which @fastify/cors takes every OPTIONS. */
-const EVERYWHERE = '*'
+const CORS_WILDCARD_ROUTE = '*'
 
 function toPattern(url: string): RegExp {
   const source = url

@@ -24,7 +24,7 @@ export const PAGE_PATH = '/'
  * nothing else happens. Of a speculative load a link makes nothing. `target` is that of the request, as `normalizeTarget`
  * spells it.
  */
-export function isForPage(request: IncomingMessage, target: string): boolean {
+export function wantsWebPage(request: IncomingMessage, target: string): boolean {
   const { method, headers } = request
   if (method !== 'GET' && method !== 'HEAD') return false
   if (!prefersPage(headers.accept) && !isLinkPreview(headers['user-agent'])) return false
@@ -33,7 +33,7 @@ export function isForPage(request: IncomingMessage, target: string): boolean {
 }
 
 /** Whether a browser has opened an address at which there is nothing: outside of the API it gets a page that says so. */
-export function isForNotFoundPage({ method, headers, url = '/' }: IncomingMessage): boolean {
+export function wantsNotFoundPage({ method, headers, url = '/' }: IncomingMessage): boolean {
   if (method !== 'GET' && method !== 'HEAD') return false
   return prefersPage(headers.accept) && !/^\/v1(?:\/|$)/.test(splitTarget(url).path)
 }

@@ -1,12 +1,14 @@
 /** The one place where what a request ran into becomes its answer: RFC 9457 problem details, for Fastify's own too. */
 import type { FastifyError, FastifyInstance } from 'fastify'
+import { Refused } from '../../chat/refusals.ts'
 import { StoreUnavailable } from '../../chat/store.ts'
 import { Problem, type ProblemKind } from '../../wire/problems.ts'
 import { declaredProblems, PROBLEM_JSON } from '../../wire/schemas/problems.ts'
-import { addVary, isForNotFoundPage } from '../request/page-requests.ts'
+import { addVary, wantsNotFoundPage } from '../request/page-requests.ts'
+import { refusalProblem } from './refusal-problem.ts'
 
 /** Fastify's own refusals. Its texts can quote the URL, so none of them gets out. */
-const OF_FASTIFY: Readonly<Record<string, ProblemKind>> = {
+const PROBLEM_BY_FASTIFY_CODE: Readonly<Record<string, ProblemKind>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body-too-large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed-request',
@@ -43,7 +45,7 @@ export function addProblems(app: FastifyInstance, notFoundPage: NotFoundPage): v
     if (reply.raw.shouldKeepAlive && reply.hasHeader('connection')) reply.header('connection', 'keep-alive')
     if (problem.kind === 'not-found') {
       addVary(reply)
-      if (isForNotFoundPage(request.raw)) {
+      if (wantsNotFoundPage(request.raw)) {
         return reply.code(404).headers(notFoundPage.headers).type('text/html; charset=utf-8').send(notFoundPage.html)
       }
     }
@@ -56,8 +58,9 @@ export function addProblems(app: FastifyInstance, notFoundPage: NotFoundPage): v
 
 function toProblem(error: FastifyError, method: string): Problem {
   if (error instanceof Problem) return error
+  if (error instanceof Refused) return refusalProblem(error.refusal)
   if (error instanceof StoreUnavailable) return new Problem(error.why === 'full' ? 'store-full' : 'store-unreachable')
-  const kind = OF_FASTIFY[error.code]
+  const kind = PROBLEM_BY_FASTIFY_CODE[error.code]
   if (kind !== undefined) return new Problem(kind)
   if ((error.statusCode ?? 500) >= 500) return new Problem('internal-error')
   // Of a GET: what @fastify/static will not look for. Otherwise: a body that broke off or that node:http cannot read.

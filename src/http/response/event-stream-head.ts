@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
-import { takeOver } from './hijack.ts'
+import { hijack } from './hijack.ts'
 
 /**
  * Takes the connection over and writes the head of an event stream (WHATWG HTML, section 9.2) with the headers that
@@ -20,7 +20,7 @@ export function openEventStream(request: FastifyRequest, reply: FastifyReply, be
   const { socket } = request.raw
   const isChunked = takesChunks(request)
   // As a list: node:http then keeps no table of them for as long as the stream lasts.
-  const { response, headers } = takeOver(reply)
+  const { response, headers } = hijack(reply)
   const start = (): void => {
     // node:http announces the chunks, but to HTTP/1.0 as well if that sends TE, and there they are forbidden.
     if (!isChunked) response.removeHeader('transfer-encoding')

@@ -6,7 +6,7 @@
  * pushed both out of the caches. It halves the CPU of a post at 32 connections, and a lone request waits for nothing.
  */
 import type { FastifyReply } from 'fastify'
-import { takeOver } from './hijack.ts'
+import { hijack } from './hijack.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 
@@ -26,7 +26,7 @@ export async function sendJsonParts(
   const ends = Buffer.byteLength(start) + Buffer.byteLength(end)
   const length = middle.reduce((sum, part) => sum + part.length, ends)
   reply.headers({ 'content-type': JSON_TYPE, 'content-length': length })
-  const { response, headers } = takeOver(reply)
+  const { response, headers } = hijack(reply)
   if (response.destroyed) return
   response.writeHead(200, headers)
   response.cork()

@@ -7,6 +7,7 @@ import { EXAMPLE } from '../../wire/schemas/common.ts'
 import { BODY_PROBLEMS, problemResponses } from '../../wire/schemas/problems.ts'
 import { decisionView } from '../../wire/views.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
+import { existing } from '../request/ids.ts'
 import { allowUserId, requireUserId, userOf } from '../request/user-id.ts'
 
 export interface ApprovalRoutesOptions {
@@ -41,7 +42,7 @@ export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (
       }
     },
     async ({ query, user }) => ({
-      approval_status: await service.approvalStatus(query.link.id, user, query.request_id)
+      approval_status: await service.approvalStatus(existing(query.link.id, 'link-not-found'), user, query.request_id)
     })
   )
 
@@ -78,7 +79,10 @@ export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (
     async (request) => {
       const { link, request_id, approval_status } = request.body
       const verdict = approval_status === false ? 'decline' : 'approve'
-      return decisionView(request.base, await service.decide(link.id, userOf(request), request_id, verdict))
+      return decisionView(
+        request.base,
+        await service.decide(existing(link.id, 'link-not-found'), userOf(request), request_id, verdict)
+      )
     }
   )
 

@@ -19,12 +19,13 @@ import { joinRequests, joinRequestsQuery } from '../../wire/schemas/join-request
 import { links, linksQuery } from '../../wire/schemas/links.ts'
 import { BODY_PROBLEMS, problemResponses, READING_PROBLEMS } from '../../wire/schemas/problems.ts'
 import { chatEvents, cursorHeaders, cursorQuery } from '../../wire/schemas/streams.ts'
-import { chatEventsUrl, chatUrl, readChatSegment } from '../../wire/urls.ts'
+import { chatEventsUrl, chatUrl } from '../../wire/urls.ts'
 import { countedLinkView, joinRequestView } from '../../wire/views.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
-import { admit } from '../limits/stream-quota.ts'
-import { hangUpOf } from '../request/client-abort.ts'
-import { refuseOddBody } from '../request/json-body.ts'
+import { assertStreamQuota } from '../limits/stream-quota.ts'
+import { clientAbortSignal } from '../request/client-abort.ts'
+import { chatIdOf } from '../request/ids.ts'
+import { requireObjectOrNoBody } from '../request/json-body.ts'
 import { varyByAccept } from '../request/page-requests.ts'
 import { requireUserId, userOf } from '../request/user-id.ts'
 import { cursorOf, openEventStream, takesChunks } from '../response/event-stream-head.ts'
@@ -41,7 +42,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
     '/v1/chats',
     {
       onRequest: limits.on('create-chat'),
-      preValidation: refuseOddBody,
+      preValidation: requireObjectOrNoBody,
       schema: {
         operationId: 'createChat',
         tags: ['chats'],
@@ -96,7 +97,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
       }
     },
     async (request, reply) => {
-      const chat = readChatSegment(request.params.chat)
+      const chat = chatIdOf(request)
       const key = request.headers['idempotency-key']
       const { json } = await service.postMessage(chat, userOf(request), request.body.text, key)
       await sendJson(reply, 201, json)
@@ -133,15 +134,15 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
     },
     async (request, reply) => {
       const { wait } = request.query
-      const read = () => service.readMessages(readChatSegment(request.params.chat), userOf(request), request.query)
+      const read = () => service.readMessages(chatIdOf(request), userOf(request), request.query)
       let found = await read()
       if (wait !== undefined && found.page.json.length === 0) {
-        admit(hub, userOf(request))
+        assertStreamQuota(hub, userOf(request))
         const look = async () => {
           found = await read()
           return found.page.json.length > 0
         }
-        await hub.wait(tagOf(found.chat), wait, hangUpOf(request, reply), look, userOf(request))
+        await hub.wait(tagOf(found.chat), wait, clientAbortSignal(request, reply), look, userOf(request))
       }
       const { chat, page } = found
       const start = `{"chat":${toJson(chatUrl(request.base, chat))},"messages":[`
@@ -186,8 +187,8 @@ Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`close
     },
     async (request, reply) => {
       const user = userOf(request)
-      const tag = await service.enterChat(readChatSegment(request.params.chat), user)
-      admit(hub, user)
+      const tag = await service.enterChat(chatIdOf(request), user)
+      assertStreamQuota(hub, user)
       const reader = { user, base: request.base, isChunked: takesChunks(request), cursor: cursorOf(request) }
       openEventStream(request, reply, (socket) => hub.openChatStream(socket, tag, reader))
     }
@@ -213,7 +214,7 @@ Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`close
       }
     },
     async (request, reply) => {
-      await service.closeChat(readChatSegment(request.params.chat), userOf(request))
+      await service.closeChat(chatIdOf(request), userOf(request))
       return reply.code(204).send()
     }
   )
@@ -239,7 +240,7 @@ Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`close
       }
     },
     async (request) => {
-      const counted = await service.links(readChatSegment(request.params.chat), userOf(request))
+      const counted = await service.links(chatIdOf(request), userOf(request))
       return { links: counted.map((one) => countedLinkView(request.base, one)) }
     }
   )
@@ -264,10 +265,7 @@ Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`close
       }
     },
     async (request) => {
-      const { requests, lastEventId } = await service.joinRequests(
-        readChatSegment(request.params.chat),
-        userOf(request)
-      )
+      const { requests, lastEventId } = await service.joinRequests(chatIdOf(request), userOf(request))
       return {
         join_requests: requests.map((one) => joinRequestView(request.base, one)),
         last_event_id: lastEventId

@@ -1,11 +1,8 @@
 /** `/v1/links`: invite somebody; open an invitation, which knocks; wait at the door. */
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
-import { isFinal, type JoinRequest } from '../../chat/door.ts'
-import { type LinkId, tagOf, type UserId } from '../../chat/ids.ts'
-import { type Exchange, refuseEnded, type Service } from '../../chat/service.ts'
-import { StoreUnavailable } from '../../chat/store.ts'
+import { isFinal } from '../../chat/door.ts'
+import type { Service } from '../../chat/service.ts'
+import { type Wait, waitForDecision, withdrawAbandoned } from '../../chat/waiting.ts'
 import type { Hub } from '../../streams/hub.ts'
 import {
   answer,
@@ -21,21 +18,14 @@ import { EXAMPLE } from '../../wire/schemas/common.ts'
 import { createLinkBody, exchange, exchangeQuery, link, linkParams } from '../../wire/schemas/links.ts'
 import { BODY_PROBLEMS, problemResponses, READING_PROBLEMS } from '../../wire/schemas/problems.ts'
 import { cursorHeaders, cursorQuery, linkEvents } from '../../wire/schemas/streams.ts'
-import { readLinkSegment } from '../../wire/urls.ts'
 import { guestView, insideView, linkView } from '../../wire/views.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
-import { admit } from '../limits/stream-quota.ts'
-import { hangUpOf, lookAtNetwork, onAbort } from '../request/client-abort.ts'
+import { assertStreamQuota } from '../limits/stream-quota.ts'
+import { clientAbortSignal, onAbort, pollSockets } from '../request/client-abort.ts'
+import { existing, linkIdOf } from '../request/ids.ts'
 import { nothingForPrefetch, varyByAccept } from '../request/page-requests.ts'
 import { allowUserId, requireUserId, userOf } from '../request/user-id.ts'
 import { cursorOf, openEventStream, takesChunks } from '../response/event-stream-head.ts'
-
-/** How often, and when, a request is taken back again whose guest has gone while the store was away. */
-const TAKE_BACK_ATTEMPTS = 60
-const TAKE_BACK_RETRY_MS = 1000
-
-/** A guest's own request, and whose it is. */
-type Asked = Extract<Exchange, { is: 'guest' }>
 
 export interface LinkRoutesOptions {
   readonly service: Service
@@ -69,12 +59,13 @@ export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { s
     async (request, reply) => {
       const { chat, expires_in, max_guests } = request.body
       const limits = { expiresInSeconds: expires_in ?? undefined, maxGuests: max_guests ?? undefined }
-      const created = await service.createLink(chat.id, request.user, limits)
+      const created = await service.createLink(existing(chat.id, 'chat-not-found'), request.user, limits)
       const view = linkView(request.base, created.chat, created.link)
       return reply.code(201).header('location', view.link).send(view)
     }
   )
 
+  const wait: Wait = (...how) => hub.wait(...how)
   const lookingAhead = [varyByAccept, nothingForPrefetch]
 
   app.get(
@@ -124,57 +115,25 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
     },
     async (request, reply) => {
       const { user, base, query } = request
-      // Nobody knocks in vain.
-      if (query.wait !== undefined && user === undefined) admit(hub, user)
+      const hasJustKnocked = user === undefined
+      // The quota of a newcomer is checked before a request is recorded.
+      if (query.wait !== undefined && hasJustKnocked) assertStreamQuota(hub, user)
       const network = limits.networkOf(request)
-      const found = await service.exchange(readLinkSegment(request.params.link), user, {
-        name: query.name || null,
-        network
-      })
+      const found = await service.exchange(linkIdOf(request), user, { name: query.name || null, network })
       if (found.is === 'inside') return reply.code(200).send(insideView(base, found.chat, found.link))
       const { chat, client, link } = found
-      const hangUp = hangUpOf(request, reply)
-      if (user === undefined) onAbort(hangUp, () => takeBack(request, link, client))
-      const own = query.wait === undefined ? found.request : await decision(found, query.wait, hangUp, user)
-      if (user === undefined) await lookAtNetwork()
+      const gone = clientAbortSignal(request, reply)
+      const onFault = (err: unknown): void => request.log.error({ err }, 'an abandoned join request was not withdrawn')
+      if (hasJustKnocked) onAbort(gone, () => withdrawAbandoned(service, link, client).catch(onFault))
+      else if (query.wait !== undefined && !isFinal(found.request)) assertStreamQuota(hub, user)
+      const own =
+        query.wait === undefined
+          ? found.request
+          : await waitForDecision({ service, wait }, found, { seconds: query.wait, gone, hasJustKnocked })
+      if (hasJustKnocked) await pollSockets()
       return reply.code(isFinal(own) ? 200 : 202).send(guestView(base, chat, client, own))
     }
   )
-
-  /** The guest's request once it is decided, or as it is when the time is up. */
-  async function decision(
-    { link, client, request }: Asked,
-    seconds: number,
-    gone: AbortSignal,
-    user: UserId | undefined
-  ): Promise<JoinRequest> {
-    const look = async () => (await service.ownRequest(link, client)).request
-    if (user !== undefined && !isFinal(request)) admit(hub, user)
-    try {
-      await hub.wait(tagOf(link), seconds, gone, async () => isFinal(await look()), client)
-      return refuseEnded(await look(), client)
-    } catch (error) {
-      // Who has just knocked must learn the own client id, whatever has become of the store since.
-      if (user === undefined && error instanceof StoreUnavailable) return request
-      throw error
-    }
-  }
-
-  /** Whoever never learned the client id can never come back. */
-  async function takeBack({ log }: FastifyRequest, link: LinkId, client: UserId): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await service.leave(link, client)
-        return
-      } catch (err) {
-        if (err instanceof StoreUnavailable && attempt < TAKE_BACK_ATTEMPTS) await sleep(TAKE_BACK_RETRY_MS)
-        else {
-          log.error({ err }, 'a request was not taken back')
-          return
-        }
-      }
-    }
-  }
 
   app.head(
     '/v1/links/:link',
@@ -196,7 +155,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
       }
     },
     async (request, reply) => {
-      await service.checkLink(readLinkSegment(request.params.link))
+      await service.checkLink(linkIdOf(request))
       return reply.code(200).type('application/json; charset=utf-8').send()
     }
   )
@@ -221,7 +180,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
       }
     },
     async (request, reply) => {
-      await service.revokeLink(readLinkSegment(request.params.link), userOf(request))
+      await service.revokeLink(linkIdOf(request), userOf(request))
       return reply.code(204).send()
     }
   )
@@ -246,7 +205,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
       }
     },
     async (request, reply) => {
-      await service.leave(readLinkSegment(request.params.link), userOf(request))
+      await service.leave(linkIdOf(request), userOf(request))
       return reply.code(204).send()
     }
   )
@@ -286,9 +245,9 @@ The stream ends after any state other than \`pending\`. If you reconnect and \`L
     },
     async (request, reply) => {
       const client = userOf(request)
-      const { chat, request: own } = await service.ownRequest(readLinkSegment(request.params.link), client)
+      const { chat, request: own } = await service.ownRequest(linkIdOf(request), client)
       if (isFinal(own) && cursorOf(request) === own.state) return reply.code(204).send()
-      admit(hub, client)
+      assertStreamQuota(hub, client)
       const reader = { chat, client, base: request.base, isChunked: takesChunks(request) }
       openEventStream(request, reply, (socket) => hub.openGuestStream(socket, reader))
       return reply

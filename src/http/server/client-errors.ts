@@ -16,7 +16,7 @@ interface ClientError {
 /** What every answer says. */
 type Headers = Readonly<Record<string, string>>
 
-const OF_NODE: Readonly<Record<string, ProblemKind>> = {
+const PROBLEM_BY_NODE_CODE: Readonly<Record<string, ProblemKind>> = {
   HPE_HEADER_OVERFLOW: 'headers-too-large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout'
 }
@@ -45,7 +45,9 @@ function refuse(socket: Socket, problem: Problem, common: Headers): void {
 }
 
 function toProblem(error: ClientError): Problem {
-  return new Problem(isLongRequestLine(error) ? 'uri-too-long' : (OF_NODE[error.code ?? ''] ?? 'malformed-request'))
+  return new Problem(
+    isLongRequestLine(error) ? 'uri-too-long' : (PROBLEM_BY_NODE_CODE[error.code ?? ''] ?? 'malformed-request')
+  )
 }
 
 /**

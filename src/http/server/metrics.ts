@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { DoorFigures } from '../../chat/stats.ts'
+import type { DoorStats } from '../../chat/stats.ts'
 import type { Hub } from '../../streams/hub.ts'
 import { CLIENT_CLOSED_REQUEST, type OnBrokenOff, outcomeOf } from './broken-off.ts'
 import { listenAt } from './listen.ts'
@@ -15,7 +15,7 @@ import { STREAM_ROUTES } from './stream-routes.ts'
 export interface MetricsOptions {
   readonly address: { readonly host: string; readonly port: number }
   readonly hub: Hub
-  readonly doors: DoorFigures
+  readonly doors: DoorStats
   readonly onBrokenOff: OnBrokenOff
 }
 
@@ -64,7 +64,7 @@ function addRequests(app: FastifyInstance, { hub, onBrokenOff }: MetricsOptions,
     collect: () => {
       // Counted when they open, and they have no duration that says anything.
       for (const [kind, route] of Object.entries(STREAM_ROUTES)) {
-        requests.inc({ method: 'GET', route, status: 200 }, opened(kind, hub.figures.opened))
+        requests.inc({ method: 'GET', route, status: 200 }, opened(kind, hub.stats.opened))
       }
     }
   })
@@ -97,15 +97,15 @@ function addStreams(hub: Hub, registry: Registry): void {
       for (const [kind, count] of Object.entries(hub.countOpen())) open.set({ kind }, count)
     }
   })
-  const { figures } = hub
-  addCounter(registry, 'deliveries_total', 'Events handed to the readers of streams.', () => figures.deliveries)
-  addCounter(registry, 'stream_bytes_total', 'Bytes handed to the readers of streams.', () => figures.bytes)
-  addCounter(registry, 'slow_readers_total', 'Readers cut off since they fell too far behind.', () => figures.cutOff)
-  addCounter(registry, 'resets_total', 'Readers told that what they have cannot be continued.', () => figures.resets)
+  const { stats } = hub
+  addCounter(registry, 'deliveries_total', 'Events handed to the readers of streams.', () => stats.deliveries)
+  addCounter(registry, 'stream_bytes_total', 'Bytes handed to the readers of streams.', () => stats.bytes)
+  addCounter(registry, 'slow_readers_total', 'Readers cut off since they fell too far behind.', () => stats.cutOff)
+  addCounter(registry, 'resets_total', 'Readers told that what they have cannot be continued.', () => stats.resets)
   addGauge(registry, 'followed_chats', 'Chats that somebody follows through this process.', () => hub.chats)
 }
 
-function addDoors(doors: DoorFigures, registry: Registry): void {
+function addDoors(doors: DoorStats, registry: Registry): void {
   addCounter(registry, 'messages_total', 'Posts that were answered with their message.', () => doors.messages)
   addCounter(registry, 'chats_created_total', 'Chats made by this process.', () => doors.chatsCreated)
   addCounter(registry, 'chats_ended_total', 'Chats ended by this process.', () => doors.chatsEnded)
@@ -154,10 +154,10 @@ function addCounter(registry: Registry, name: string, help: string, value: () =>
 }
 
 /** By how much a figure has grown since it was last asked for: what is counted anyway is only read. */
-function deltas(): (name: string, figures: Readonly<Record<string, number>>) => number {
+function deltas(): (name: string, stats: Readonly<Record<string, number>>) => number {
   const seen = new Map<string, number>()
-  return (name, figures) => {
-    const now = figures[name] ?? 0
+  return (name, stats) => {
+    const now = stats[name] ?? 0
     const growth = now - (seen.get(name) ?? 0)
     seen.set(name, now)
     return growth

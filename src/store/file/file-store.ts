@@ -15,11 +15,11 @@ import { messageJson } from '../message-json.ts'
 import type { FaultHooks } from '../retried-faults.ts'
 import { type Chat, ChatCache, type State } from './cache.ts'
 import type { Change, Disk } from './disk.ts'
-import { Garbage } from './garbage.ts'
 import { GroupCommit } from './group-commit.ts'
 import { FileLog } from './log.ts'
 import type { ChatRecord } from './records.ts'
 import * as records from './records.ts'
+import { RemovedChatPurger } from './removed-chats.ts'
 
 export interface FileStoreOptions extends FaultHooks {
   /** Bytes that the messages of one chat may take. */
@@ -37,9 +37,9 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
   const commits = new GroupCommit(disk, onBroken)
   const cache = new ChatCache(disk)
   const log = new FileLog(disk)
-  const garbage = new Garbage(disk, commits, { onFault })
+  const purger = new RemovedChatPurger(disk, commits, { onFault })
   const listeners = new Map<ChatTag, Set<Listener>>()
-  garbage.collect()
+  purger.run()
 
   /** Writes the next state of a chat, and tells who watches once it is there. */
   function write(
@@ -171,7 +171,7 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
         const other = cache.find(tag)
         if (other?.durable !== undefined && other.latest !== undefined) return 'taken'
         if (other !== undefined) await other.settled
-        else if (garbage.isLeftOf(tag)) await garbage.collected()
+        else if (purger.isLeftOf(tag)) await purger.finished()
         else break
       }
       const record = {
@@ -190,7 +190,7 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
 
     load: async (tag) => find(tag),
 
-    recall: find,
+    cached: find,
 
     async commit(tag, version, door, events, now) {
       return decide(tag, (chat, { record }) => {
@@ -245,12 +245,12 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
         return { act: () => write(tag, chat, undefined, changes, 'gone') }
       })
       if (outcome !== undefined) return false
-      garbage.collect()
+      purger.run()
       return true
     },
 
     async idleChats(since, emptySince) {
-      garbage.collect()
+      purger.run()
       return log.idleChats(since, emptySince)
     },
 
@@ -259,7 +259,7 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
     },
 
     async close() {
-      await garbage.close()
+      await purger.close()
       await commits.idle()
       await disk.close()
     }

@@ -6,7 +6,7 @@
 import { statfsSync } from 'node:fs'
 import { open, type RootDatabase } from 'lmdb'
 import { type Change, type Disk, DiskFault, type Entry } from './disk.ts'
-import { Room } from './room.ts'
+import { DiskReserve } from './disk-reserve.ts'
 
 /** A write that takes longer will never end: LMDB hangs on what follows a meta page that it could not write. */
 const WRITE_DEADLINE_MS = 60_000
@@ -16,7 +16,7 @@ const PROBE = Buffer.from('probe')
 
 export function lmdbDisk(folder: string): Disk {
   const db: RootDatabase<Buffer, Buffer> = open(lmdbOptions(folder))
-  const room = new Room(folder)
+  const reserve = new DiskReserve(folder)
 
   /** After a meta page could not be written every read fails, and every write hangs. */
   function isBroken(): boolean {
@@ -30,7 +30,7 @@ export function lmdbDisk(folder: string): Disk {
   }
 
   async function batch(changes: readonly Change[]): Promise<void> {
-    room.take(changes)
+    reserve.ensure(changes)
     const committed = db.batch(() => {
       for (const { key, value } of changes) {
         if (value === undefined) db.remove(key)
@@ -70,7 +70,7 @@ export function lmdbDisk(folder: string): Disk {
     },
 
     async close() {
-      room.close()
+      reserve.close()
       if (!isBroken()) await db.close()
     }
   }

@@ -61,7 +61,7 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
 
     load: async (tag) => find(tag),
 
-    recall: find,
+    cached: find,
 
     async commit(tag, version, door, events, now) {
       const chat = chats.get(tag)

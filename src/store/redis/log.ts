@@ -3,7 +3,7 @@ import type { LoggedEvent } from '../../chat/events.ts'
 import type { ChatTag } from '../../chat/ids.ts'
 import type { EventsPage, MessagePage, MessagesPage } from '../../chat/store.ts'
 import { escapeLineBreaksIn } from '../../wire/json.ts'
-import { isWord, readEvents } from './replies.ts'
+import { isStatusReply, readEvents } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'
 import type { RedisServer } from './server.ts'
 
@@ -26,7 +26,7 @@ export class RedisLog {
 
   async head(tag: ChatTag): Promise<Head | 'gone'> {
     const reply = await this.#server.run(SCRIPTS.head, tag, [])
-    if (isWord(reply)) return 'gone'
+    if (isStatusReply(reply)) return 'gone'
     const [lastEventId, idleSince] = reply
     return { lastEventId: Number(lastEventId), idleSince: Number(idleSince) }
   }
@@ -38,7 +38,7 @@ export class RedisLog {
   ): Promise<readonly LoggedEvent[] | 'cursor-unknown' | 'gone'> {
     if (!isId(after)) return await this.#unknown(tag)
     const reply = await this.#server.run(SCRIPTS.events, tag, [after, upTo ?? '', maxBytes, allJoins ? '1' : '0'])
-    return isWord(reply) ? unknownOr(reply) : readEvents(reply)
+    return isStatusReply(reply) ? unknownOr(reply) : readEvents(reply)
   }
 
   async messages(
@@ -63,7 +63,7 @@ export class RedisLog {
 
   async #page(tag: ChatTag, after: number, upTo: number | undefined, count: number) {
     const reply = await this.#server.run(SCRIPTS.messages, tag, [after, upTo ?? '', count], 'bytes')
-    if (isWord(reply)) return unknownOr(reply)
+    if (isStatusReply(reply)) return unknownOr(reply)
     const [json = '', lastId = '', hasMore, lastEventId] = reply
     return {
       // Messages of before may hold raw line breaks.

@@ -9,7 +9,7 @@ import type { LoadedChat, Store } from '../../chat/store.ts'
 import { decodeDoor, encodeDoor } from '../door-json.ts'
 import { jsonBehindId, messageJson } from '../message-json.ts'
 import { RedisLog } from './log.ts'
-import { isWord, messageFrom } from './replies.ts'
+import { isStatusReply, messageFrom } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'
 import type { RedisServer } from './server.ts'
 import { WatchedChats } from './watched-chats.ts'
@@ -50,14 +50,14 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
     async create(door) {
       const [tag, json] = [tagOf(door.chat), encodeDoor(door)]
       const reply = await server.run(SCRIPTS.create, tag, [json, door.rights, door.createdAt, emptyTtl])
-      if (isWord(reply)) return 'taken'
+      if (isStatusReply(reply)) return 'taken'
       remember(tag, { door, version: 1, lastEventId: 0, idleSince: door.createdAt }, json.length)
       return 'created'
     },
 
     async load(tag) {
       const reply = await server.run(SCRIPTS.load, tag, [])
-      if (isWord(reply)) {
+      if (isStatusReply(reply)) {
         forget(tag)
         return undefined
       }
@@ -72,13 +72,13 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
       return remember(tag, { door, ...numbers }, text.length)
     },
 
-    recall: (tag) => remembered.get(tag),
+    cached: (tag) => remembered.get(tag),
 
     async commit(tag, version, door, joins, now) {
       const [json, texts] = [encodeDoor(door), joins.map((event) => JSON.stringify(event))]
       const args = [version, json, door.rights, now, JOINS_KEPT, ttl, ...texts]
       const reply = await server.run(SCRIPTS.commit, tag, args)
-      if (isWord(reply)) return reply === 'gone' ? reply : 'conflict'
+      if (isStatusReply(reply)) return reply === 'gone' ? reply : 'conflict'
       const [lastEventId = 0, idleSince = 0] = reply.map(Number)
       remember(tag, { door, version: version + 1, lastEventId, idleSince }, json.length)
       return joins.map((event, index) => ({ ...event, id: lastEventId - joins.length + 1 + index }))
@@ -87,7 +87,7 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
     async append(tag, rights, message, key) {
       const args = [rights, jsonBehindId(message), message.createdAt, options.maxChatBytes, ttl, key ?? '']
       const reply = await server.run(SCRIPTS.append, tag, args)
-      if (isWord(reply)) {
+      if (isStatusReply(reply)) {
         if (reply === 'gone') forget(tag)
         return reply === 'gone' || reply === 'chat-full' ? reply : 'conflict'
       }

@@ -14,17 +14,17 @@ export function readReply(reply: unknown): Reply {
   throw new TypeError('a script has answered what it never does')
 }
 
-export function isWord(reply: Reply): reply is string {
+export function isStatusReply(reply: Reply): reply is string {
   return typeof reply === 'string'
 }
 
 /** A change of a chat, as all who watch it are told. */
-export type News =
+export type ChannelMessage =
   | 'gone'
   | { readonly before: number; readonly instant: number; readonly events: readonly LoggedEvent[] }
 
 /** `undefined` for what is no news of ours. */
-export function readNews(text: string): News | undefined {
+export function readChannelMessage(text: string): ChannelMessage | undefined {
   if (text === 'g') return 'gone'
   const [kind, before, instant, id] = text.split(' ', 4)
   if ((kind !== 'm' && kind !== 'j') || before === undefined || instant === undefined || id === undefined) {

@@ -29,7 +29,7 @@ const COMMANDS = 'commands'
 const MOVING_MS = { most: 2000, pause: 50 }
 
 /** The first words of what a server says that cannot do its work at the moment. Others are faults of ours. */
-const PASSING = new Set([
+const TRANSIENT_ERRORS = new Set([
   'ASK',
   'BUSY',
   'CLUSTERDOWN',
@@ -124,7 +124,7 @@ export class RedisServer {
   async clientFor(tag: string): Promise<Client> {
     if (this.#cluster === undefined) return this.#client
     try {
-      return await inTime(this.#cluster.getNodeClientForKey(chatKey(tag)))
+      return await withDeadline(this.#cluster.getNodeClientForKey(chatKey(tag)))
     } catch (cause) {
       this.#lost(cause)
       void this.refresh()
@@ -146,7 +146,7 @@ export class RedisServer {
       const clients =
         this.#cluster === undefined
           ? [this.#client]
-          : await inTime(Promise.all(this.#cluster.masters.map((master) => this.#cluster?.nodeClient(master))))
+          : await withDeadline(Promise.all(this.#cluster.masters.map((master) => this.#cluster?.nodeClient(master))))
       await Promise.all(clients.map((client) => client && this.#ask(client, () => client.ping())))
     } catch (error) {
       throw this.#explain(error, asked)
@@ -192,7 +192,7 @@ export class RedisServer {
   /** Every word that is sent would put off that a connection is given up for its silence. */
   async #ask<Answer>(client: Client, question: () => Promise<Answer>): Promise<Answer> {
     if (this.#silent.has(client)) throw new NoAnswer()
-    return await inTime(question(), () => this.#waitFor(client))
+    return await withDeadline(question(), () => this.#waitFor(client))
   }
 
   /** Nothing is asked of this server until it answers, or its connection is given up for its silence. */
@@ -214,7 +214,7 @@ export class RedisServer {
     if (word === 'OOM') return new StoreUnavailable('full', { cause: error })
     // It was the master when we connected; the address may lead to another one by now.
     if (word === 'READONLY') this.#reconnect(asked)
-    return isPassing(error) ? new StoreUnavailable('unreachable', { cause: error }) : error
+    return isRetryable(error) ? new StoreUnavailable('unreachable', { cause: error }) : error
   }
 
   #reconnect(asked: Client): void {
@@ -247,8 +247,8 @@ class NoAnswer extends Error {
 }
 
 /** Whether it may pass by itself: what is wrong with a connection does, and some of what a server says. */
-export function isPassing(error: unknown): boolean {
-  if (error instanceof ErrorReply) return PASSING.has(wordOf(error))
+export function isRetryable(error: unknown): boolean {
+  if (error instanceof ErrorReply) return TRANSIENT_ERRORS.has(wordOf(error))
   return !FAULTS_OF_OURS.some((kind) => error instanceof kind)
 }
 
@@ -262,7 +262,7 @@ function isReply(error: unknown, word: string): boolean {
   return error instanceof ErrorReply && error.message.startsWith(`${word} `)
 }
 
-async function inTime<Answer>(answer: Promise<Answer>, onLate?: () => void): Promise<Answer> {
+async function withDeadline<Answer>(answer: Promise<Answer>, onLate?: () => void): Promise<Answer> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {

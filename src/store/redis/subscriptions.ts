@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type ChatTag, chatTag } from '../../chat/ids.ts'
 import { StoreUnavailable } from '../../chat/store.ts'
 import { RetriedFaults } from '../retried-faults.ts'
-import { type Client, chatKey, isPassing, type RedisServer, tagIn } from './server.ts'
+import { type Client, chatKey, isRetryable, type RedisServer, tagIn } from './server.ts'
 
 const RETRY_MS = { first: 50, most: 1000 }
 /** How long a server may take to answer; then the connection is given up. */
@@ -24,7 +24,7 @@ const FINDING = 'finding moved chats'
 
 export interface SubscriptionHooks {
   /** Something was told on the channel of a chat. */
-  readonly onNews: (tag: ChatTag, text: string) => void
+  readonly onMessage: (tag: ChatTag, text: string) => void
   /** A subscription is there again; what was told meanwhile is lost. */
   readonly onRenewed: (tag: ChatTag) => void
 }
@@ -41,7 +41,7 @@ export class Subscriptions {
   readonly #hooks: SubscriptionHooks
   readonly #subscriptions = new Map<ChatTag, Subscription>()
   /** The subscribed connection beside each connection for commands. */
-  readonly #links = new Map<Client, Promise<Client>>()
+  readonly #subscriberConnections = new Map<Client, Promise<Client>>()
   readonly #lost = new Set<ChatTag>()
   readonly #check: NodeJS.Timeout
   readonly #faults: RetriedFaults
@@ -70,7 +70,7 @@ export class Subscriptions {
     } catch (cause) {
       void this.#server.refresh()
       if (this.#subscriptions.get(tag) === subscription) this.remove(tag)
-      if (!isPassing(cause)) throw cause
+      if (!isRetryable(cause)) throw cause
       // Whoever wants to watch tries again as long as it takes, and says nothing.
       this.#failed(ADDING, cause)
       throw new StoreUnavailable('unreachable', { cause })
@@ -89,7 +89,7 @@ export class Subscriptions {
     clearInterval(this.#check)
     this.#subscriptions.clear()
     this.#lost.clear()
-    for (const link of this.#links.values()) {
+    for (const link of this.#subscriberConnections.values()) {
       link.then(
         (client) => client.destroy(),
         () => undefined // it was never there, which whoever asked for it was told
@@ -120,11 +120,11 @@ export class Subscriptions {
 
   readonly #hear = (text: string, channel: string): void => {
     const tag = chatTag(tagIn(channel))
-    if (this.#subscriptions.has(tag)) this.#hooks.onNews(tag, text)
+    if (this.#subscriptions.has(tag)) this.#hooks.onMessage(tag, text)
   }
 
   #linkTo(server: Client): Promise<Client> {
-    const known = this.#links.get(server)
+    const known = this.#subscriberConnections.get(server)
     if (known !== undefined) return known
     if (this.#isClosed) return Promise.reject(new Error('the store is closed'))
     const { socket } = server.options
@@ -133,13 +133,13 @@ export class Subscriptions {
     client.on('error', () => this.#drop(server, client))
     client.on('sharded-channel-moved', (channel: string) => this.#renew([chatTag(tagIn(channel))]))
     const link = client.connect()
-    this.#links.set(server, link)
+    this.#subscriberConnections.set(server, link)
     link.catch(() => this.#drop(server, client))
     return link
   }
 
   #drop(server: Client, client: Client): void {
-    this.#links.delete(server)
+    this.#subscriberConnections.delete(server)
     client.destroy()
     this.#renew(this.#tagsOn(client))
   }
@@ -150,7 +150,7 @@ export class Subscriptions {
     this.#isChecking = true
     try {
       await this.#server.refresh()
-      await Promise.all([...this.#links].map(([server, link]) => this.#verify(server, link)))
+      await Promise.all([...this.#subscriberConnections].map(([server, link]) => this.#verify(server, link)))
       let checked = 0
       for (const [tag, { client }] of this.#subscriptions) {
         if (client !== undefined && (await this.#linkOf(tag)) !== client) this.#renew([tag])
@@ -187,7 +187,7 @@ export class Subscriptions {
   /** The connection on which this chat should be subscribed, if there is one. */
   async #linkOf(tag: ChatTag): Promise<Client | undefined> {
     try {
-      return await this.#links.get(await this.#server.clientFor(tag))
+      return await this.#subscriberConnections.get(await this.#server.clientFor(tag))
     } catch (error) {
       // There is none, or its server is not known at the moment.
       this.#failed(FINDING, error)
@@ -259,7 +259,7 @@ export class Subscriptions {
 
   /** While the server itself is known to be lost, it is no news that subscriptions are. */
   #failed(work: string, error: unknown): void {
-    const isTransient = isPassing(error)
+    const isTransient = isRetryable(error)
     if (!isTransient || !this.#server.isLost) this.#faults.failed(work, error, isTransient)
   }
 }

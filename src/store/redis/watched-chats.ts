@@ -8,8 +8,8 @@ import type { ChatTag } from '../../chat/ids.ts'
 import type { EventsPage, Listener, Unwatch } from '../../chat/store.ts'
 import { RetriedFaults } from '../retried-faults.ts'
 import type { RedisLog } from './log.ts'
-import { readNews } from './replies.ts'
-import { isPassing, type RedisServer } from './server.ts'
+import { readChannelMessage } from './replies.ts'
+import { isRetryable, type RedisServer } from './server.ts'
 import { Subscriptions } from './subscriptions.ts'
 
 const PAGE: EventsPage = { maxBytes: 262_144, allJoins: true }
@@ -41,7 +41,7 @@ export class WatchedChats {
     this.#server = server
     this.#faults = new RetriedFaults(server.hooks)
     this.#subscriptions = new Subscriptions(server, {
-      onNews: (tag, text) => this.#hear(tag, text),
+      onMessage: (tag, text) => this.#hear(tag, text),
       onRenewed: (tag) => {
         const chat = this.#chats.get(tag)
         if (chat !== undefined) this.#catchUp(tag, chat)
@@ -130,7 +130,7 @@ export class WatchedChats {
   #hear(tag: ChatTag, text: string): void {
     const chat = this.#chats.get(tag)
     if (chat === undefined) return
-    const news = readNews(text)
+    const news = readChannelMessage(text)
     if (news === undefined) {
       this.#catchUp(tag, chat)
       return
@@ -170,7 +170,7 @@ export class WatchedChats {
 
   /** While the server itself is known to be lost, it is no news that nothing can be read. */
   #failed(tag: ChatTag, error: unknown): void {
-    const isTransient = isPassing(error)
+    const isTransient = isRetryable(error)
     if (!isTransient || !this.#server.isLost) this.#faults.failed(tag, error, isTransient)
   }
 

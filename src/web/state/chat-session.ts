@@ -16,7 +16,7 @@ import {
 import { isOfTheWay, isRefusal } from './errors.ts'
 import { Outbox } from './outbox.ts'
 import { SentIds } from './sent-ids.ts'
-import { exclusively, inStreamPlace, pause, telephone } from './tabs.ts'
+import { openBroadcast, pause, withLock, withStreamSlot } from './tabs.ts'
 
 /** How the chat stands to this person. */
 export type Standing = 'loading' | 'in' | Ending
@@ -25,7 +25,7 @@ export type Ending = 'removed' | 'left' | 'closed'
 /** Whether what is shown is up to date; `broken` for ever, by a fault of the page's own. */
 export type Line = 'connecting' | 'live' | 'lost' | 'broken'
 
-type News =
+type TabMessage =
   | { readonly event: ChatEvent }
   | { readonly line: Line }
   | { readonly ending: Ending }
@@ -65,13 +65,13 @@ export class ChatSession {
   readonly #stop = new AbortController()
   /** The connection under way, to be given up for another. */
   #attempt = new AbortController()
-  readonly #tell: (news: News) => void
+  readonly #tell: (news: TabMessage) => void
 
   constructor(url: string, path: string, userId: string) {
     const { signal: stop } = this.#stop
     this.chat = new Chat(url, userId, { signal: stop })
     this.sentIds = new SentIds(path)
-    this.#tell = telephone<News>(`silly-chat:${path}:${userId}`, stop, (news) => this.#hear(news))
+    this.#tell = openBroadcast<TabMessage>(`silly-chat:${path}:${userId}`, stop, (news) => this.#hear(news))
     this.outbox = new Outbox(this.chat, path, stop, (message) => this.#share({ sent: message }), this.#break)
     stop.addEventListener('abort', () => this.#attempt.abort(), { once: true })
     addEventListener('offline', () => this.#attempt.abort(), { signal: stop })
@@ -117,8 +117,8 @@ export class ChatSession {
   async #begin(lock: string): Promise<void> {
     await this.#read()
     this.#tell({ ask: true })
-    await exclusively(lock, this.#stop.signal, async () => {
-      await inStreamPlace(
+    await withLock(lock, this.#stop.signal, async () => {
+      await withStreamSlot(
         this.#stop.signal,
         () => this.#poll(),
         () => this.#follow()
@@ -238,12 +238,12 @@ export class ChatSession {
     this.#tell({ ask: true })
   }
 
-  #share(news: News): void {
+  #share(news: TabMessage): void {
     this.#tell(news)
     this.#hear(news)
   }
 
-  #hear(news: News): void {
+  #hear(news: TabMessage): void {
     if (isEnding(this.standing.value)) return
     if ('ask' in news) {
       if (this.line.value === 'lost') this.#attempt.abort()

@@ -1,5 +1,5 @@
 /** What went wrong, for a person: what happened and what to do. */
-import { isPassing, RequestError, SillyChatError } from '../../client/index.ts'
+import { isRetryable, RequestError, SillyChatError } from '../../client/index.ts'
 
 const UNKNOWN = 'Something on the way to the server did not let this pass. Try again in a moment.'
 
@@ -41,7 +41,7 @@ export function sentenceFor(error: unknown): string {
 }
 
 function sentenceWithoutAnswer(error: unknown): string {
-  if (isPassing(error)) return 'The server cannot be reached. Check your connection and try again.'
+  if (isRetryable(error)) return 'The server cannot be reached. Check your connection and try again.'
   if (error instanceof RequestError) return UNKNOWN
   // A fault of the page's own: whoever looks for it finds it where uncaught ones are.
   reportError(error)

@@ -5,11 +5,11 @@
  * what two of them add to it at once.
  */
 import { batch, signal } from '@preact/signals'
-import { type Chat, isPassing, type Message, RequestError, SillyChatError } from '../../client/index.ts'
+import { type Chat, isRetryable, type Message, RequestError, SillyChatError } from '../../client/index.ts'
 import { sentenceFor } from './errors.ts'
 import { randomKey } from './random.ts'
 import { drop, nameFor, namesUnder, readJson, writeJson } from './storage.ts'
-import { exclusively } from './tabs.ts'
+import { withLock } from './tabs.ts'
 
 export interface Draft {
   /** Begins with when it was said, so that drafts have an order. */
@@ -76,7 +76,7 @@ export class Outbox {
     while (!this.#stop.aborted) {
       let pauseMs: number | undefined
       // Not longer than it takes: the pauses of a tab in the background are long, those of one that is seen are not.
-      await exclusively(this.#storage, this.#stop, async () => {
+      await withLock(this.#storage, this.#stop, async () => {
         pauseMs = await this.#sendAll()
       })
       await this.#news(pauseMs)
@@ -94,7 +94,7 @@ export class Outbox {
         // Once: to wait for another attempt in here would keep other tabs from trying.
         sent = await this.#chat.post(draft.text, draft.key, { attempts: 1 })
       } catch (error) {
-        if (this.#stop.aborted || isPassing(error)) return retryMs(error)
+        if (this.#stop.aborted || isRetryable(error)) return retryMs(error)
         if (!(error instanceof SillyChatError || error instanceof RequestError)) throw error
         this.#refuse(draft, error)
         continue

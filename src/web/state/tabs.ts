@@ -25,7 +25,7 @@ function sharedLocks(): LockManager | undefined {
 }
 
 /** Runs `work` once this tab is the one that does it. Fails only as `work` does; is over at the latest with `stop`. */
-export async function exclusively(name: string, stop: AbortSignal, work: () => Promise<void>): Promise<void> {
+export async function withLock(name: string, stop: AbortSignal, work: () => Promise<void>): Promise<void> {
   const locks = sharedLocks()
   let hasBegun = false
   const begin = (): Promise<void> => {
@@ -44,10 +44,14 @@ export async function exclusively(name: string, stop: AbortSignal, work: () => P
 }
 
 /** Tells the other tabs, and hears what they tell. */
-export function telephone<News>(name: string, stop: AbortSignal, hear: (news: News) => void): (news: News) => void {
+export function openBroadcast<TabMessage>(
+  name: string,
+  stop: AbortSignal,
+  hear: (news: TabMessage) => void
+): (news: TabMessage) => void {
   if (sharedLocks() === undefined) return () => {}
   const channel = new BroadcastChannel(name)
-  channel.onmessage = ({ data }: MessageEvent<News>) => hear(data)
+  channel.onmessage = ({ data }: MessageEvent<TabMessage>) => hear(data)
   stop.addEventListener('abort', () => channel.close(), { once: true })
   return (news) => !stop.aborted && channel.postMessage(news)
 }
@@ -57,7 +61,7 @@ export function telephone<News>(name: string, stop: AbortSignal, hear: (news: Ne
  * anything, is the result.
  * @throws the reason of `stop` once it is aborted
  */
-export async function inStreamPlace<Result>(
+export async function withStreamSlot<Result>(
   stop: AbortSignal,
   poll: () => Promise<Result | undefined>,
   stream: () => Promise<Result>

@@ -1,7 +1,7 @@
 /** A guest at the door, in this tab or another: asks until the owner has decided. */
 import type { Guest } from '../../client/index.ts'
 import { isOfTheWay, isRefusal } from './errors.ts'
-import { exclusively, inStreamPlace, pause } from './tabs.ts'
+import { pause, withLock, withStreamSlot } from './tabs.ts'
 
 /** After a connection was lost in the moment of the decision. */
 const RETRY_MS = 2000
@@ -18,7 +18,7 @@ export async function decision(
   tell: (state: 'open' | 'lost') => void
 ): Promise<string | undefined> {
   let chat: string | undefined
-  await exclusively(`silly-chat:door:${guest.clientId}`, stop, async () => {
+  await withLock(`silly-chat:door:${guest.clientId}`, stop, async () => {
     while (chat === undefined) chat = await attempt(guest, stop, tell)
   })
   return chat === undefined ? undefined : new URL(chat).pathname
@@ -40,9 +40,9 @@ async function attempt(
     tell('open')
     return chat ?? undefined
   }
-  const follow = async (): Promise<string> => (await guest.admitted({ signal: given.signal, onState: tell })).url
+  const follow = async (): Promise<string> => (await guest.waitUntilAdmitted({ signal: given.signal, onState: tell })).url
   try {
-    return await inStreamPlace(given.signal, look, follow)
+    return await withStreamSlot(given.signal, look, follow)
   } catch (error) {
     stop.throwIfAborted()
     if (given.signal.aborted) return undefined

@@ -6,6 +6,7 @@ import { ChatSession, isEnding, type Line } from '../state/chat-session.ts'
 import { type ChatKey, changeChat } from '../state/keys.ts'
 import { labelFor, splitName } from '../state/names.ts'
 import { dropAllOf } from '../state/storage.ts'
+import { useAttention } from './attention.ts'
 import { CarryDialog } from './carry-dialog.tsx'
 import { Composer } from './composer.tsx'
 import { DoorPanel } from './door-panel.tsx'
@@ -14,7 +15,6 @@ import { Messages } from './messages.tsx'
 import { EndedPage } from './notices.tsx'
 import { focusOn } from './parts.tsx'
 import { PeopleDialog } from './people-dialog.tsx'
-import { useSigns } from './signs.ts'
 
 type Open = 'invite' | 'people' | 'carry' | undefined
 
@@ -31,7 +31,7 @@ export function ChatPage({ url, path, own }: { url: string; path: string; own: C
 function Chat({ session, path, own }: { session: ChatSession; path: string; own: ChatKey }) {
   const open = useSignal<Open>(undefined)
   const label = useLabel(session, path, own)
-  useSigns(session, label)
+  useAttention(session, label)
   const standing = session.standing.value
   useEffect(() => {
     if (standing !== 'loading') changeChat(path, { hasEnded: isEnding(standing) })

@@ -4,8 +4,8 @@ import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { JoinRequest } from '../../client/index.ts'
 import type { ChatSession } from '../state/chat-session.ts'
 import { sentenceFor } from '../state/errors.ts'
+import { notifyPermission } from './attention.ts'
 import { focusOn } from './parts.tsx'
-import { notifyPermission } from './signs.ts'
 
 /** How long after somebody has left the door a click may still be meant for them, in milliseconds. */
 const MOVED_MS = 400

@@ -6,7 +6,7 @@ describe('a guest is let in', () => {
   it('whose streams all break before they have brought anything', async () => {
     const { owner, link, guest } = await atTheDoor(() => split(async () => Promise.reject(new TypeError('reset'))))
     await owner.approve(link)
-    expect(await guest.admitted()).toMatchObject({ url: owner.url, userId: guest.clientId })
+    expect(await guest.waitUntilAdmitted()).toMatchObject({ url: owner.url, userId: guest.clientId })
   }, 20_000)
 
   it('who was still waiting when the stream ended, and whose state could not be read then', async () => {
@@ -19,7 +19,7 @@ describe('a guest is let in', () => {
         return fetch(input, init)
       })
     )
-    expect(await guest.admitted()).toMatchObject({ url: owner.url })
+    expect(await guest.waitUntilAdmitted()).toMatchObject({ url: owner.url })
     expect(looks).toBe(3)
   }, 20_000)
 })

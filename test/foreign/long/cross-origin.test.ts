@@ -36,7 +36,7 @@ const flow = (server: string) => `(async () => {
   const told = []
   for await (const { event, data } of chat.events()) {
     if (event === 'join_request') await chat.approve(link, data.request_id)
-    if (event === 'join_approved') await (await guest.admitted()).post('Ana: hello')
+    if (event === 'join_approved') await (await guest.waitUntilAdmitted()).post('Ana: hello')
     told.push(event)
     if (event === 'message') break
   }

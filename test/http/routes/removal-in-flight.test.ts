@@ -53,6 +53,7 @@ it('a replay stops at the removal also where so much has happened since that the
   await decline(link, owner, requestId)
   const service = createService({ store: server.store, now: () => server.clock.now, chatTtlMs: 0 })
   const id = readLinkId(link.split('/').at(-1) ?? '')
+  if (id === undefined) throw new Error('no id')
   for (let count = 0; count < 510; count++) {
     const found = await service.exchange(id, undefined)
     if (found.is === 'guest') await service.leave(id, found.client)

@@ -105,8 +105,10 @@ describe('DELETE /v1/links/:link', () => {
     await call(`DELETE ${link}`, { user: owner })
     const service = createService({ store: server.store, now: () => server.clock.now, chatTtlMs: 0 })
     const made: string[] = []
+    const id = readChatId(idIn(chat))
+    if (id === undefined) throw new Error('no id')
     for (let count = 0; count < 205; count++) {
-      const { link: one } = await service.createLink(readChatId(idIn(chat)), undefined)
+      const { link: one } = await service.createLink(id, undefined)
       await service.revokeLink(one.id, readUserId(owner) ?? newUserId())
       made.push(link.replace(idIn(link), one.id))
     }

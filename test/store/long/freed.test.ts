@@ -18,7 +18,7 @@ const heapMiB = () => {
 const serviceOf = (limits = ROOMY) => createService({ store: memoryStore(limits), now: Date.now, chatTtlMs: 0 })
 
 it('200,000 chats with what was said and who had knocked, made and closed one after the other', async () => {
-  // Room for a thousand: what is closed gives its room back, too.
+  // DiskReserve for a thousand: what is closed gives its room back, too.
   const service = serviceOf({ ...ROOMY, maxStoreBytes: 4_000_000 })
   const run = async (count: number) => {
     for (let made = 0; made < count; made++) {

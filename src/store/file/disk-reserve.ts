@@ -1,5 +1,5 @@
 /**
- * Room for what LMDB is about to write, taken before it writes. Where a write of its finds no room the library overruns
+ * Reserves the space that LMDB is about to write to. Where a write of its finds no room the library overruns
  * a buffer of its own (mdb.c, `mdb_page_flush`: up to 126 characters into 100 bytes) and the process may end; so the data
  * file is kept longer than what is used of it, by zeros.
  */
@@ -16,7 +16,7 @@ const ADVANCE = 1 / 16
 const MAX_ADVANCE = 4_194_304
 const ZEROS = Buffer.alloc(65_536)
 
-export class Room {
+export class DiskReserve {
   readonly #descriptor: number
   #size: number
 
@@ -29,7 +29,7 @@ export class Room {
    * While nothing is being written.
    * @throws DiskFault
    */
-  take(changes: readonly Change[]): void {
+  ensure(changes: readonly Change[]): void {
     const { pages, pageSize } = usedPages(this.#descriptor)
     const used = pages * pageSize
     const needed = used + pagesFor(changes, pages, pageSize) * pageSize

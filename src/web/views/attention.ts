@@ -4,7 +4,7 @@ import type { JoinRequest } from '../../client/index.ts'
 import type { ChatSession } from '../state/chat-session.ts'
 
 /** The tab's title counts who waits and what was not seen; a notification tells of knocks where that is allowed. */
-export function useSigns(session: ChatSession, label: string): void {
+export function useAttention(session: ChatSession, label: string): void {
   const [unseen, setUnseen] = useState(0)
   useEffect(() => {
     session.onMessage = () => {

@@ -9,7 +9,7 @@ import * as records from './records.ts'
 const REMOVED_AT_ONCE = 1000
 const REMOVING = 'removing what is left'
 
-export class Garbage {
+export class RemovedChatPurger {
   readonly #disk: Disk
   readonly #commits: GroupCommit
   readonly #faults: RetriedFaults
@@ -24,7 +24,7 @@ export class Garbage {
   }
 
   /** What the disk has no room to remove waits for the next call. */
-  collect(): void {
+  run(): void {
     this.#again = true
     this.#running ??= this.#run()
   }
@@ -38,8 +38,8 @@ export class Garbage {
    * Once nothing is left of any.
    * @throws StoreUnavailable if the disk could not do it
    */
-  async collected(): Promise<void> {
-    this.collect()
+  async finished(): Promise<void> {
+    this.run()
     const failure = await this.#running
     if (failure !== undefined) throw failure
   }

@@ -1,0 +1,28 @@
+/** Why the product did not do what was asked, with the facts that a client needs. `http/` turns each into a problem. */
+import type { EndedRequest, endingOf, Refusal } from './door.ts'
+import type { RequestId, UserId } from './ids.ts'
+
+export type ServiceRefusal =
+  | Refusal
+  | {
+      readonly refused: 'chat-not-found' | 'chat-full' | 'store-full' | 'cursor-unknown' | 'idempotency-key-reused'
+    }
+  /** A guest asked about their own request, which has ended. */
+  | {
+      readonly refused: 'request-ended'
+      readonly ending: ReturnType<typeof endingOf>
+      readonly state: EndedRequest['state']
+      readonly request: RequestId
+      readonly client: UserId
+    }
+
+/** Thrown by the use cases in `service.ts`. Its message names the refusal and quotes nothing. */
+export class Refused extends Error {
+  override readonly name = 'Refused'
+  readonly refusal: ServiceRefusal
+
+  constructor(refusal: ServiceRefusal) {
+    super(refusal.refused)
+    this.refusal = refusal
+  }
+}
