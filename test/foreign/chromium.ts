@@ -1,12 +1,26 @@
 /** Chromium without a window. */
+import { existsSync } from 'node:fs'
 import { type Browser, chromium } from 'playwright-core'
 import { onTestFinished } from 'vitest'
 import { EVENT_NAMES, Follower, fired } from './follower.ts'
 
+/** The same engine without the browser around it, which takes half the CPU. */
+const SHELL = '/usr/bin/chromium-headless-shell'
+const WHOLE = '/usr/bin/chromium'
+
 /** To be closed by whoever has it. */
 export function launchChromium(...more: string[]): Promise<Browser> {
+  return launch(existsSync(SHELL) ? SHELL : WHOLE, more)
+}
+
+/** With what only the whole browser has, such as a permission for notifications that can still be asked for. */
+export function launchWholeChromium(): Promise<Browser> {
+  return launch(WHOLE, [])
+}
+
+function launch(executablePath: string, more: readonly string[]): Promise<Browser> {
   return chromium.launch({
-    executablePath: '/usr/bin/chromium',
+    executablePath,
     args: [
       '--no-sandbox',
       '--disable-gpu',

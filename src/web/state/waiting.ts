@@ -40,7 +40,8 @@ async function attempt(
     tell('open')
     return chat ?? undefined
   }
-  const follow = async (): Promise<string> => (await guest.waitUntilAdmitted({ signal: given.signal, onState: tell })).url
+  const follow = async (): Promise<string> =>
+    (await guest.waitUntilAdmitted({ signal: given.signal, onState: tell })).url
   try {
     return await withStreamSlot(given.signal, look, follow)
   } catch (error) {

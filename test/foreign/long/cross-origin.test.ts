@@ -74,7 +74,7 @@ describe.skipIf(!haveAll('chromium'))('a page of another origin', () => {
     const server = await startServer({ env: { CORS_ORIGIN: 'https://other.example' } })
     const { page } = await openWindow(await startChromium())
     await page.goto(await anotherSite())
-    await expect(page.evaluate(flow(server.url))).rejects.toThrow('Failed to fetch')
+    await expect(page.evaluate(flow(server.url))).rejects.toThrow('No answer arrived from the server')
     const { chat, owner } = await createChat(server)
     const opened = await page.evaluate(`new Promise((resolve) => {
       const source = new EventSource(${JSON.stringify(`${chat}/events?user_id=${owner}`)})

@@ -493,7 +493,7 @@ describe('a fault of the server', () => {
     expect(JSON.stringify(problem)).not.toContain('fire')
     const line = server.log.map((one) => JSON.parse(one)).find(({ level }) => level === 50)
     expect(line).toMatchObject({
-      err: { type: 'TypeError', stack: expect.stringContaining('problems.test.ts') },
+      err: { type: 'TypeError', stack: expect.stringContaining('error-handler.test.ts') },
       reqId: expect.any(String)
     })
   })

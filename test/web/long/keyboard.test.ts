@@ -1,7 +1,7 @@
 /** The page without a mouse, for ears, and for people who look elsewhere. */
 import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { launchChromium } from '../../foreign/chromium.ts'
+import { launchChromium, launchWholeChromium } from '../../foreign/chromium.ts'
 import { approve, createChatWithMember, createLink, decline, knock, post } from '../../support/api.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { startServer } from '../../support/server.ts'
@@ -250,7 +250,7 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
 describe.skipIf(!haveAll('chromium'))('for ears', { timeout: 120_000 }, () => {
   let browser: Browser
   beforeAll(async () => {
-    browser = await launchChromium()
+    browser = await launchWholeChromium()
   })
   afterAll(() => browser.close())
 
