@@ -338,8 +338,7 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
       if (outcome === 'gone') break
       if (outcome === 'committed') return decision.result
     }
-    // Removed meanwhile: whoever came by a link is told about the link.
-    throw new Refused({ refused: loaded.link === undefined ? 'chat-not-found' : 'link-not-found' })
+    throw removedMeanwhile(loaded)
   }
 
   return {
@@ -372,6 +371,11 @@ export function assertNotEnded(request: rules.JoinRequest, client: UserId): rule
   if (!rules.isEnded(request)) return request
   const { id, state } = request
   throw new Refused({ refused: 'request-ended', ending: rules.endingOf(request), state, request: id, client })
+}
+
+/** Whoever came by a link is told about the link. */
+function removedMeanwhile({ link }: { readonly link?: LinkId }): Refused {
+  return new Refused({ refused: link === undefined ? 'chat-not-found' : 'link-not-found' })
 }
 
 /** What the rules granted. @throws Refused what they refused */

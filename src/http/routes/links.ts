@@ -1,7 +1,8 @@
 /** `/v1/links`: invite somebody; open an invitation, which knocks; wait at the door. */
+import type { FastifyBaseLogger } from 'fastify'
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
-import { isFinal } from '../../chat/door.ts'
-import type { Service } from '../../chat/service.ts'
+import { isFinal, type JoinRequest } from '../../chat/door.ts'
+import type { GuestExchange, Service } from '../../chat/service.ts'
 import { type Wait, waitForDecision, withdrawAbandoned } from '../../chat/waiting.ts'
 import type { Hub } from '../../streams/hub.ts'
 import {
@@ -65,7 +66,6 @@ export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { s
     }
   )
 
-  const wait: Wait = (...how) => hub.wait(...how)
   const lookingAhead = [varyByAccept, nothingForPrefetch]
 
   app.get(
@@ -114,26 +114,44 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
       }
     },
     async (request, reply) => {
-      const { user, base, query } = request
-      const hasJustKnocked = user === undefined
+      const { user, base, query, log } = request
       // The quota of a newcomer is checked before a request is recorded.
-      if (query.wait !== undefined && hasJustKnocked) assertStreamQuota(hub, user)
-      const network = limits.networkOf(request)
-      const found = await service.exchange(linkIdOf(request), user, { name: query.name || null, network })
+      if (query.wait !== undefined && user === undefined) assertStreamQuota(hub, user)
+      const newcomer = { name: query.name || null, network: limits.networkOf(request) }
+      const found = await service.exchange(linkIdOf(request), user, newcomer)
       if (found.is === 'inside') return reply.code(200).send(insideView(base, found.chat, found.link))
-      const { chat, client, link } = found
       const gone = clientAbortSignal(request, reply)
-      const onFault = (err: unknown): void => request.log.error({ err }, 'an abandoned join request was not withdrawn')
-      if (hasJustKnocked) onAbort(gone, () => withdrawAbandoned(service, link, client).catch(onFault))
-      else if (query.wait !== undefined && !isFinal(found.request)) assertStreamQuota(hub, user)
-      const own =
-        query.wait === undefined
-          ? found.request
-          : await waitForDecision({ service, wait }, found, { seconds: query.wait, gone, hasJustKnocked })
-      if (hasJustKnocked) await pollSockets()
-      return reply.code(isFinal(own) ? 200 : 202).send(guestView(base, chat, client, own))
+      const state =
+        user === undefined ? await knocked(found, gone, query.wait, log) : await known(found, gone, query.wait)
+      return reply.code(isFinal(state) ? 200 : 202).send(guestView(base, found.chat, found.client, state))
     }
   )
+
+  const wait: Wait = (...how) => hub.wait(...how)
+
+  /** The request of somebody who has just knocked; it is withdrawn if they are gone before they learn the client id. */
+  async function knocked(
+    found: GuestExchange,
+    gone: AbortSignal,
+    seconds: number | undefined,
+    log: FastifyBaseLogger
+  ): Promise<JoinRequest> {
+    const onFault = (err: unknown): void => log.error({ err }, 'an abandoned join request was not withdrawn')
+    onAbort(gone, () => withdrawAbandoned(service, found.link, found.client).catch(onFault))
+    const own =
+      seconds === undefined
+        ? found.request
+        : await waitForDecision({ service, wait }, found, { seconds, gone, hasJustKnocked: true })
+    await pollSockets()
+    return own
+  }
+
+  /** The request of a guest who has come back. */
+  async function known(found: GuestExchange, gone: AbortSignal, seconds: number | undefined): Promise<JoinRequest> {
+    if (seconds === undefined) return found.request
+    if (!isFinal(found.request)) assertStreamQuota(hub, found.client)
+    return waitForDecision({ service, wait }, found, { seconds, gone, hasJustKnocked: false })
+  }
 
   app.head(
     '/v1/links/:link',
