@@ -87,6 +87,11 @@ export class ChatSession {
     this.#stop.abort()
   }
 
+  /** Tells the other tabs that this person has left. Without it they may ask the server first, and take it for a removal. */
+  announceLeaving(): void {
+    this.#tell({ ending: 'left' })
+  }
+
   /** Reads some more of what was said before. */
   async older(): Promise<void> {
     if (this.#isReadingOlder || !this.hasOlder.value) return

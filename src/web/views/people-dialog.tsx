@@ -46,7 +46,11 @@ export function PeopleDialog({ session, path, own, close, carry }: PeopleDialogP
           Carry on on another device
         </button>
       </section>
-      {isOwner ? <CloseChat session={session} doing={doing} /> : <LeaveChat own={own} path={path} doing={doing} />}
+      {isOwner ? (
+        <CloseChat session={session} doing={doing} />
+      ) : (
+        <LeaveChat session={session} own={own} path={path} doing={doing} />
+      )}
     </Dialog>
   )
 }
@@ -195,13 +199,19 @@ function CloseChat({ session, doing }: { session: ChatSession; doing: Doing }) {
   )
 }
 
-function LeaveChat({ own, path, doing }: { own: ChatKey; path: string; doing: Doing }) {
+function LeaveChat({
+  session,
+  own,
+  path,
+  doing
+}: Pick<PeopleDialogProps, 'session' | 'own' | 'path'> & { doing: Doing }) {
   const sure = useSignal(false)
   const { link } = own
   if (link === undefined) return null
   const leave = (): Promise<void> =>
     doing(async () => {
       await new Guest(location.origin + link, own.userId, '').leave()
+      session.announceLeaving()
       forgetChat(path)
       go(homeAddress())
     })
