@@ -4,8 +4,8 @@ import { connect } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
-import { createChat, createLink, knock } from '../../support/api.ts'
-import { startServer } from '../../support/server.ts'
+import { createChat, createLink, knock } from '../../../support/api.ts'
+import { startServer } from '../../../support/server.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')

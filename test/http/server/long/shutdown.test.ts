@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { expect, it } from 'vitest'
-import { call, createChat, createLink, knock, refusal } from '../../support/api.ts'
-import { openSocket, parseAnswer } from '../../support/raw.ts'
-import { startServer } from '../../support/server.ts'
+import { call, createChat, createLink, knock, refusal } from '../../../support/api.ts'
+import { openSocket, parseAnswer } from '../../../support/raw.ts'
+import { startServer } from '../../../support/server.ts'
 
 it('while the server closes requests are refused, streams and connections are not let in, and a stalled request is cut off in time', async () => {
   const server = await startServer()
