@@ -1,36 +1,37 @@
-/** The application: what it is made of, in the order in which a request meets it. */
+/** The application: its parts, in the order in which a request passes through them. */
 import Fastify, { type FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
 import { createService, type Service } from '../chat/service.ts'
 import { DoorStats } from '../chat/stats.ts'
 import type { Store } from '../chat/store.ts'
 import type { Settings } from '../cli/settings.ts'
 import { Hub } from '../streams/hub.ts'
-import { addOverload } from './limits/overload.ts'
-import { addRateLimits, NO_LIMITS, type RateLimits } from './limits/rate-limits.ts'
-import { addBaseUrl } from './request/base-url.ts'
-import { addJsonBody, MAX_BODY_BYTES } from './request/json-body.ts'
-import { addRequestChecks, MAX_URL_LENGTH } from './request/known-paths.ts'
-import { addMisplacedInput } from './request/member-names.ts'
+import { overload } from './limits/overload.ts'
+import { type RateLimits, rateLimits } from './limits/rate-limits.ts'
+import { baseUrl } from './request/base-url.ts'
+import { jsonBody, MAX_BODY_BYTES } from './request/json-body.ts'
+import { knownPaths, MAX_URL_LENGTH } from './request/known-paths.ts'
+import { misplacedInput } from './request/member-names.ts'
 import { PAGE_PATH, wantsWebPage } from './request/page-requests.ts'
 import { normalizeTarget } from './request/request-target.ts'
-import { addUntrustedProxies, trustOf } from './request/untrusted-proxies.ts'
-import { addUserId } from './request/user-id.ts'
+import { trustOf, untrustedProxies } from './request/untrusted-proxies.ts'
+import { userIds } from './request/user-id.ts'
 import { addValidation, WITHOUT_AJV } from './request/validation.ts'
-import { addCrossOrigin, crossOriginHeaders } from './response/cors.ts'
-import { addProblems } from './response/error-handler.ts'
-import { addSafeHeaders, safeHeaders } from './response/security-headers.ts'
+import { crossOrigin, crossOriginHeaders } from './response/cors.ts'
+import { problems } from './response/error-handler.ts'
+import { securityHeaders, securityHeadersFor } from './response/security-headers.ts'
 import { approvalRoutes } from './routes/approval.ts'
 import { chatRoutes } from './routes/chats.ts'
 import { addDocs } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
 import { linkRoutes } from './routes/links.ts'
 import { addWeb, readNotFoundPage } from './routes/web.ts'
-import { addBrokenOff } from './server/broken-off.ts'
+import { brokenOff } from './server/broken-off.ts'
 import { answerClientError, ignoreExpectations } from './server/client-errors.ts'
-import { Connections } from './server/connections.ts'
-import { addSweep } from './server/idle-sweep.ts'
+import { connections } from './server/connections.ts'
+import { idleSweep } from './server/idle-sweep.ts'
 import { logBrokenOff, loggerOptions, RequestLog } from './server/request-log.ts'
-import { addShutdown } from './server/shutdown.ts'
+import { shutdown } from './server/shutdown.ts'
 
 export interface AppDependencies {
   readonly settings: Settings
@@ -38,18 +39,18 @@ export interface AppDependencies {
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number
   readonly version: string
-  /** Where log lines go instead of stdout. */
+  /** Receives log lines instead of stdout. */
   readonly logStream?: { write(line: string): void }
 }
 
-/** A request must have arrived whole within this time. It does not limit streams or slow readers. */
+/** A request must arrive completely within this time. It does not limit streams or slow readers. */
 const REQUEST_TIMEOUT_MS = 30_000
 const TIMEOUT_CHECK_MS = 5000
-/** When the kernel begins to ask whether a silent peer is still there. */
+/** When the kernel starts to probe a silent peer (TCP keep-alive). */
 const KEEP_ALIVE_PROBE_MS = 30_000
 /** Open streams and waits of one user id. */
 const MAX_STREAMS_PER_USER = 16
-/** More than the longest URL we take, so that one that is too long gets its answer. */
+/** More than the longest URL we accept, so that a longer one gets its own answer, 414. */
 const MAX_HEADER_BYTES = 8 * MAX_URL_LENGTH
 
 export async function buildApp({
@@ -79,14 +80,12 @@ export async function buildApp({
       return wantsWebPage(request, target) ? PAGE_PATH : target
     },
     ...WITHOUT_AJV,
-    // Called once there are connections, long after the constants below have their values.
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, connections, onRefusalsBelow)
+    clientErrorHandler: (error, socket) =>
+      answerClientError(error, socket, app.connections, { ...headers, ...crossOriginHeaders(settings.CORS_ORIGIN) })
   })
-  // node:http waits for the longer of the two.
+  // node:http waits for the longer of the two timeouts.
   app.server.headersTimeout = REQUEST_TIMEOUT_MS
-  const connections = new Connections(app.server)
-  const onEveryAnswer = safeHeaders(settings)
-  const onRefusalsBelow = { ...onEveryAnswer, ...crossOriginHeaders(settings.CORS_ORIGIN) }
+  const headers = securityHeadersFor(settings)
   const chatTtlMs = settings.CHAT_TTL_SECONDS * 1000
   const doors = new DoorStats()
   const service = createService({ store, now, chatTtlMs, stats: doors })
@@ -101,40 +100,48 @@ export async function buildApp({
   })
 
   addValidation(app)
-  addProblems(app, readNotFoundPage(settings.PUBLIC_URL))
   ignoreExpectations(app)
 
-  const onBrokenOff = addBrokenOff(app, connections)
-  onBrokenOff(logBrokenOff)
+  await app.register(problems, { notFoundPage: readNotFoundPage(settings.PUBLIC_URL) })
+  await app.register(connections)
+  await app.register(brokenOff)
+  app.onBrokenOff(logBrokenOff)
 
-  // The order of refusals: bad Host 400, long URL 414, unknown path 404, method 405 (the hooks here, in this order); an
-  // overloaded server 503, asking too often 429; then
-  // body 413, media type 415, broken JSON 400 (Fastify and `addJsonBody`); user id 401 (preValidation hooks); other
-  // input 400 (schemas); 404, 403 and the rest (the rules, which look for what exists first).
-  addSafeHeaders(app, onEveryAnswer)
-  await addCrossOrigin(app, settings.CORS_ORIGIN)
-  addUntrustedProxies(app, settings.TRUST_PROXY)
-  addBaseUrl(app, settings.PUBLIC_URL)
-  addRequestChecks(app)
-  addOverload(app)
-  const limits = settings.RATE_LIMIT === 'on' ? await addRateLimits(app, store) : NO_LIMITS
-  addShutdown(app, hub, connections)
-  addSweep(app, chatTtlMs, service.sweep)
+  // The order of refusals, which each plugin's `dependencies` hold: bad Host 400; long URL 414, unknown path 404, method 405;
+  // overloaded or shutting down 503; rate limit 429. Fastify and `jsonBody` follow: body 413, media type 415, broken JSON 400.
+  // Then come the preValidation hooks of a route (user id 401, misplaced input 400), its schemas (other input 400), and the
+  // rules of the door: what does not exist 404 before what is forbidden 403.
+  await app.register(securityHeaders, { headers })
+  await app.register(crossOrigin, { origins: settings.CORS_ORIGIN })
+  await app.register(untrustedProxies, { trusted: settings.TRUST_PROXY })
+  await app.register(baseUrl, { publicUrl: settings.PUBLIC_URL })
+  await app.register(knownPaths)
+  await app.register(overload)
+  await app.register(shutdown, { hub })
+  await app.register(userIds)
+  await app.register(rateLimits, { isOn: settings.RATE_LIMIT === 'on', store })
+  await app.register(jsonBody)
+  await app.register(misplacedInput)
+
+  await app.register(idleSweep, { chatTtlMs, sweep: service.sweep })
   if (settings.METRICS_ADDRESS) {
-    // Loaded for who needs it.
-    const { addMetrics } = await import('./server/metrics.ts')
-    addMetrics(app, { address: settings.METRICS_ADDRESS, hub, doors, onBrokenOff })
+    // Imported lazily to keep the cold start short.
+    const { metrics } = await import('./server/metrics.ts')
+    await app.register(metrics, { address: settings.METRICS_ADDRESS, hub, doors })
   }
-  addJsonBody(app)
-  addUserId(app)
-  addMisplacedInput(app)
 
-  await addApi(app, { service, hub, limits })
+  await app.register(api, { service, hub })
   await addDocs(app, { version, publicUrl: settings.PUBLIC_URL })
   await addWeb(app, settings.PUBLIC_URL)
 
   return app
 }
+
+/** The API after everything that its requests pass through. */
+const api = fp<Pick<ApiDependencies, 'service' | 'hub'>>(
+  async (app, { service, hub }) => addApi(app, { service, hub, limits: app.rateLimits }),
+  { name: 'api', dependencies: ['problems', 'shutdown', 'rate-limits', 'misplaced-input'] }
+)
 
 export interface ApiDependencies {
   readonly service: Service

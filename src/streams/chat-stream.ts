@@ -1,45 +1,47 @@
 /**
- * The live stream of one member: catch up, then live.
+ * The live stream of one member of a chat. It is in one of three states:
  *
- * The seam. The channel is watched before anything is read. While this stream catches up it keeps nothing that is
- * told; it reads the log, paced by its reader, until it is level with the newest event the channel was told of, and
- * goes live in the same turn. From then on `#sentUpTo`, the newest id it has sent or may skip, decides what of a batch
- * is new to it, so nothing is lost or doubled however the two meet.
+ *     catching up ──▶ live          it has sent everything that its channel was notified of
+ *     live ──▶ catching up          the channel is reset
+ *     either ──▶ over (`isOver`)    no longer a member, chat removed, reader too slow, connection closed
  *
- * The removal. Who loses the right to read is told of nothing with a higher id than that of the event which says so. Each
- * page of the log is read no further than to a moment at which the right was there; what is live after the last such
- * moment holds every removal.
+ * No event lost, none twice. The channel is subscribed to before anything is read. While the stream is catching up it
+ * ignores what is delivered and reads the log, as fast as its reader takes it; when it has sent the newest event that the
+ * channel was notified of, it goes live in the same turn. From then on `#sentUpTo` decides what of a batch is new.
+ *
+ * Nothing after a removal. A member who is removed gets no event with an id above that of the removal. Each page of the
+ * log ends at a point where the reader was a member, and every later removal is in what is delivered live.
  */
 import { endingOf, isEnded, type JoinRequest, pendingRequests, roleOf } from '../chat/door.ts'
 import type { LoggedEvent, LoggedJoinEvent } from '../chat/events.ts'
-import { digestOf, type UserDigest, type UserId } from '../chat/ids.ts'
+import { digestOf, type UserDigest } from '../chat/ids.ts'
 import type { LoadedChat } from '../chat/store.ts'
 import { frame, messageFrame } from '../wire/sse-format.ts'
 import type { Base } from '../wire/urls.ts'
 import { joinRequestView } from '../wire/views.ts'
 import type { Batch } from './batch.ts'
-import type { ChatSource } from './chat-source.ts'
-import { EventStream, type Sink } from './event-stream.ts'
+import { EventStream, type Reader, type Sink } from './event-stream.ts'
+import type { ChatSource } from './follower.ts'
 import { StreamStats } from './stats.ts'
 
-/** How much is read from the log before the reader must have taken it. */
+/** Read from the log before the reader must have taken it. */
 const REPLAY_PAGE_BYTES = 64 * 1024
 
-export interface ChatReader {
-  readonly user: UserId
-  readonly base: Base
-  /** Whether its connection speaks HTTP/1.1, which knows chunks. */
-  readonly isChunked: boolean
+export interface ChatReader extends Reader {
   /** As the client sent it; undefined for none. */
   readonly cursor: string | undefined
 }
+
+/** Where a stream begins: after `#sentUpTo`, now, or now and with a `reset`, because its reader cannot continue. */
+type Start = 'after-cursor' | 'now' | 'reset'
 
 export class ChatStream extends EventStream {
   readonly #base: Base
   /** Undefined for the owner, who cannot be removed. */
   #member: UserDigest | undefined
-  #isLive = false
-  #wasReset = false
+  /** `interrupted`: catching up, and the channel was reset after the chat was last loaded. */
+  #state: 'catching-up' | 'interrupted' | 'live' = 'catching-up'
+  /** The newest event id that was sent or may be skipped. */
   #sentUpTo = 0
 
   constructor(
@@ -57,7 +59,7 @@ export class ChatStream extends EventStream {
   }
 
   override deliver(batch: Batch): void {
-    if (!this.#isLive || batch.last <= this.#sentUpTo || this.isOver) return
+    if (this.#state !== 'live' || this.isOver || batch.last <= this.#sentUpTo) return
     const removal = batch.joins.find((event) => this.#isRemoval(event))
     if (this.#member === undefined ? batch.joins.length > 0 : removal !== undefined) {
       const fresh = batch.events.filter(({ id }) => id > this.#sentUpTo && id <= (removal?.id ?? id))
@@ -70,50 +72,51 @@ export class ChatStream extends EventStream {
     if (removal !== undefined) this.#close(reasonOf(removal.request))
   }
 
-  override gone(): void {
+  override chatRemoved(): void {
     this.#close('chat_closed')
   }
 
-  async catchUp(source: ChatSource, { user, cursor }: ChatReader): Promise<void> {
-    const digest = digestOf(user)
-    if (cursor !== undefined) {
-      this.#sentUpTo = /^\d{1,15}$/.test(cursor) ? Number(cursor) : -1
-      if ((await this.#replay(source, digest, () => this.write(this.#ready()))) === 'done') return
-    }
-    await this.#begin(source, digest, cursor !== undefined)
-  }
-
-  /** While this stream catches up it looks again before it goes live. */
   override async reset(source: ChatSource): Promise<void> {
-    this.#wasReset = true
-    if (!this.#isLive) return
-    this.#isLive = false
+    if (this.#state === 'catching-up') this.#state = 'interrupted'
+    if (this.#state !== 'live') return
+    this.#state = 'catching-up'
     const user = this.#member ?? (await source.load())?.door.owner
-    if (user === undefined) this.gone()
-    else await this.#begin(source, user, true)
+    if (user === undefined) this.chatRemoved()
+    else await this.#catchUp(source, user, 'reset')
   }
 
-  /** Begins with what is from now on; `isReset`: what its reader has cannot be continued. */
-  async #begin(source: ChatSource, user: UserDigest, isReset: boolean): Promise<void> {
-    // Again if more happens meanwhile than the log keeps.
-    for (let lost = isReset; ; lost = true) {
-      this.#wasReset = false
+  /** Begins the stream: from the reader's cursor, or from now on if there is none. */
+  async begin(source: ChatSource, { user, cursor }: ChatReader): Promise<void> {
+    if (cursor !== undefined) this.#sentUpTo = /^\d{1,15}$/.test(cursor) ? Number(cursor) : -1
+    await this.#catchUp(source, digestOf(user), cursor === undefined ? 'now' : 'after-cursor')
+  }
+
+  /** Sends what the reader lacks, page by page, until the stream is live or over. */
+  async #catchUp(source: ChatSource, user: UserDigest, from: Start): Promise<void> {
+    let start = from
+    let isReady = false
+    while (!this.isOver) {
+      this.#state = 'catching-up'
       const chat = await this.#loadForReading(source, user)
       if (chat === undefined) return
-      if (this.#wasReset) continue
-      if (lost) this.write(this.#reset(chat.lastEventId))
-      this.#sentUpTo = chat.lastEventId
-      this.write((this.#member === undefined ? this.#waiting(chat) : '') + this.#ready())
-      this.#isLive = source.newest <= this.#sentUpTo
-      if (this.#isLive || (await this.#replay(source, user, () => {})) === 'done') return
+      const next = start === 'after-cursor' ? await this.#sendPage(source, chat) : this.#beginAt(chat, start)
+      isReady ||= start !== 'after-cursor' && next === 'after-cursor'
+      start = next
+      if (start === 'reset') continue
+      if (this.#hasCaughtUp(source, chat)) {
+        if (!isReady) this.write(this.#ready())
+        this.#state = 'live'
+        return
+      }
+      await this.roomForMore()
     }
   }
 
-  /** The chat, if its reader may read it now; otherwise this stream is over. */
+  /** The chat, if the reader is a member now; otherwise this stream is over. */
   async #loadForReading(source: ChatSource, user: UserDigest): Promise<LoadedChat | undefined> {
     const chat = await source.load()
     if (chat === undefined) {
-      this.gone()
+      this.chatRemoved()
       return undefined
     }
     const request = chat.door.requests.get(user)
@@ -127,30 +130,37 @@ export class ChatStream extends EventStream {
     return chat
   }
 
-  /** Sends what comes after `#sentUpTo` and goes live, or ends; `onLevel` is called when it goes live. */
-  async #replay(source: ChatSource, user: UserDigest, onLevel: () => void): Promise<'done' | 'cursor-unknown'> {
-    while (!this.isOver) {
-      this.#wasReset = false
-      const chat = await this.#loadForReading(source, user)
-      if (chat === undefined) break
-      const allJoins = this.#member === undefined
-      const page = { maxBytes: REPLAY_PAGE_BYTES, allJoins, upTo: chat.lastEventId }
-      const events = await source.events(this.#sentUpTo, page)
-      if (events === 'cursor-unknown') return events
-      if (events === 'gone') {
-        this.gone()
-        break
-      }
-      this.write(this.#frames(events))
-      this.#sentUpTo = events.at(-1)?.id ?? chat.lastEventId
-      if (this.#sentUpTo === chat.lastEventId && source.newest <= this.#sentUpTo && !this.#wasReset) {
-        onLevel()
-        this.#isLive = true
-        break
-      }
-      await this.roomForMore()
+  /** Sends the events after `#sentUpTo`, as many as one page holds and none that `chat` does not have yet. */
+  async #sendPage(source: ChatSource, chat: LoadedChat): Promise<'after-cursor' | 'reset'> {
+    const allJoins = this.#member === undefined
+    const page = { maxBytes: REPLAY_PAGE_BYTES, allJoins, upTo: chat.lastEventId }
+    const events = await source.events(this.#sentUpTo, page)
+    if (events === 'cursor-unknown') return 'reset'
+    if (events === 'gone') {
+      this.chatRemoved()
+      return 'after-cursor'
     }
-    return 'done'
+    this.write(this.#frames(events))
+    this.#sentUpTo = events.at(-1)?.id ?? chat.lastEventId
+    return 'after-cursor'
+  }
+
+  /** Skips everything before now. */
+  #beginAt(chat: LoadedChat, start: 'now' | 'reset'): 'after-cursor' | 'reset' {
+    if (this.#isInterrupted()) return 'reset'
+    if (start === 'reset') this.write(this.#reset(chat.lastEventId))
+    this.#sentUpTo = chat.lastEventId
+    this.write((this.#member === undefined ? this.#pendingRequests(chat) : '') + this.#ready())
+    return 'after-cursor'
+  }
+
+  #hasCaughtUp(source: ChatSource, chat: LoadedChat): boolean {
+    return !this.#isInterrupted() && this.#sentUpTo === chat.lastEventId && source.newest <= this.#sentUpTo
+  }
+
+  /** A method, because TypeScript does not expect the state to change during an `await`. */
+  #isInterrupted(): boolean {
+    return this.#state === 'interrupted'
   }
 
   /** Join events are for the owner alone. */
@@ -170,15 +180,14 @@ export class ChatStream extends EventStream {
     return request.guest === this.#member && id > this.#sentUpTo && isEnded(request)
   }
 
-  /** The last that its reader hears; a later call finds it over. */
+  /** Sends the last event. On a stream that is over it does nothing. */
   #close(reason: 'removed' | 'left' | 'chat_closed'): void {
-    this.#isLive = false
     this.write(frame({ event: 'closed', data: { reason } }))
     this.end()
   }
 
-  /** Repeats of what is still pending, without ids: a request made while the owner was away is never missed. */
-  #waiting({ door }: LoadedChat): string {
+  /** Repeats the pending requests, without ids, so that the owner cannot miss one made while they were away. */
+  #pendingRequests({ door }: LoadedChat): string {
     return pendingRequests(door)
       .map((request) => frame({ event: 'join_request', data: joinRequestView(this.#base, request) }))
       .join('')

@@ -1,52 +1,44 @@
-/** What every live stream is to the hub: a socket that is written to, has a heartbeat, and is cut off if it lags. */
+/** A live stream: writes to a socket, sends heartbeats, and cuts off a reader that falls too far behind. */
 import type { Writable } from 'node:stream'
+import type { UserId } from '../chat/ids.ts'
 import { HEARTBEAT, opening } from '../wire/sse-format.ts'
+import type { Base } from '../wire/urls.ts'
 import type { Batch } from './batch.ts'
-import type { ChatSource } from './chat-source.ts'
 import { chunk, LAST_CHUNK } from './chunked.ts'
+import type { ChatSource, Follower } from './follower.ts'
 import type { StreamStats } from './stats.ts'
-
-/** Whoever follows a chat in this process: a stream, or a request that waits. */
-export interface Follower {
-  readonly kind: 'chat' | 'guest' | 'wait'
-  /** What was committed since the last call, in order. Must not throw. */
-  deliver(batch: Batch): void
-  /** What was delivered may not be in the log any more, or not all was: it has to begin anew. */
-  reset(source: ChatSource): Promise<void>
-  /** The chat is no more. */
-  gone(): void
-  /** A heartbeat is due. */
-  heartbeat(): void
-  /** Ends it once what has been written is out. */
-  end(): void
-  /** Ends it at once. */
-  destroy(): void
-  onClose(listener: () => void): void
-}
 
 /** Where a stream writes: a socket. */
 export type Sink = Writable & {
-  /** Destroys it once what has been written is out. */
+  /** Destroys it after everything written so far has been sent. */
   destroySoon(): void
+}
+
+/** The reader of a stream. */
+export interface Reader {
+  readonly user: UserId
+  /** The base of the URLs in what it is sent. */
+  readonly base: Base
+  /** Whether the body is sent in chunks (HTTP/1.1) or ends with the connection (HTTP/1.0). */
+  readonly isChunked: boolean
 }
 
 const HEARTBEATS = { chunked: Buffer.from(chunk(HEARTBEAT)), plain: Buffer.from(HEARTBEAT) }
 
-/** What a reader has to take the last bytes of a stream that has ended. */
+/** How long a reader has to take the last bytes of a stream that has ended. */
 const END_DEADLINE_MS = 10_000
 
 export abstract class EventStream implements Follower {
   abstract readonly kind: 'chat' | 'guest'
   protected readonly socket: Sink
   protected readonly stats: StreamStats
-  /** Whether the body is sent in chunks (HTTP/1.1) or ends with the connection (HTTP/1.0). */
   protected readonly isChunked: boolean
   readonly #maxBufferBytes: number
-  /** The last bytes that wait in the socket: the live ones that came after all catching up. */
+  /** Bytes at the end of the socket's buffer: the live ones, written after all of the catching up. */
   #liveBytes = 0
   /**
-   * The bytes of catching up that wait before those, which do not count as falling behind. As if they stood together:
-   * if live bytes wait between them the socket sends some earlier than this says, so it is never too few.
+   * Bytes of catching up before those in the buffer, which do not count as falling behind. Counted as if they were in one
+   * piece: if live bytes are between them, some are sent earlier than this assumes, so it is never too low.
    */
   #catchUpBytes: number
 
@@ -55,34 +47,34 @@ export abstract class EventStream implements Follower {
     this.stats = stats
     this.isChunked = isChunked
     this.#maxBufferBytes = maxBufferBytes
-    // The head, or an answer before it on the same connection.
+    // The head of the response, or an earlier response on the same connection.
     this.#catchUpBytes = socket.writableLength
   }
 
   abstract deliver(batch: Batch): void
   abstract reset(source: ChatSource): Promise<void>
-  abstract gone(): void
+  abstract chatRemoved(): void
 
   get isOver(): boolean {
     return !this.socket.writable
   }
 
-  /** Writes a heartbeat, unless other bytes are still waiting for the reader. */
+  /** Writes a heartbeat, unless the reader has not yet taken other bytes. */
   heartbeat(): void {
     if (this.socket.writableLength > 0) return
     this.#writeBytes(this.isChunked ? HEARTBEATS.chunked : HEARTBEATS.plain)
   }
 
-  /** Writes what comes before all events. */
+  /** Writes what precedes all events. `retryMs`: when the client reconnects. */
   open(retryMs: number): void {
     this.write(opening(retryMs))
   }
 
-  /** Without the last chunk a reader would take it for cut off. */
+  /** Ends the body completely: without the last chunk a reader would take the stream for cut off. */
   end(): void {
     if (this.isChunked && !this.isOver) this.socket.write(LAST_CHUNK)
     this.socket.destroySoon()
-    // A reader that does not read would keep its socket.
+    // A reader that does not read would keep its socket open.
     setTimeout(() => this.socket.destroy(), END_DEADLINE_MS).unref()
   }
 
@@ -95,14 +87,14 @@ export abstract class EventStream implements Follower {
     else this.socket.on('close', listener)
   }
 
-  /** Writes what belongs to catching up: it does not count as falling behind. */
+  /** Writes a part of catching up, which does not count as falling behind. */
   protected write(text: string): void {
     this.#writeBytes(this.framed(text))
   }
 
   /**
-   * Hands over live bytes, framed as `isChunked` says, or cuts off a reader that has fallen too far behind. It comes back
-   * with its cursor.
+   * Writes live bytes, framed as `isChunked` says, and cuts off a reader that has fallen too far behind. It reconnects with
+   * its cursor.
    */
   protected writeLive(bytes: Buffer): void {
     if (this.isOver || bytes.length === 0) return
@@ -125,12 +117,12 @@ export abstract class EventStream implements Follower {
     this.stats.bytes += bytes.length
   }
 
-  /** A text as it is sent to this reader. */
+  /** A text framed for this reader. */
   protected framed(text: string): Buffer {
     return Buffer.from(this.isChunked ? chunk(text) : text)
   }
 
-  /** Resolves when the socket takes more, or never will, and not before other work had its turn. */
+  /** Resolves once the socket takes more or is closed, and not before other work has had its turn. */
   protected roomForMore(): Promise<void> {
     return new Promise((resolve) => {
       const { socket } = this

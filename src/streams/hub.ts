@@ -1,41 +1,28 @@
-/**
- * The live streams of this process. Each chat that somebody follows is a channel: watched once in the store, however
- * many streams it has. What a channel is told is gathered until the end of the turn (so the request that caused it is
- * answered first), encoded once, and handed to all followers of the channel, 128 a turn.
- */
+/** The live streams and waits of this process: how many there are, and the channel of each chat that somebody follows. */
 import { randomInt } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { LoggedEvent } from '../chat/events.ts'
 import { type ChatTag, digestOf, tagOf, type UserDigest, type UserId } from '../chat/ids.ts'
-import { type EventsPage, type Store, StoreUnavailable, type Unwatch } from '../chat/store.ts'
-import { Batch } from './batch.ts'
-import type { ChatSource } from './chat-source.ts'
+import { Channel, type ChannelOptions } from './channel.ts'
 import { type ChatReader, ChatStream } from './chat-stream.ts'
-import type { EventStream, Follower, Sink } from './event-stream.ts'
+import type { EventStream, Sink } from './event-stream.ts'
+import type { ChatSource, Follower } from './follower.ts'
 import { type GuestReader, GuestStream } from './guest-stream.ts'
+import { forEachInSlices } from './slices.ts'
 import { StreamStats } from './stats.ts'
 import { Waiter } from './waiter.ts'
 
-export interface HubOptions {
-  readonly store: Store
-  /** Commits what is due in a chat, and says in how many milliseconds something will be again, if ever. */
-  readonly applyDueExpiries: (tag: ChatTag) => Promise<number | undefined>
+export interface HubOptions extends ChannelOptions {
   readonly heartbeatMs: number
   /** Live bytes that may wait for one reader before it is cut off. */
   readonly maxBufferBytes: number
-  /** Open streams and waits; see `isFull`. */
+  /** Open streams and waits of the process; see `isFull`. */
   readonly maxStreams: number
-  /** Those of one user id, see `hasTooMany`; any number if none is given. */
+  /** Open streams and waits of one user id, see `hasTooMany`; any number if undefined. */
   readonly maxStreamsPerUser?: number | undefined
-  /** The store failed: a stream was ended, or what is due in a chat has to wait. */
-  readonly onFault: (error: unknown) => void
 }
 
-/** Followers told before other work has its turn: a chat with thousands of readers must not hold up the rest. */
-const SLICE_SIZE = 128
-/** A thousand clients that lost their streams at once must not come back at once. */
+/** A thousand clients that lost their streams at the same moment must not come back at the same moment. */
 const RECONNECT_MS = { min: 1000, max: 5000 }
-/** What a reader that does not read has to take its last bytes when the hub closes. */
+/** How long a reader that does not read has to take its last bytes when the hub closes. */
 const CLOSE_DEADLINE_MS = 1000
 
 export class Hub {
@@ -43,7 +30,7 @@ export class Hub {
   readonly #options: HubOptions
   readonly #channels = new Map<ChatTag, Channel>()
   readonly #followers = new Set<Follower>()
-  /** How many of them belong to each user. */
+  /** The number of followers of each user. */
   readonly #ofUsers = new Map<UserDigest, number>()
   readonly #heartbeat: NodeJS.Timeout
   #closing = false
@@ -61,17 +48,17 @@ export class Hub {
     return this.#followers.size >= this.#options.maxStreams
   }
 
-  /** Whether this user has as many open streams and waits as one may. */
+  /** Whether this user has as many open streams and waits as one user may have. */
   hasTooMany(user: UserId): boolean {
     return (this.#ofUsers.get(digestOf(user)) ?? 0) >= (this.#options.maxStreamsPerUser ?? Number.POSITIVE_INFINITY)
   }
 
-  /** How many chats are followed in this process. */
+  /** The number of chats that are followed in this process. */
   get chats(): number {
     return this.#channels.size
   }
 
-  /** How many streams and waits are open, by kind. */
+  /** The number of open streams and waits, by kind. */
   countOpen(): Record<Follower['kind'], number> {
     const open = { chat: 0, guest: 0, wait: 0 }
     for (const { kind } of this.#followers) open[kind]++
@@ -81,25 +68,25 @@ export class Hub {
   /** Follows a chat as a member, until the socket closes. */
   openChatStream(socket: Sink, tag: ChatTag, reader: ChatReader): void {
     const stream = new ChatStream(socket, this.#options.maxBufferBytes, reader, this.stats)
-    this.#run(tag, stream, reader.user, (source) => stream.catchUp(source, reader))
+    this.#run(tag, stream, reader.user, (source) => stream.begin(source, reader))
   }
 
-  /** Follows the own join request as a guest, until it is decided. */
+  /** Follows a guest's join request, until it is decided. */
   openGuestStream(socket: Sink, reader: GuestReader): void {
     const stream = new GuestStream(socket, this.#options.maxBufferBytes, reader, this.stats)
-    this.#run(tagOf(reader.chat), stream, reader.client, (source) => stream.begin(source))
+    this.#run(tagOf(reader.chat), stream, reader.user, (source) => stream.begin(source))
   }
 
   /**
-   * Calls `look` now and again after whatever happens in the chat, until it says that it is done, `seconds` are up,
-   * `gone` is aborted or the hub closes.
-   * @throws what `look` throws
+   * Calls `isDone` now and after each change of the chat, until it returns true, `seconds` have passed, `gone` is aborted
+   * or the hub closes.
+   * @throws what `isDone` throws
    */
   async wait(
     tag: ChatTag,
     seconds: number,
     gone: AbortSignal,
-    look: () => Promise<boolean>,
+    isDone: () => Promise<boolean>,
     user?: UserId
   ): Promise<void> {
     const waiter = new Waiter()
@@ -109,9 +96,9 @@ export class Hub {
     if (gone.aborted || this.#closing) end()
     const channel = this.#follow(tag, waiter, user)
     try {
-      await waiter.until(async () => {
+      await waiter.waitUntil(async () => {
         await channel.latestAttempt
-        return look()
+        return isDone()
       })
     } finally {
       clearTimeout(timer)
@@ -140,7 +127,7 @@ export class Hub {
     const channel = this.#follow(tag, stream, user)
     stream.open(randomInt(RECONNECT_MS.min, RECONNECT_MS.max + 1))
     channel.subscribed
-      .then((watched) => (watched === 'gone' ? stream.gone() : start(channel)))
+      .then((subscription) => (subscription === 'gone' ? stream.chatRemoved() : start(channel)))
       .catch((error: unknown) => {
         this.#options.onFault(error)
         stream.destroy()
@@ -181,151 +168,4 @@ export class Hub {
     if (this.#channels.get(channel.tag) === channel) this.#channels.delete(channel.tag)
     channel.close()
   }
-}
-
-/** Beyond this `setTimeout` fires at once (Node.js, timers). */
-const MAX_TIMER_MS = 2 ** 31 - 1
-/** When the store is asked again that could not do its work. */
-const RETRY_MS = 1000
-
-class Channel implements ChatSource {
-  readonly tag: ChatTag
-  readonly followers = new Set<Follower>()
-  /** Resolves once the store tells of the chat, however long it takes until the store can be reached. */
-  readonly subscribed: Promise<Unwatch | 'gone'>
-  /** The latest attempt at it. */
-  latestAttempt: Promise<Unwatch | 'gone'>
-  newest = 0
-  readonly #options: HubOptions
-  #pending: LoggedEvent[] = []
-  #isReset = false
-  #isGone = false
-  #flushing = false
-  #isClosed = false
-  #deadline: NodeJS.Timeout | undefined
-  #scheduled = 0
-
-  constructor(tag: ChatTag, options: HubOptions) {
-    this.tag = tag
-    this.#options = options
-    this.latestAttempt = this.#watch()
-    this.subscribed = this.#retryWhileUnavailable((isFirst) => {
-      if (!isFirst) this.latestAttempt = this.#watch()
-      return this.latestAttempt
-    })
-    this.subscribed.then(
-      (watched) => watched !== 'gone' && this.#scheduleExpiry(),
-      () => undefined // the fault is reported by the stream that waits for it
-    )
-  }
-
-  load() {
-    return this.#retryWhileUnavailable(() => this.#options.store.load(this.tag))
-  }
-
-  events(after: number, page: EventsPage) {
-    return this.#retryWhileUnavailable(() => this.#options.store.events(this.tag, after, page))
-  }
-
-  close(): void {
-    this.#isClosed = true
-    clearTimeout(this.#deadline)
-    this.subscribed.then(
-      (watched) => watched !== 'gone' && watched(),
-      () => undefined
-    )
-  }
-
-  #watch(): Promise<Unwatch | 'gone'> {
-    return this.#options.store.watch(this.tag, (told) => this.#onStoreNotification(told))
-  }
-
-  /** A stream that is open stays open while the store cannot be reached. */
-  async #retryWhileUnavailable<Answer>(ask: (isFirst: boolean) => Promise<Answer>): Promise<Answer> {
-    for (let isFirst = true; ; isFirst = false) {
-      try {
-        return await ask(isFirst)
-      } catch (error) {
-        if (!(error instanceof StoreUnavailable) || this.#isClosed) throw error
-        await sleep(RETRY_MS)
-      }
-    }
-  }
-
-  /** Settles what is due, and again when the next is: whoever waits is told at that moment. */
-  #scheduleExpiry(): void {
-    const scheduled = ++this.#scheduled
-    const again = (ms: number | undefined): void => {
-      // One that was overtaken may not know of the latest deadline.
-      if (scheduled !== this.#scheduled) return
-      clearTimeout(this.#deadline)
-      if (this.#isClosed || ms === undefined) return
-      this.#deadline = setTimeout(() => this.#scheduleExpiry(), Math.min(ms, MAX_TIMER_MS))
-    }
-    this.#options.applyDueExpiries(this.tag).then(again, (error: unknown) => {
-      this.#options.onFault(error)
-      again(RETRY_MS)
-    })
-  }
-
-  #onStoreNotification(told: readonly LoggedEvent[] | 'reset' | 'gone'): void {
-    if (told === 'gone') this.#isGone = true
-    else if (told === 'reset') {
-      this.#isReset = true
-      this.#pending = []
-      this.newest = 0
-    } else {
-      this.newest = told.at(-1)?.id ?? this.newest
-      this.#pending.push(...told)
-    }
-    if (this.#flushing) return
-    this.#flushing = true
-    setImmediate(() => this.#flush())
-  }
-
-  /** One batch at a time: the next gathers while this one is handed out. */
-  #flush(): void {
-    const batch = new Batch(this.#pending)
-    const [isReset, isGone] = [this.#isReset, this.#isGone]
-    this.#pending = []
-    this.#isReset = false
-    // Whoever has come to wait at a link waits until it expires at the latest.
-    if (batch.joins.length > 0 || isReset) this.#scheduleExpiry()
-    forEachInSlices(
-      this.followers,
-      (follower) => {
-        if (isReset) this.#reset(follower)
-        follower.deliver(batch)
-        if (isGone) follower.gone()
-      },
-      () => {
-        this.#flushing = this.#pending.length > 0 || this.#isReset || this.#isGone !== isGone
-        if (this.#flushing) setImmediate(() => this.#flush())
-      }
-    )
-  }
-
-  #reset(follower: Follower): void {
-    follower.reset(this).catch((error: unknown) => {
-      this.#options.onFault(error)
-      follower.destroy()
-    })
-  }
-}
-
-/** Visits each follower once, also those that are added meanwhile, a slice a turn. */
-function forEachInSlices(followers: Set<Follower>, visit: (follower: Follower) => void, done?: () => void): void {
-  const rest = followers.values()
-  const turn = (): void => {
-    for (let count = 0; count < SLICE_SIZE; count++) {
-      const next = rest.next()
-      if (next.done) {
-        done?.()
-        return
-      }
-      visit(next.value)
-    }
-    setImmediate(turn)
-  }
-  turn()
 }

@@ -1,5 +1,5 @@
 /** A request that waits for something to happen in a chat. */
-import type { Follower } from './event-stream.ts'
+import type { Follower } from './follower.ts'
 
 export class Waiter implements Follower {
   get kind(): 'wait' {
@@ -7,15 +7,15 @@ export class Waiter implements Follower {
   }
 
   #isOver = false
-  /** Whether something has happened since the last look. */
-  #isStale = false
+  /** Whether the chat has changed since `isDone` was called last. */
+  #hasChanged = false
   #wake: () => void = () => {}
   readonly #closeListeners: (() => void)[] = []
 
-  /** Looks now, and again whenever something has happened, until `look` says that it is done, or `end` is called. */
-  async until(look: () => Promise<boolean>): Promise<void> {
+  /** Calls `isDone` now and after each change, until it returns true or `end` is called. */
+  async waitUntil(isDone: () => Promise<boolean>): Promise<void> {
     try {
-      while (!this.#isOver && !(await look())) await this.#news()
+      while (!this.#isOver && !(await isDone())) await this.#change()
     } finally {
       this.#isOver = true
       for (const listener of this.#closeListeners) listener()
@@ -23,7 +23,7 @@ export class Waiter implements Follower {
   }
 
   deliver(): void {
-    this.#isStale = true
+    this.#hasChanged = true
     this.#wake()
   }
 
@@ -31,7 +31,7 @@ export class Waiter implements Follower {
     this.deliver()
   }
 
-  gone(): void {
+  chatRemoved(): void {
     this.deliver()
   }
 
@@ -50,12 +50,12 @@ export class Waiter implements Follower {
     this.#closeListeners.push(listener)
   }
 
-  async #news(): Promise<void> {
-    if (!this.#isStale && !this.#isOver) {
+  async #change(): Promise<void> {
+    if (!this.#hasChanged && !this.#isOver) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
     }
-    this.#isStale = false
+    this.#hasChanged = false
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { LoggedEvent } from '../../src/chat/events.ts'
 import { digestOf, newUserId } from '../../src/chat/ids.ts'
 import { Batch } from '../../src/streams/batch.ts'
-import type { ChatSource } from '../../src/streams/chat-source.ts'
+import type { ChatSource } from '../../src/streams/follower.ts'
 import { ChatStream } from '../../src/streams/chat-stream.ts'
 import { aDoor, withKnock, withLink } from '../support/doors.ts'
 import { TestSink } from '../support/sink.ts'
@@ -30,7 +30,7 @@ function aSource(events: LoggedEvent[]): { source: ChatSource; user: ReturnType<
 async function aLiveStream(sink: TestSink, events: LoggedEvent[], maxBufferBytes: number): Promise<ChatStream> {
   const { source, user } = aSource(events)
   const stream = new ChatStream(sink, maxBufferBytes, READER)
-  await stream.catchUp(source, { user, ...READER, cursor: '0' })
+  await stream.begin(source, { user, ...READER, cursor: '0' })
   return stream
 }
 
@@ -90,7 +90,7 @@ describe('a stream that catches up', () => {
     const sink = new TestSink()
     const { source } = aSource([message(1)])
     const stream = new ChatStream(sink, 1000, READER)
-    await stream.catchUp(source, { user: newUserId(), ...READER, cursor: '0' })
+    await stream.begin(source, { user: newUserId(), ...READER, cursor: '0' })
     expect([sink.text, sink.isComplete]).toEqual(['event: closed\ndata: {"reason":"removed"}\n\n', true])
   })
 })
@@ -108,7 +108,7 @@ describe('a reader that takes nothing', () => {
       }
     }
     const stream = new ChatStream(sink, 1, READER)
-    const catchingUp = stream.catchUp(counting, { user, ...READER, cursor: '0' })
+    const catchingUp = stream.begin(counting, { user, ...READER, cursor: '0' })
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
     expect(reads).toBe(1)
     sink.destroy()

@@ -54,7 +54,7 @@ async function aScene({ settle }: { settle?: (tag: ChatTag, real: Settle) => Ret
   }
   const follow = ({ client }: Awaited<ReturnType<typeof knock>>): TestSink => {
     const sink = new TestSink()
-    hub.openGuestStream(sink, { chat, client, base: 'http://localhost', isChunked: true })
+    hub.openGuestStream(sink, { chat, user: client, base: 'http://localhost', isChunked: true })
     onTestFinished(() => void sink.destroy())
     return sink
   }

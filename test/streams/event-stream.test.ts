@@ -28,7 +28,7 @@ class TestStream extends EventStream {
   readonly kind = 'chat'
   deliver(): void {}
   async reset(): Promise<void> {}
-  gone(): void {}
+  chatRemoved(): void {}
 
   /** How many bytes it has written. */
   catchUp(length: number): number {

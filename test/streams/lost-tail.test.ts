@@ -72,7 +72,7 @@ async function aScene() {
     },
     openDoor: () => {
       const sink = new TestSink()
-      hub.openGuestStream(sink, { chat: door.chat, client: guest, ...connection })
+      hub.openGuestStream(sink, { chat: door.chat, user: guest, ...connection })
       return sink
     },
     say: (text: string) => memory.append(tag, 0, { text, createdAt: 0 })

@@ -1,40 +1,41 @@
 /**
- * A server that has more to do than it can refuses new work at once, and goes on with what it has: streams that are open
- * are served, and a 503 costs next to nothing.
- *
- * Not by @fastify/under-pressure, which wakes the process a hundred times a second to measure: a hundredth of a core of
- * a server that has nothing to do, and a twentieth of what delivering a message to a thousand readers costs.
+ * An overloaded server refuses new requests with 503, which costs next to nothing, and keeps serving open streams.
+ * Measured here and not by @fastify/under-pressure: docs/decisions/overload-without-under-pressure.md.
  */
 import { getHeapStatistics } from 'node:v8'
-import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
 import { Problem } from '../../wire/problems.ts'
 
-/** How late the event loop may be: by then every answer takes so long … */
+/** The delay of the event loop above which a check is late: every answer then takes at least as long. */
 const MAX_DELAY_MS = 1000
-/** … and that so often in a row, since a single pause, as of a virtual machine that moves, is no overload. */
-const LATE_LOOKS = 2
-/** How much of the heap that V8 may have may be in use. Beyond it collecting garbage takes most of the time. */
+/** Late checks in a row that mean overload. A single pause, such as a virtual machine being moved, does not. */
+const LATE_CHECKS = 2
+/** The share of V8's heap limit above which collecting garbage takes most of the time. */
 const MAX_HEAP_SHARE = 0.9
-/** How often it is looked at. */
-const LOOK_MS = 250
-/** Whoever looks after the process shall not think that it is dead, or its store. */
+const CHECK_MS = 250
+/** Health checks are exempt: an orchestrator must not restart a server for being busy. */
 const EXEMPT = new Set(['/health', '/ready'])
 
-export function addOverload(app: FastifyInstance): void {
-  let isOverloaded = false
-  let late = 0
-  let due = Number.POSITIVE_INFINITY
-  const timer = setInterval(() => {
-    const now = performance.now()
-    const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics()
-    late = now - due > MAX_DELAY_MS ? late + 1 : 0
-    isOverloaded = late >= LATE_LOOKS || used > limit * MAX_HEAP_SHARE
-    due = now + LOOK_MS
-  }, LOOK_MS).unref()
+/** Refuses requests with 503 `overloaded` while the event loop or the heap is overloaded. */
+export const overload = fp(
+  (app, _options, done) => {
+    let isOverloaded = false
+    let lateChecks = 0
+    let due = Number.POSITIVE_INFINITY
+    const timer = setInterval(() => {
+      const now = performance.now()
+      const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics()
+      lateChecks = now - due > MAX_DELAY_MS ? lateChecks + 1 : 0
+      isOverloaded = lateChecks >= LATE_CHECKS || used > limit * MAX_HEAP_SHARE
+      due = now + CHECK_MS
+    }, CHECK_MS).unref()
 
-  app.addHook('onRequest', ({ routeOptions }, _reply, done) => {
-    if (isOverloaded && !EXEMPT.has(routeOptions.url ?? '')) throw new Problem('overloaded')
+    app.addHook('onRequest', ({ routeOptions }, _reply, next) => {
+      if (isOverloaded && !EXEMPT.has(routeOptions.url ?? '')) throw new Problem('overloaded')
+      next()
+    })
+    app.addHook('onClose', async () => clearInterval(timer))
     done()
-  })
-  app.addHook('onClose', async () => clearInterval(timer))
-}
+  },
+  { name: 'overload', dependencies: ['known-paths'] }
+)

@@ -1,7 +1,7 @@
 /**
- * How often somebody may ask. First by what they hold (a user id, or one link or chat from one network), so that people
- * behind one address do not stand in each other's way; then by network (an IPv4 address, an IPv6 /64), so that it helps
- * nobody to invent ids. The README tells the reasons for the stats; the page never meets them.
+ * Limits on requests a minute. First per credential (a user id, or one link or chat from one network), so that people behind
+ * one address do not use up each other's limits; then per network (an IPv4 address, an IPv6 /64), so that inventing ids
+ * helps nobody. The README gives the reasons for the numbers. The page stays below them.
  */
 import { hash } from 'node:crypto'
 import rateLimit from '@fastify/rate-limit'
@@ -12,12 +12,13 @@ import type {
   onRequestAsyncHookHandler,
   onRequestHookHandler
 } from 'fastify'
+import fp from 'fastify-plugin'
 import type { Store } from '../../chat/store.ts'
 import { Problem } from '../../wire/problems.ts'
 import { networkOf } from '../request/networks.ts'
-import { sentUserId } from '../request/user-id.ts'
+import { userIdInHead } from '../request/user-id.ts'
 
-/** Requests a minute: by who holds something, and by network. Who makes a chat holds nothing yet. */
+/** Requests a minute per credential (`own`) and per network. To create a chat nobody needs a credential. */
 export const RATE_LIMITS = {
   'create-chat': { own: 60, network: 60 },
   'create-link': { own: 60, network: 600 },
@@ -29,10 +30,16 @@ export const RATE_LIMITS = {
 
 type LimitedWork = keyof typeof RATE_LIMITS
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    rateLimits: RateLimits
+  }
+}
+
 export interface RateLimits {
-  /** A route's hook that refuses what is asked too often; of users who say who they are, perhaps by another limit. */
+  /** A route's hook that refuses requests beyond the limit of `work`; of requests with a user id, of `ofUsers`. */
   on(work: LimitedWork, ofUsers?: LimitedWork): onRequestHookHandler | onRequestAsyncHookHandler
-  /** The network that a request comes from, if that shall limit something. */
+  /** The network that a request comes from; undefined if networks are not limited. */
   networkOf(request: FastifyRequest): string | undefined
 }
 
@@ -43,7 +50,20 @@ export const NO_LIMITS: RateLimits = {
   networkOf: () => undefined
 }
 
-export async function addRateLimits(app: FastifyInstance, store: Store): Promise<RateLimits> {
+export interface RateLimitsOptions {
+  readonly isOn: boolean
+  readonly store: Store
+}
+
+/** Decorates the application with the limits that its routes apply. */
+export const rateLimits = fp<RateLimitsOptions>(
+  async (app, { isOn, store }) => {
+    app.decorate('rateLimits', isOn ? await createRateLimits(app, store) : NO_LIMITS)
+  },
+  { name: 'rate-limits', dependencies: ['overload', 'user-id'] }
+)
+
+async function createRateLimits(app: FastifyInstance, store: Store): Promise<RateLimits> {
   const onFault = (err: unknown): void => app.log.error({ err }, 'rate limits are not shared with other processes')
   await app.register(rateLimit, { global: false, ...(store.count && { store: await sharedBy(store.count, onFault) }) })
   const limiter = (max: number, key: (request: FastifyRequest) => string) =>
@@ -57,12 +77,12 @@ export async function addRateLimits(app: FastifyInstance, store: Store): Promise
     const byOwn = limiter(own, (request) => `own ${work} ${credentialKey(request)}`)
     const byNetwork = limiter(network, (request) => `network ${work} ${networkOf(request.ip)}`)
     return async (request, reply) => {
-      // A network that has used up what it may costs nothing more, whatever ids it invents …
+      // A network that has used up its limit costs nothing more, whatever ids it invents.
       throwIfExhausted(await byNetwork(request, { increment: false }))
       const found = await byOwn(request)
       reply.headers(headersOf(found))
       throwIfExceeded(found)
-      // … and who is refused for what they hold does not use up what their network may.
+      // A request that is refused for its credential does not count for its network.
       throwIfExceeded(await byNetwork(request))
     }
   }
@@ -77,12 +97,12 @@ export async function addRateLimits(app: FastifyInstance, store: Store): Promise
     on: (work, ofUsers = work) => {
       const [limitNew, limitKnown] = [limitOf(work), limitOf(ofUsers)]
       return (request: FastifyRequest, reply: FastifyReply) =>
-        (sentUserId(request) === undefined ? limitNew : limitKnown).call(app, request, reply)
+        (userIdInHead(request) === undefined ? limitNew : limitKnown).call(app, request, reply)
     }
   }
 }
 
-/** Loaded for who needs it. */
+/** Imported lazily to keep the cold start short. */
 async function sharedBy(count: NonNullable<Store['count']>, onFault: (error: unknown) => void) {
   const { sharedStore } = await import('./shared-counters.ts')
   return sharedStore(count, onFault)
@@ -110,9 +130,9 @@ function refuse(found: Extract<Found, { isAllowed: false }>): never {
   throw new Problem('rate-limited', { headers })
 }
 
-/** What somebody holds who asks: a user id, or else the link or the chat; that many may hold, so each network counts. */
+/** The credential of a request: its user id or, from one network, the link or the chat, which many people may know. */
 function credentialKey(request: FastifyRequest): string {
-  const user = sentUserId(request)
+  const user = userIdInHead(request)
   if (user !== undefined && user !== 'malformed') return `user ${user}`
   const { params } = request
   return `at ${memberOf(params, 'link') ?? memberOf(params, 'chat') ?? ''} from ${networkOf(request.ip)}`

@@ -1,26 +1,26 @@
 /**
- * Counters of rate limits that all processes share. What is asked is counted here at once and added to what the others
- * count a moment later, so no request waits for it; a limit may be passed by what comes in that moment.
+ * Counters of rate limits that all processes share. A request is counted here at once and in the store a moment later, so
+ * that no request waits for the store. A limit can be exceeded by the requests of that moment.
  */
 import type { FastifyRateLimitStore, FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
 import { LRUCache } from 'lru-cache'
 import { type Store, StoreUnavailable } from '../../chat/store.ts'
 
-/** How long what was counted here is kept to itself. */
+/** How long a count stays in this process before it is shared. */
 const SHARE_AFTER_MS = 500
-/** How many counters each limit remembers. */
+/** Counters that each limit keeps. */
 const REMEMBERED = 10_000
 
 interface Counter {
-  /** By all, as far as is known. */
+  /** Of all processes, as of the last reply of the store. */
   total: number
-  /** What of it the others do not know of yet. */
+  /** The part of `total` that the store does not have yet. */
   unshared: number
   endsAt: number
   isSharing: boolean
 }
 
-/** `onFault` is told of what is no fault of the connection's, until counting succeeds again once. */
+/** Calls `onFault` for a fault other than `StoreUnavailable`, once until counting succeeds again. */
 export function sharedStore(
   count: NonNullable<Store['count']>,
   onFault: (error: unknown) => void
@@ -46,7 +46,7 @@ export function sharedStore(
       callback(null, { current: counter.total, ttl: counter.endsAt - now })
     }
 
-    /** As it stands, without counting. */
+    /** The present count, without adding to it. */
     read(key: string, callback: (error: Error | null, result?: { current: number; ttl: number }) => void): void {
       const [counter, now] = [this.#counters.get(key), Date.now()]
       const isOver = counter === undefined || counter.endsAt <= now
@@ -72,7 +72,7 @@ export function sharedStore(
         isReported = false
         if (counter.unshared > 0) share(key, counter, windowMs)
       } catch (error) {
-        // While the store cannot be reached, which it tells of itself, each process counts alone.
+        // While the store is unavailable, which it logs itself, each process counts alone.
         if (!(error instanceof StoreUnavailable || isReported)) {
           isReported = true
           onFault(error)

@@ -1,23 +1,29 @@
 /** The base of the URLs in one answer: `PUBLIC_URL`, or the scheme and host of the request itself. */
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import { Problem } from '../../wire/problems.ts'
 import type { Base } from '../../wire/urls.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Of this request alone: never kept, never shown to another client. */
+    /** For the answer to this request alone: it is never stored and never shown to another client. */
     base: Base
   }
 }
 
-export function addBaseUrl(app: FastifyInstance, publicUrl: string | undefined): void {
-  app.decorateRequest('base', '')
-  app.addHook('onRequest', (request, _reply, done) => {
-    const own = readBase(request)
-    request.base = publicUrl ?? own
+/** Sets `request.base`, and refuses a bad Host whether or not its base is used. */
+export const baseUrl = fp<{ readonly publicUrl: string | undefined }>(
+  (app, { publicUrl }, done) => {
+    app.decorateRequest('base', '')
+    app.addHook('onRequest', (request, _reply, next) => {
+      const own = readBase(request)
+      request.base = publicUrl ?? own
+      next()
+    })
     done()
-  })
-}
+  },
+  { name: 'base-url', dependencies: ['cors'] }
+)
 
 /** @throws Problem `bad-host` */
 function readBase(request: FastifyRequest): Base {
@@ -27,8 +33,8 @@ function readBase(request: FastifyRequest): Base {
 }
 
 /**
- * RFC 9112, section 3.2: none, several or one that is invalid are refused, whatever the target says; node:http would
- * take the first. Only HTTP/1.0 may come without: health checks do.
+ * RFC 9112, section 3.2: no Host, several, or an invalid one are refused, whatever the target says; node:http would take the
+ * first. Only HTTP/1.0 can omit it, as some health checks do.
  */
 function hasOneHost({ raw, host }: FastifyRequest): boolean {
   let count = 0
@@ -39,7 +45,7 @@ function hasOneHost({ raw, host }: FastifyRequest): boolean {
   return count === 1 ? isAuthority(host) : count === 0 && raw.httpVersion === '1.0'
 }
 
-/** What a trusted proxy forwards, or else the authority of the target, or else the Host header. */
+/** From a trusted proxy, or else from the target, or else from the Host header. */
 function readAuthority({ raw, host, headers }: FastifyRequest): string {
   const isForwarded = host !== (headers.host ?? '')
   // RFC 9112, section 3.2.2: the target's own authority counts, if it has one.
@@ -61,5 +67,5 @@ function isAuthority(text: string): boolean {
   return true
 }
 
-/** The last one that was in order: requests hardly differ in it. */
+/** The last valid one: nearly all requests have the same. */
 let lastAuthority = ''

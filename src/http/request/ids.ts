@@ -1,4 +1,4 @@
-/** Chat and link ids at the edge: a route has an id, or has answered 404. */
+/** Parses chat and link ids at the edge: a route has an id, or has answered 404. */
 import type { ChatId, LinkId } from '../../chat/ids.ts'
 import { Problem } from '../../wire/problems.ts'
 import { readChatSegment, readLinkSegment } from '../../wire/urls.ts'

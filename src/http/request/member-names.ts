@@ -4,7 +4,8 @@
  * absent is refused; every other unknown name is ignored. The known names are those of the route's own schema.
  */
 import { isDeepStrictEqual } from 'node:util'
-import type { FastifyInstance, preValidationHookHandler } from 'fastify'
+import type { preValidationHookHandler } from 'fastify'
+import fp from 'fastify-plugin'
 import { z } from 'zod'
 import { Problem } from '../../wire/problems.ts'
 import { USER_ID_NAMES } from '../../wire/schemas/common.ts'
@@ -193,15 +194,19 @@ function isOneSlipAway(one: string, other: string): boolean {
  * Refuses what was sent where the route does not look: members of the body of a POST in its query, unless the body has
  * them as well, and a body of a GET. A POST without a body lacks every member of one.
  */
-export function addMisplacedInput(app: FastifyInstance): void {
-  app.addHook('onRoute', (route) => {
-    const { body, querystring } = route.schema ?? {}
-    if (body === undefined && querystring === undefined) return
-    const before = route.preValidation ?? []
-    const hook = body === undefined ? refuseBody : refuseInQuery(namesOf(body))
-    route.preValidation = [...(Array.isArray(before) ? before : [before]), hook]
-  })
-}
+export const misplacedInput = fp(
+  (app, _options, done) => {
+    app.addHook('onRoute', (route) => {
+      const { body, querystring } = route.schema ?? {}
+      if (body === undefined && querystring === undefined) return
+      const before = route.preValidation ?? []
+      const hook = body === undefined ? refuseBody : refuseInQuery(namesOf(body))
+      route.preValidation = [...(Array.isArray(before) ? before : [before]), hook]
+    })
+    done()
+  },
+  { name: 'misplaced-input', dependencies: ['json-body', 'user-id'] }
+)
 
 function refuseInQuery({ byLetters, mistaken }: Names): preValidationHookHandler {
   return (request, _reply, done) => {

@@ -1,5 +1,9 @@
-/** Who is asking: the one place where a user id is read from a request. */
-import type { FastifyInstance, FastifyRequest, preValidationHookHandler } from 'fastify'
+/**
+ * Who is asking, read once: the head of a request (its header or, of a GET, its query) when it arrives, and the body of a POST
+ * once it is there, if the head says nothing.
+ */
+import type { FastifyRequest, preValidationHookHandler } from 'fastify'
+import fp from 'fastify-plugin'
 import { readUserId, type UserId } from '../../chat/ids.ts'
 import { Problem } from '../../wire/problems.ts'
 import { USER_ID_NAMES } from '../../wire/schemas/common.ts'
@@ -7,15 +11,31 @@ import { differing, type InputError, invalidRequest, lettersOf, namesOf, nearest
 
 declare module 'fastify' {
   interface FastifyRequest {
+    /** What the head of the request says. */
+    identity: Identity
+    /** After `allowUserId` or `requireUserId`. */
     user: UserId | undefined
   }
 }
 
-export function addUserId(app: FastifyInstance): void {
-  app.decorateRequest('user', undefined)
-}
+/** Undefined: nothing was sent. `differ`: two names with different values. */
+type Identity = UserId | 'malformed' | { readonly differ: [name: string, other: string] } | undefined
 
-/** A preValidation hook: a user id may be sent; one that is malformed, or where it does not count, is refused. */
+/** Reads the head of every request; the hooks below do the rest where a route wants a user. */
+export const userIds = fp(
+  (app, _options, done) => {
+    app.decorateRequest('identity', undefined)
+    app.decorateRequest('user', undefined)
+    app.addHook('onRequest', (request, _reply, next) => {
+      request.identity = readHead(request)
+      next()
+    })
+    done()
+  },
+  { name: 'user-id', dependencies: ['known-paths'] }
+)
+
+/** A preValidation hook: a user id can be sent; one that is malformed, or in a place where it does not count, is refused. */
 export const allowUserId: preValidationHookHandler = (request, _reply, done) => {
   request.user = findUserId(request)
   if (request.user === undefined) {
@@ -33,7 +53,7 @@ export const requireUserId: preValidationHookHandler = (request, _reply, done) =
   done()
 }
 
-/** Who is asking, behind `requireUserId`. */
+/** Who is asking, after `requireUserId`. */
 export function userOf(request: FastifyRequest): UserId {
   if (request.user === undefined) throw new Problem('user-id-required')
   return request.user
@@ -44,28 +64,28 @@ export function userOf(request: FastifyRequest): UserId {
  * JSON body of a POST. `undefined`: none was sent.
  * @throws Problem `user-id-required` for one that is empty or no UUID, `invalid-request` for two that differ
  */
-function findUserId(request: FastifyRequest): UserId | undefined {
-  const user = readUser(request)
+function findUserId({ method, identity, body }: FastifyRequest): UserId | undefined {
+  const user = method === 'POST' ? (identity ?? readMembers(body)) : identity
   if (user === 'malformed') throw new Problem('user-id-required')
   if (typeof user === 'object') throw invalidRequest(differing(...user.differ))
   return user
 }
 
-/** What was sent as a user id; before the body is there, without that. */
-export function sentUserId(request: FastifyRequest): UserId | 'malformed' | undefined {
-  const user = readUser(request)
-  return typeof user === 'object' ? 'malformed' : user
+/** The user id in the head of a request, where the body is not there yet. */
+export function userIdInHead({ identity }: FastifyRequest): UserId | 'malformed' | undefined {
+  return typeof identity === 'object' ? 'malformed' : identity
 }
 
-type Read = UserId | 'malformed' | { readonly differ: [name: string, other: string] } | undefined
-
-function readUser(request: FastifyRequest): Read {
-  const { authorization } = request.headers
+function readHead({ method, headers: { authorization }, query }: FastifyRequest): Identity {
   if (authorization !== undefined && !isOfAnotherScheme(authorization)) {
     const token = /^bearer +(\S+)$/i.exec(authorization)?.[1]
     return readUserId(token ?? '') ?? 'malformed'
   }
-  const all = userIdsIn(placeOf(request)).map(({ name, value }) => ({
+  return method === 'GET' || method === 'HEAD' ? readMembers(query) : undefined
+}
+
+function readMembers(place: unknown): Identity {
+  const all = userIdsIn(place).map(({ name, value }) => ({
     name,
     user: typeof value === 'string' ? readUserId(value) : undefined
   }))
@@ -77,20 +97,20 @@ function readUser(request: FastifyRequest): Read {
 }
 
 /**
- * Credentials of a scheme (RFC 9110, section 11.4) that is not Bearer are somebody else's business, as those of a proxy
- * in between. What has no scheme is a Bearer that was written wrongly: who sent it is not somebody new.
+ * Credentials of a scheme other than Bearer (RFC 9110, section 11.4) are for somebody else, such as a proxy in between. A
+ * value without a scheme is a misspelt Bearer: its sender is not a newcomer.
  */
 function isOfAnotherScheme(authorization: string): boolean {
   return /^(?!bearer)(?:[\w!#$%&'*+.^`|~-]+ |[a-z-]+$)/i.test(authorization) && readUserId(authorization) === undefined
 }
 
-/** Where a user id counts besides the header. */
+/** The place in which a user id counts besides the header. */
 function placeOf({ method, query, body }: FastifyRequest): unknown {
   if (method === 'GET' || method === 'HEAD') return query
   return method === 'POST' ? body : undefined
 }
 
-/** By what is left of them without case, `_` and `-`. */
+/** The names of a user id, without case, `_` and `-`. */
 const LETTERS: readonly string[] = USER_ID_NAMES.map(lettersOf)
 const MIN_LENGTH = Math.min(...LETTERS.map(({ length }) => length))
 
@@ -101,7 +121,7 @@ interface Sent {
 
 const NOTHING: readonly Sent[] = []
 
-/** Everything there that is called a user id. Answers that have none say null, and may be sent back. */
+/** Every member there that is called a user id. Our answers give null for none, and a client may send that back. */
 function userIdsIn(place: unknown): readonly Sent[] {
   if (typeof place !== 'object' || place === null) return NOTHING
   let found: Sent[] | undefined
@@ -115,7 +135,7 @@ function userIdsIn(place: unknown): readonly Sent[] {
   return found ?? NOTHING
 }
 
-/** Whether a user id was sent where it does not count, so that whoever sent it is not taken for somebody new. */
+/** Whether a user id was sent where it does not count. Its sender must not be taken for a newcomer. */
 function isMisplaced(request: FastifyRequest): boolean {
   const { method, query, body } = request
   const elsewhere = method === 'GET' || method === 'HEAD' ? [] : method === 'POST' ? [query] : [query, body]
@@ -131,7 +151,7 @@ const MISTAKEN: ReadonlyMap<string, string> = new Map([
   ['requestid', 'A request_id does not say who you are. Send your client_id as `user_id`.']
 ])
 
-/** What was most likely meant as a user id. */
+/** The members that most likely were meant as a user id. */
 function misspelled(request: FastifyRequest): InputError[] {
   const place = placeOf(request)
   if (typeof place !== 'object' || place === null) return []
@@ -146,7 +166,7 @@ function misspelled(request: FastifyRequest): InputError[] {
   })
 }
 
-/** The refusal of a request without a user id that counts, with what seems to have been meant as one. */
+/** Refuses a request without a user id that counts, and names what seems to be meant as one. */
 function required(request: FastifyRequest): Problem {
   const errors = misspelled(request)
   const members = errors.length > 0 ? { errors: errors.slice(0, 1) } : {}

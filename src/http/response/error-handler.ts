@@ -1,5 +1,6 @@
-/** The one place where what a request ran into becomes its answer: RFC 9457 problem details, for Fastify's own too. */
-import type { FastifyError, FastifyInstance } from 'fastify'
+/** Turns every error of a request, including Fastify's own, into its answer: RFC 9457 problem details. */
+import type { FastifyError } from 'fastify'
+import fp from 'fastify-plugin'
 import { Refused } from '../../chat/refusals.ts'
 import { StoreUnavailable } from '../../chat/store.ts'
 import { Problem, type ProblemKind } from '../../wire/problems.ts'
@@ -7,7 +8,7 @@ import { declaredProblems, PROBLEM_JSON } from '../../wire/schemas/problems.ts'
 import { addVary, wantsNotFoundPage } from '../request/page-requests.ts'
 import { refusalProblem } from './refusal-problem.ts'
 
-/** Fastify's own refusals. Its texts can quote the URL, so none of them gets out. */
+/** Fastify's own refusals. Its texts can quote the URL, so they are never sent. */
 const PROBLEM_BY_FASTIFY_CODE: Readonly<Record<string, ProblemKind>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body-too-large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported-media-type',
@@ -15,7 +16,7 @@ const PROBLEM_BY_FASTIFY_CODE: Readonly<Record<string, ProblemKind>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: 'broken-json'
 }
 
-/** What a browser gets at an address at which there is nothing. The same for each, so that it repeats nothing of any. */
+/** What a browser gets at an unknown address. It is the same for every address, so that it quotes none. */
 export interface NotFoundPage {
   readonly html: string
   readonly headers: Readonly<Record<string, string>>
@@ -27,34 +28,38 @@ declare module 'fastify' {
   }
 }
 
-/** The document of the API lacks it, so no test of that route has ever seen it: the tests fail on this line. */
+/** Logged for a problem that the OpenAPI document lacks. The tests fail on this line. */
 export const UNDECLARED = 'a problem that its route does not declare'
 
-export function addProblems(app: FastifyInstance, notFoundPage: NotFoundPage): void {
-  app.decorate('notFoundPage', notFoundPage)
-  app.setErrorHandler<FastifyError>((error, request, reply) => {
-    const problem = toProblem(error, request.method)
-    const { url: route, schema } = request.routeOptions
-    if (declaredProblems(schema?.response)?.has(problem.kind) === false) {
-      request.log.error({ method: request.method, route, kind: problem.kind }, UNDECLARED)
-    }
-    if (problem.status === 500) request.log.error({ err: error }, 'a fault of the server')
-    if (error instanceof StoreUnavailable) request.log.error({ err: error }, 'the store could not do its work')
-    // Fastify closes the connection when it refuses a body. A client that is still sending would then lose the answer
-    // to a reset; node:http discards the rest of the body instead, and `requestTimeout` bounds how long.
-    if (reply.raw.shouldKeepAlive && reply.hasHeader('connection')) reply.header('connection', 'keep-alive')
-    if (problem.kind === 'not-found') {
-      addVary(reply)
-      if (wantsNotFoundPage(request.raw)) {
-        return reply.code(404).headers(notFoundPage.headers).type('text/html; charset=utf-8').send(notFoundPage.html)
+export const problems = fp<{ readonly notFoundPage: NotFoundPage }>(
+  (app, { notFoundPage }, done) => {
+    app.decorate('notFoundPage', notFoundPage)
+    app.setErrorHandler<FastifyError>((error, request, reply) => {
+      const problem = toProblem(error, request.method)
+      const { url: route, schema } = request.routeOptions
+      if (declaredProblems(schema?.response)?.has(problem.kind) === false) {
+        request.log.error({ method: request.method, route, kind: problem.kind }, UNDECLARED)
       }
-    }
-    return reply.code(problem.status).headers(problem.headers).type(PROBLEM_JSON).send(Buffer.from(problem.body))
-  })
-  app.setNotFoundHandler(() => {
-    throw new Problem('not-found')
-  })
-}
+      if (problem.status === 500) request.log.error({ err: error }, 'a fault of the server')
+      if (error instanceof StoreUnavailable) request.log.error({ err: error }, 'the store could not do its work')
+      // Fastify closes the connection when it refuses a body, and a client that is still sending would lose the answer to a
+      // reset. node:http discards the rest of the body instead, for at most `requestTimeout`.
+      if (reply.raw.shouldKeepAlive && reply.hasHeader('connection')) reply.header('connection', 'keep-alive')
+      if (problem.kind === 'not-found') {
+        addVary(reply)
+        if (wantsNotFoundPage(request.raw)) {
+          return reply.code(404).headers(notFoundPage.headers).type('text/html; charset=utf-8').send(notFoundPage.html)
+        }
+      }
+      return reply.code(problem.status).headers(problem.headers).type(PROBLEM_JSON).send(Buffer.from(problem.body))
+    })
+    app.setNotFoundHandler(() => {
+      throw new Problem('not-found')
+    })
+    done()
+  },
+  { name: 'problems' }
+)
 
 function toProblem(error: FastifyError, method: string): Problem {
   if (error instanceof Problem) return error
@@ -63,6 +68,6 @@ function toProblem(error: FastifyError, method: string): Problem {
   const kind = PROBLEM_BY_FASTIFY_CODE[error.code]
   if (kind !== undefined) return new Problem(kind)
   if ((error.statusCode ?? 500) >= 500) return new Problem('internal-error')
-  // Of a GET: what @fastify/static will not look for. Otherwise: a body that broke off or that node:http cannot read.
+  // Of a GET: a path that @fastify/static refuses. Otherwise: a body that is incomplete or that node:http cannot parse.
   return new Problem(method === 'GET' || method === 'HEAD' ? 'not-found' : 'malformed-request')
 }

@@ -1,5 +1,6 @@
-/** Headers that keep secrets out of caches and Referer lines, and what a browser shows from loading or being anything else. */
+/** Headers that keep secrets out of caches and Referer headers, and limit what a page can load and who can embed it. */
 import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
 import type { Settings } from '../../cli/settings.ts'
 
 type Headers = Readonly<Record<string, string>>
@@ -8,26 +9,30 @@ const ALWAYS: Headers = {
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
-  // Which pages may read an answer is said by CORS; a page that is isolated may ask, too.
+  // CORS says which pages can read an answer. Without this a cross-origin isolated page could not.
   'cross-origin-resource-policy': 'cross-origin'
 }
 
-/** What every answer says, also those that are given below Fastify. */
-export function safeHeaders({ PUBLIC_URL = '' }: Settings): Headers {
+/** The headers of every answer, including those to requests that node:http could not parse. */
+export function securityHeadersFor({ PUBLIC_URL = '' }: Settings): Headers {
   return PUBLIC_URL.startsWith('https:') ? { ...ALWAYS, 'strict-transport-security': 'max-age=31536000' } : ALWAYS
 }
 
-export function addSafeHeaders(app: FastifyInstance, headers: Headers): void {
-  app.addHook('onRequest', (_request, reply, done) => {
-    reply.headers(headers)
+export const securityHeaders = fp<{ readonly headers: Headers }>(
+  (app, { headers }, done) => {
+    app.addHook('onRequest', (_request, reply, next) => {
+      reply.headers(headers)
+      next()
+    })
     done()
-  })
-}
+  },
+  { name: 'security-headers' }
+)
 
 /** The sources of a Content-Security-Policy by directive. */
 export type Policy = Readonly<Record<string, readonly string[]>>
 
-/** For what a browser shows: it may do what its policy names and no more, and no other page gets hold of it. */
+/** For a page: it can load only what its policy names, and no other page can embed or open it. */
 export function pageHeaders(policy: Policy): Headers {
   const directives = {
     'default-src': ["'none'"],

@@ -1,9 +1,6 @@
 /**
- * How JSON that is ready is sent: past the type provider's serializer, which would parse, check and encode it again.
- *
- * These answers wait for the end of the turn of the event loop and leave together. Under load one turn brings many
- * requests; written one by one, each answer wakes the network and the client after the code of a whole request has
- * pushed both out of the caches. It halves the CPU of a post at 32 connections, and a lone request waits for nothing.
+ * Sends JSON that is already encoded, without the type provider's serializer, which would parse, check and encode it again.
+ * The answers of one turn of the event loop are written together at its end: docs/decisions/end-of-turn-batching.md.
  */
 import type { FastifyReply } from 'fastify'
 import { hijack } from './hijack.ts'
@@ -15,7 +12,7 @@ export async function sendJson(reply: FastifyReply, status: number, json: string
   reply.code(status).header('content-type', JSON_TYPE).send(json)
 }
 
-/** Sends the parts of one JSON text as they lie in memory: a history of megabytes is not copied to be sent. */
+/** Sends the parts of one JSON text without joining them: a history of megabytes is not copied. */
 export async function sendJsonParts(
   reply: FastifyReply,
   start: string,
@@ -37,7 +34,7 @@ export async function sendJsonParts(
 
 let end: Promise<void> | undefined
 
-/** One promise for all who ask in the same turn. */
+/** The same promise for all callers in one turn. */
 function endOfTurn(): Promise<void> {
   end ??= new Promise((resolve) => {
     setImmediate(() => {

@@ -266,7 +266,7 @@ The stream ends after any state other than \`pending\`. If you reconnect and \`L
       const { chat, request: own } = await service.ownRequest(linkIdOf(request), client)
       if (isFinal(own) && cursorOf(request) === own.state) return reply.code(204).send()
       assertStreamQuota(hub, client)
-      const reader = { chat, client, base: request.base, isChunked: takesChunks(request) }
+      const reader = { chat, user: client, base: request.base, isChunked: takesChunks(request) }
       openEventStream(request, reply, (socket) => hub.openGuestStream(socket, reader))
       return reply
     }

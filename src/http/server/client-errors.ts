@@ -1,4 +1,4 @@
-/** What node:http could not read as a request: there is no request and no reply, only a socket to refuse it on. */
+/** Answers what node:http could not parse as a request: there is no request and no reply, only a socket. */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
@@ -9,11 +9,11 @@ import type { Connections } from './connections.ts'
 
 interface ClientError {
   readonly code?: string | undefined
-  /** The bytes that were being read: typed wrongly by Fastify, so looked at before it is used. */
+  /** The bytes that were being parsed. Fastify's type for it is wrong, so check it before use. */
   readonly rawPacket?: unknown
 }
 
-/** What every answer says. */
+/** Sent with every answer. */
 type Headers = Readonly<Record<string, string>>
 
 const PROBLEM_BY_NODE_CODE: Readonly<Record<string, ProblemKind>> = {
@@ -21,10 +21,10 @@ const PROBLEM_BY_NODE_CODE: Readonly<Record<string, ProblemKind>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout'
 }
 
-/** How long a client has to take the refusal and close, in milliseconds. */
+/** How long a client has to read the refusal and close the connection. */
 const LINGER_MS = 1000
 
-/** Refuses it, after the answers that are owed to earlier requests of the socket. */
+/** Sends the refusal after the answers to earlier requests on the same socket. */
 export function answerClientError(error: ClientError, socket: Socket, connections: Connections, common: Headers): void {
   if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
   else connections.whenAnswered(socket, () => refuse(socket, toProblem(error), common))
@@ -51,9 +51,9 @@ function toProblem(error: ClientError): Problem {
 }
 
 /**
- * node:http counts the request line among the headers: was it the URL that was too long? All there is to look at is
- * the packet that was one too many. Its first line is a request line, or the end of one; or there is no end of a line
- * at all, and then it is far more likely part of a URL than of a single header.
+ * Whether it was the URL that was too long: node:http counts the request line among the headers. Only the packet that
+ * exceeded the limit is known. Its first line is a request line or the end of one; if the packet has no end of a line, it
+ * is far more likely part of a URL than of one header.
  */
 function isLongRequestLine({ code, rawPacket }: ClientError): boolean {
   if (code !== 'HPE_HEADER_OVERFLOW' || !Buffer.isBuffer(rawPacket)) return false
@@ -62,7 +62,7 @@ function isLongRequestLine({ code, rawPacket }: ClientError): boolean {
   return /^[A-Z]+ /.test(line) ? line.length > MAX_URL_LENGTH : / HTTP\/1\.[01]\r?$/.test(line)
 }
 
-/** An expectation we do not know may be ignored (RFC 9110, section 10.1.1), where node:http answers a bare 417. */
+/** A server can ignore an unknown expectation (RFC 9110, section 10.1.1); node:http would answer a bare 417. */
 export function ignoreExpectations(app: FastifyInstance): void {
   app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     app.server.emit('request', request, response)

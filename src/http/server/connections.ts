@@ -1,44 +1,59 @@
-/** The connections of the server and how many answers each still owes: what node:http knows but does not tell. */
+/** The connections of the server and the answers that each still owes, which node:http knows but does not expose. */
 import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import fp from 'fastify-plugin'
 
 interface Connection {
-  /** The answers that have not yet gone to the operating system as a whole. */
+  /** Answers that have not yet been handed to the operating system completely. */
   readonly owed: Set<ServerResponse>
-  /** The answer to the last request, until that is read and answered. */
+  /** The answer to the last request, until that request is read and answered. */
   newest: ServerResponse | undefined
-  /** What is to be done once no more than so many answers are owed. */
+  /** An action to run when at most `at` answers are owed. */
   next?: { readonly at: number; readonly action: () => void }
-  /** It has become a stream (`stream-head.ts`): no answer may come through it any more. */
+  /** Carries an event stream: no other answer can be sent on it. */
   isStream?: true
 }
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    connections: Connections
+  }
+}
+
+export const connections = fp(
+  (app, _options, done) => {
+    app.decorate('connections', new Connections(app.server))
+    done()
+  },
+  { name: 'connections' }
+)
+
 export class Connections {
   readonly #open = new Map<Socket, Connection>()
-  /** Called for each answer that the loss of its connection has cut off, also if it was not its turn yet. */
+  /** Called for each answer that was cut off by the loss of its connection, even if another one was being sent. */
   onLost: (response: ServerResponse) => void = () => undefined
 
   constructor(server: Server) {
     const open = this.#open
     const lost = (response: ServerResponse): void => this.onLost(response)
-    // One of each for all: a closure of its own would cost every connection.
+    // One function for all connections: a closure for each would cost memory.
     function onClosed(this: Socket): void {
       const connection = open.get(this)
       open.delete(this)
       connection?.owed.forEach(lost)
     }
-    /** The whole answer has gone to the operating system, or never will, or the rest is not HTTP. */
+    /** The whole answer has been handed to the operating system, or never will be. */
     function onAnswered(this: ServerResponse): void {
       const connection = open.get(this.req.socket)
       if (connection === undefined) return
-      // Whether it was lost is said once the socket is closed, of all its answers.
+      // `onClosed` reports the answers of a connection that was lost.
       if (this.writableFinished || !this.req.socket.destroyed) settle(connection, this)
     }
     server.on('connection', (socket) => {
       open.set(socket, { owed: new Set(), newest: undefined })
       socket.on('close', onClosed)
     })
-    // Ahead of Fastify, so that a request behind a stream is not answered into it.
+    // Before Fastify's own listener, so that a request that follows a stream is not answered into that stream.
     server.prependListener('request', (request, response) => {
       const connection = open.get(request.socket)
       if (connection === undefined) return
@@ -55,9 +70,19 @@ export class Connections {
   }
 
   /**
-   * For a socket on which something could not be read: calls `refuse` as soon as what it owes has been answered. If it
-   * was the body of a request, no other answer to that one will come; if it has been answered already, it needs none. What
-   * comes behind a stream is nobody's business.
+   * The answer becomes an event stream. For node:http it is over, and whatever the client sends after it closes the
+   * connection.
+   */
+  becomesStream(socket: Socket, response: ServerResponse): void {
+    const connection = this.#open.get(socket)
+    if (connection === undefined) return
+    connection.isStream = true
+    settle(connection, response)
+  }
+
+  /**
+   * Calls `refuse` for a socket whose input could not be parsed, after the answers that it owes. If the input was the body
+   * of a request, this is the answer to that request, unless it has been answered already. What follows a stream is ignored.
    */
   whenAnswered(socket: Socket, refuse: () => void): void {
     const connection = this.#open.get(socket)
@@ -76,9 +101,8 @@ export class Connections {
 
 function settle(connection: Connection, response: ServerResponse): void {
   connection.owed.delete(response)
-  // A connection that is kept alive must not hold what is over.
+  // An idle connection must not keep the last answer alive.
   if (connection.newest === response && response.req.complete) connection.newest = undefined
-  if (!response.writableEnded && !response.req.socket.destroyed) connection.isStream = true
   goOn(connection)
 }
 

@@ -1,14 +1,15 @@
 /**
- * Figures for Prometheus, on an address of their own, since they are the operator's business. Labels are routes, statuses
- * and kinds, which are few: never an id, an address or a text.
+ * Metrics for Prometheus, on an address of their own, because they are for the operator alone. Labels are routes, statuses
+ * and kinds, of which there are few: never an id, an address or a text.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { DoorStats } from '../../chat/stats.ts'
 import type { Hub } from '../../streams/hub.ts'
-import { CLIENT_CLOSED_REQUEST, type OnBrokenOff, outcomeOf } from './broken-off.ts'
+import { CLIENT_CLOSED_REQUEST, outcomeOf } from './broken-off.ts'
 import { listenAt } from './listen.ts'
 import { STREAM_ROUTES } from './stream-routes.ts'
 
@@ -16,45 +17,48 @@ export interface MetricsOptions {
   readonly address: { readonly host: string; readonly port: number }
   readonly hub: Hub
   readonly doors: DoorStats
-  readonly onBrokenOff: OnBrokenOff
 }
 
 const DURATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 300]
-/** Counts requests, and answers `/metrics` from when the server is ready until it closes. */
-export function addMetrics(app: FastifyInstance, options: MetricsOptions): void {
-  const { address, hub, doors } = options
-  const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
-  addRequests(app, options, registry)
-  addStreams(hub, registry)
-  addDoors(doors, registry)
-  const server = createServer((request, response) => {
-    if (request.url !== '/metrics' || request.method !== 'GET') {
-      response.writeHead(404).end()
-      return
-    }
-    registry.metrics().then(
-      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
-      (err: unknown) => {
-        app.log.error({ err }, 'the metrics were not collected')
-        response.writeHead(500).end()
-      }
-    )
-  })
-  app.addHook('onReady', async () => {
-    await listenAt(address, { host: 'METRICS_ADDRESS', port: 'METRICS_ADDRESS' }, async ({ host, port }) => {
-      server.listen(port, host)
-      await once(server, 'listening')
-    })
-    app.log.info({ address: server.address() }, 'metrics are served')
-  })
-  app.addHook('onClose', async () => {
-    server.closeAllConnections()
-    server.close()
-  })
-}
 
-function addRequests(app: FastifyInstance, { hub, onBrokenOff }: MetricsOptions, registry: Registry): void {
+/** Counts requests, and answers `/metrics` from when the server is ready until it closes. */
+export const metrics = fp<MetricsOptions>(
+  (app, { address, hub, doors }, done) => {
+    const registry = new Registry()
+    collectDefaultMetrics({ register: registry })
+    addRequests(app, hub, registry)
+    addStreams(hub, registry)
+    addDoors(doors, registry)
+    const server = createServer((request, response) => {
+      if (request.url !== '/metrics' || request.method !== 'GET') {
+        response.writeHead(404).end()
+        return
+      }
+      registry.metrics().then(
+        (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
+        (err: unknown) => {
+          app.log.error({ err }, 'the metrics were not collected')
+          response.writeHead(500).end()
+        }
+      )
+    })
+    app.addHook('onReady', async () => {
+      await listenAt(address, { host: 'METRICS_ADDRESS', port: 'METRICS_ADDRESS' }, async ({ host, port }) => {
+        server.listen(port, host)
+        await once(server, 'listening')
+      })
+      app.log.info({ address: server.address() }, 'metrics are served')
+    })
+    app.addHook('onClose', async () => {
+      server.closeAllConnections()
+      server.close()
+    })
+    done()
+  },
+  { name: 'metrics', dependencies: ['broken-off'] }
+)
+
+function addRequests(app: FastifyInstance, hub: Hub, registry: Registry): void {
   const opened = deltas()
   const requests: Counter<'method' | 'route' | 'status'> = new Counter({
     name: 'silly_chat_requests_total',
@@ -84,7 +88,7 @@ function addRequests(app: FastifyInstance, { hub, onBrokenOff }: MetricsOptions,
     count(request, reply, outcomeOf(request, reply))
     done()
   })
-  onBrokenOff((request, reply) => count(request, reply, CLIENT_CLOSED_REQUEST))
+  app.onBrokenOff((request, reply) => count(request, reply, CLIENT_CLOSED_REQUEST))
 }
 
 function addStreams(hub: Hub, registry: Registry): void {

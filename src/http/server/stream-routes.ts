@@ -1,4 +1,4 @@
-/** The routes that are live streams: their connections are long, and an EventSource is what asks for them. */
+/** The routes that are live streams: their connections are long, and most of their clients are EventSources. */
 import type { FastifyRequest } from 'fastify'
 
 export const STREAM_ROUTES = { chat: '/v1/chats/:chat/events', guest: '/v1/links/:link/events' } as const

@@ -6,7 +6,7 @@ import { connect as connectTo, createServer, type Server } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { loadSettings } from '../../../src/cli/settings.ts'
 import { crossOriginHeaders } from '../../../src/http/response/cors.ts'
-import { safeHeaders } from '../../../src/http/response/security-headers.ts'
+import { securityHeadersFor } from '../../../src/http/response/security-headers.ts'
 import { Problem, type ProblemKind } from '../../../src/wire/problems.ts'
 import { call, createChat } from '../../support/api.ts'
 import { freePort } from '../../support/ports.ts'
@@ -25,7 +25,7 @@ const CONFIGURATIONS: Readonly<Record<string, Start>> = {
 }
 
 const KIB = 'x'.repeat(1024)
-const REFUSED_BELOW = { ...safeHeaders(loadSettings({})), ...crossOriginHeaders('*') }
+const REFUSED_BELOW = { ...securityHeadersFor(loadSettings({})), ...crossOriginHeaders('*') }
 
 /** In the words of the server itself, whether it or nginx has refused. */
 function expectRefusal({ status, headers, body }: RawAnswer, kind: ProblemKind): void {

@@ -3,7 +3,7 @@ import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
 import type { Store } from '../../../src/chat/store.ts'
 import { addValidation } from '../../../src/http/request/validation.ts'
-import { addProblems, UNDECLARED } from '../../../src/http/response/error-handler.ts'
+import { problems, UNDECLARED } from '../../../src/http/response/error-handler.ts'
 import { Problem } from '../../../src/wire/problems.ts'
 import { emptyAnswer } from '../../../src/wire/schemas/answers.ts'
 import { problemResponses } from '../../../src/wire/schemas/problems.ts'
@@ -23,7 +23,7 @@ describe('a problem', () => {
     const log: unknown[] = []
     const app = Fastify({ logger: { level: 'error', stream: { write: (line) => log.push(JSON.parse(line)) } } })
     addValidation(app)
-    addProblems(app, { html: '', headers: {} })
+    await app.register(problems, { notFoundPage: { html: '', headers: {} } })
     const response = { 204: emptyAnswer('Nothing.'), ...problemResponses('declined', 'not-found') }
     app.get('/v1/:link', { schema: { response } }, async () => {
       throw new Problem(kind)

@@ -1,0 +1,23 @@
+/** Visited before other work gets its turn: a chat with thousands of readers must not hold up the rest. */
+const SLICE_SIZE = 128
+
+/** Visits each member of a set once, including those added meanwhile, a slice a turn of the event loop. */
+export function forEachInSlices<Member>(
+  members: ReadonlySet<Member>,
+  visit: (member: Member) => void,
+  done?: () => void
+): void {
+  const rest = members.values()
+  const turn = (): void => {
+    for (let count = 0; count < SLICE_SIZE; count++) {
+      const next = rest.next()
+      if (next.done) {
+        done?.()
+        return
+      }
+      visit(next.value)
+    }
+    setImmediate(turn)
+  }
+  turn()
+}
