@@ -1,4 +1,4 @@
-/** The events of one flush, encoded once for all who read them. */
+/** The events of one flush of a channel, encoded once for all of its readers. */
 import type { LoggedEvent, LoggedJoinEvent } from '../chat/events.ts'
 import { messageFrame } from '../wire/sse-format.ts'
 import { CHUNK_END, chunkStart } from './chunked.ts'
@@ -10,13 +10,13 @@ export class Batch {
   readonly joins: readonly LoggedJoinEvent[]
   /** The id of the newest event. */
   readonly last: number
-  /** The frames of all messages as one chunk; `#ends[i]` is where in it the frame of `#ids[i]` ends. */
+  /** The frames of all messages as one chunk. The frame of `#ids[i]` ends at the offset `#ends[i]`. */
   readonly #chunk: Buffer
   readonly #ids: number[] = []
   readonly #ends: number[] = []
-  /** Where in the chunk the first frame begins. */
+  /** The offset of the first frame in the chunk. */
   readonly #start: number
-  /** The frames without the chunk around them, once somebody has asked for them. */
+  /** The frames without the chunk around them; made for the first HTTP/1.0 reader. */
   #unframed: Buffer | undefined
 
   constructor(events: readonly LoggedEvent[]) {
@@ -40,31 +40,31 @@ export class Batch {
     this.#chunk = length === 0 ? NOTHING : Buffer.from(start + text + CHUNK_END)
   }
 
-  /** How many messages there are after the event `level`. */
-  countAfter(level: number): number {
-    const first = this.#firstAfter(level)
+  /** The number of messages with an id above `id`. */
+  countAfter(id: number): number {
+    const first = this.#firstAfter(id)
     return first === -1 ? 0 : this.#ids.length - first
   }
 
-  /** The messages after the event `level` as one chunk (HTTP/1.1): bytes that all readers share. */
-  chunkAfter(level: number): Buffer {
-    const first = this.#firstAfter(level)
+  /** The messages with an id above `id` as one chunk (HTTP/1.1): bytes that all readers share. */
+  chunkAfter(id: number): Buffer {
+    const first = this.#firstAfter(id)
     if (first === -1) return NOTHING
-    // Nearly every reader is here: it gets the bytes themselves, not a view of its own.
+    // Nearly every reader has all earlier events, and shares the bytes with the others.
     if (first === 0) return this.#chunk
     const rest = this.#chunk.subarray(this.#ends[first - 1])
     return Buffer.concat([Buffer.from(chunkStart(rest.length - CHUNK_END.length)), rest])
   }
 
-  /** The messages after the event `level` without a chunk around them (HTTP/1.0). */
-  messagesAfter(level: number): Buffer {
-    const first = this.#firstAfter(level)
+  /** The messages with an id above `id` without a chunk around them (HTTP/1.0). */
+  messagesAfter(id: number): Buffer {
+    const first = this.#firstAfter(id)
     if (first === -1) return NOTHING
     this.#unframed ??= this.#chunk.subarray(this.#start, -CHUNK_END.length)
     return first === 0 ? this.#unframed : this.#chunk.subarray(this.#ends[first - 1], -CHUNK_END.length)
   }
 
-  #firstAfter(level: number): number {
-    return this.#ids.findIndex((id) => id > level)
+  #firstAfter(id: number): number {
+    return this.#ids.findIndex((one) => one > id)
   }
 }

@@ -1,15 +1,15 @@
 /**
- * The chunked transfer coding of HTTP/1.1 (RFC 9112, section 7.1), as it is written: each chunk is its length in
- * hexadecimal, the bytes and a line break; an empty chunk ends the body. A body without that end was cut off. Pure.
+ * Writes the chunked transfer coding of HTTP/1.1 (RFC 9112, section 7.1): a chunk is its length in hexadecimal, the bytes and
+ * a line break; an empty chunk ends the body. A body without that end was cut off. Pure.
  */
 
 /** Ends a body. */
 export const LAST_CHUNK = '0\r\n\r\n'
 
-/** What follows the bytes of a chunk. */
+/** Follows the bytes of a chunk. */
 export const CHUNK_END = '\r\n'
 
-/** What precedes the bytes of a chunk. `length` is in bytes and not 0, which would end the body. */
+/** Precedes the bytes of a chunk. `length` is in bytes; 0 would end the body. */
 export function chunkStart(length: number): string {
   return `${length.toString(16)}\r\n`
 }

@@ -1,13 +1,13 @@
-/** What the live streams of this process have done so far. Plain numbers, since they are added to for every delivery. */
+/** Counts of the live streams of this process. Plain numbers, because they change with every delivery. */
 export class StreamStats {
-  /** Streams that were opened, by whose they are. */
+  /** Streams that were opened, by kind. */
   readonly opened = { chat: 0, guest: 0 }
-  /** Events that were handed to readers, one for each reader. */
+  /** Events that were written to readers, counted once for each reader. */
   deliveries = 0
-  /** Bytes that were handed to the sockets of readers. */
+  /** Bytes that were written to the sockets of readers. */
   bytes = 0
-  /** Readers that were cut off since they fell too far behind. */
+  /** Readers that were cut off because they fell too far behind. */
   cutOff = 0
-  /** Times that a reader was told that what it has cannot be continued. */
+  /** `reset` events that were sent. */
   resets = 0
 }

@@ -1,53 +1,53 @@
-/** Addresses of people with something in or behind them that does not belong there. Pure. */
+/** Repairs addresses that people open with something that does not belong there, such as a full stop at the end. Pure. */
 import { OPAQUE_LENGTH } from '../../chat/ids.ts'
 import { normalizeTarget, splitTarget } from './request-target.ts'
 
-/** The addresses that people and programs share, whatever the id. */
+/** The URLs that people share: those of chats and links, with any id. */
 const SHARED = /^\/v1\/(chats|links)\/[^/]+\/?$/
 
-/** What stands behind an address in a sentence: punctuation, quotes, brackets, spaces, in any script. Never a slash. */
-const BEHIND = '(?![/\\\\])[\\p{P}\\p{S}\\p{Z}\\p{Cf}\\s]'
+/** What can follow an address in a sentence: punctuation, quotes, brackets, spaces, in any script. Never a slash. */
+const TRAILING = '(?![/\\\\])[\\p{P}\\p{S}\\p{Z}\\p{Cf}\\s]'
 
-/** A shared address with such a run behind it. An id may hold `-` and `_`; behind a whole one they are no part of it. */
+/** A shared URL with such characters after it. An id can contain `-` and `_`, but not after its full length. */
 const FOLLOWED = new RegExp(
-  `^/v1/(chats|links)/(?:([\\w-]{${OPAQUE_LENGTH}})/?(?:${BEHIND})+|([\\w-]{22,})/?(?:(?![-_])${BEHIND})+)/?$`,
+  `^/v1/(chats|links)/(?:([\\w-]{${OPAQUE_LENGTH}})/?(?:${TRAILING})+|([\\w-]{22,})/?(?:(?![-_])${TRAILING})+)/?$`,
   'u'
 )
-const NOTHING_ELSE = new RegExp(`^(?:${BEHIND})*$`, 'u')
+const NOTHING_ELSE = new RegExp(`^(?:${TRAILING})*$`, 'u')
 
-/** `path` as `normalizeTarget` spells it. `undefined`: the address is not one that people and programs share. */
+/** `path` as `normalizeTarget` spells it. `undefined`: not the path of a shared URL. */
 export function sharedNoun(path: string): 'chats' | 'links' | undefined {
   const [, noun] = SHARED.exec(path) ?? FOLLOWED.exec(decoded(path)) ?? []
   return noun === 'chats' || noun === 'links' ? noun : undefined
 }
 
 /**
- * Path and query of the address that a browser should have opened instead of this address of the page: without punctuation
- * behind it, and without a user id, which would stay in the history. `undefined`: this one is right.
+ * The path and query that a browser should open instead of this one: without trailing punctuation, and without a user id,
+ * which would stay in the history. `undefined`: this one is right.
  */
 export function cleanAddress(target: string): string | undefined {
   const { path, rest } = splitTarget(normalizeTarget(target))
   const query = rest.replace(/#.*$/s, '')
   const isShared = sharedNoun(path) !== undefined
-  const cleanPath = isShared ? withoutRun(path) : '/'
-  const cleanQuery = isShared && isRun(query) ? '' : withoutUserIds(query)
+  const cleanPath = isShared ? withoutTrailing(path) : '/'
+  const cleanQuery = isShared && isTrailing(query) ? '' : withoutUserIds(query)
   return (isShared && cleanPath !== path) || cleanQuery !== query ? cleanPath + cleanQuery : undefined
 }
 
-function withoutRun(path: string): string {
+function withoutTrailing(path: string): string {
   const [, noun, whole, other] = FOLLOWED.exec(decoded(path)) ?? []
   return noun === undefined ? path : `/v1/${noun}/${whole ?? other}`
 }
 
-/** Behind a `?` that belongs to the sentence, the rest of the run is in the query. */
-function isRun(query: string): boolean {
+/** After a `?` that belongs to the sentence, the rest of the punctuation is in the query. */
+function isTrailing(query: string): boolean {
   return query.startsWith('?') && NOTHING_ELSE.test(decoded(query))
 }
 
-/** The names under which answers give a user id and requests take it, in any spelling: `user_id`, `clientId`. */
+/** The names of a user id in requests and answers, without case and separators: `user_id`, `clientId`. */
 const USER_IDS = new Set(['userid', 'authorid', 'clientid'])
 
-/** The other members stay as they are, byte for byte. */
+/** The other members stay unchanged, byte for byte. */
 function withoutUserIds(query: string): string {
   const members = query.slice(1).split('&')
   const kept = members.filter((member) => {
@@ -58,7 +58,7 @@ function withoutUserIds(query: string): string {
   return kept.length === 0 ? '' : `?${kept.join('&')}`
 }
 
-/** As it is where it cannot be decoded. An encoded slash stays encoded: it separates nothing. */
+/** Unchanged if it cannot be decoded. An encoded slash stays encoded, because it separates nothing. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll(/%(?=2f|5c)/gi, '%25'))

@@ -1,12 +1,12 @@
-/** Whether a client was there to take its answer. */
+/** Notices clients that disconnect before they have their answer. */
 import type { Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
- * Aborted when the client is gone before the whole answer was handed over. Looks at the socket, not at the response:
- * one that waits behind another on the same connection is told nothing, and one that has ended calls itself finished
- * although its bytes were refused.
+ * Aborted when the client disconnects before the whole answer has been handed to the operating system. Watches the socket
+ * and not the response: a response that waits for another one on the same connection gets no event, and one that has ended
+ * reports itself as finished even if its bytes were refused.
  */
 export function clientAbortSignal({ raw: { socket } }: FastifyRequest, { raw: response }: FastifyReply): AbortSignal {
   const abort = new AbortController()
@@ -18,12 +18,12 @@ export function clientAbortSignal({ raw: { socket } }: FastifyRequest, { raw: re
   return abort.signal
 }
 
-/** What each socket's open exchanges do when its client is gone. */
+/** Called for each open exchange of a socket when its client disconnects. */
 const exchanges = new WeakMap<Socket, Set<() => void>>()
 
 /**
- * One listener of each kind for all exchanges of a connection: a client may pipeline any number, and Node.js warns of a
- * leak at the eleventh listener.
+ * One listener of each kind for all exchanges of a connection: a client can pipeline any number of requests, and Node.js
+ * warns of a leak at the eleventh listener.
  */
 function exchangesOn(socket: Socket): Set<() => void> {
   const known = exchanges.get(socket)
@@ -39,9 +39,9 @@ function exchangesOn(socket: Socket): Set<() => void> {
   return open
 }
 
-/** Lets what the network has brought be seen: a hang-up that came before an answer must not lose to it. */
+/** Lets Node.js read the sockets, so that a disconnect that arrived before an answer is noticed before that answer is sent. */
 export async function pollSockets(): Promise<void> {
-  // From wherever in the turn this is called, all sockets are polled before it resolves.
+  // Wherever in a turn this is called, all sockets are polled before it resolves.
   await nextTurn()
 }
 

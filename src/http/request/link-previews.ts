@@ -1,7 +1,7 @@
 /**
- * The agents of mail and chat programs that fetch a link somebody has sent, to draw a preview of it: they must not
- * knock. Only agents that name themselves so; never curl, never a general list of bots, since a bot may be a guest.
- * An agent not listed here that asks for HTML gets the page all the same.
+ * User agents of mail and chat programs that fetch a link to show a preview of it. They must not knock. Only agents that
+ * identify themselves as such; never curl or a general list of bots, because a bot can be a guest. An agent that is not
+ * listed gets the page if it asks for HTML.
  */
 const PREVIEW_AGENTS = [
   // Facebook, Messenger, Instagram, and by the same name iMessage, LINE and KakaoTalk:

@@ -1,7 +1,7 @@
 /**
- * How the names in a query or body are read, so that nothing that plainly means something is dropped without a word.
- * A known name counts in any case, with or without `_` and `-`; a name that is one slip away from a known one that is
- * absent is refused; every other unknown name is ignored. The known names are those of the route's own schema.
+ * Reads the names in a query or body, so that nothing that plainly has a meaning is ignored silently. A known name counts in
+ * any case, with or without `_` and `-`. A name that is one typing error away from a known name that is absent is refused.
+ * Other unknown names are ignored. The known names are those of the route's schema.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { preValidationHookHandler } from 'fastify'
@@ -17,7 +17,7 @@ export interface InputError {
   readonly message: string
 }
 
-/** Of a request that is wrong in a thousand places it is enough to know the first few. */
+/** A request that is wrong in a thousand places gets only the first few errors. */
 const MAX_ERRORS = 20
 
 export function invalidRequest(errors: readonly InputError[]): Problem {
@@ -25,31 +25,31 @@ export function invalidRequest(errors: readonly InputError[]): Problem {
 }
 
 export interface ReadMembers {
-  /** Under the names of the schema, without those that are ignored. */
+  /** By the names of the schema, without those that are ignored. */
   readonly members: unknown
   readonly errors: readonly InputError[]
-  /** How each was called by whoever sent it. */
+  /** The name that the client sent, by the name of the schema. */
   readonly spelling: ReadonlyMap<string, string>
 }
 
 /** The names of one schema. */
 export interface Names {
-  /** As the schema writes them. */
+  /** As in the schema. */
   readonly known: ReadonlySet<string>
-  /** By what is left of a name without case, `_` and `-`. */
+  /** By the letters of a name (`lettersOf`). */
   readonly byLetters: ReadonlyMap<string, string>
-  /** Names that mean a member but cannot be read as it, likewise. */
+  /** Names that mean a member but cannot be read as it, by their letters. */
   readonly mistaken: ReadonlyMap<string, Mistaken>
 }
 
 interface Mistaken {
   readonly name: string
   readonly message: string
-  /** Whether a null under the mistaken name says nothing, since the member may be null itself. */
+  /** Whether null under the mistaken name is ignored, because the member itself can be null. */
   readonly nullIsNone: boolean
 }
 
-/** What is left of a name without case, `_` and `-`. */
+/** A name without case, `_` and `-`. */
 export function lettersOf(name: string): string {
   return name.toLowerCase().replaceAll(/[_-]/g, '')
 }
@@ -67,7 +67,7 @@ export function namesOf(schema: unknown): Names {
 function readNames(schema: z.ZodObject): Names {
   const facts = Object.keys(schema.shape).map((name) => ({ name, ...memberFacts.get(schema.shape[name]) }))
   const spelled = facts.flatMap(({ name, also = [] }) => [name, ...also].map((one) => ({ one, name })))
-  // What belongs elsewhere has the name of no member.
+  // The schema as a whole can have mistaken names too, which belong to no member.
   const mistaken = [...facts, { name: '', ...memberFacts.get(schema) }].flatMap(({ name, mistakenFor }) => {
     const { names = [], message = '' } = mistakenFor ?? {}
     const nullIsNone = schema.shape[name]?.safeParse(null).success === true
@@ -75,13 +75,13 @@ function readNames(schema: z.ZodObject): Names {
   })
   return {
     known: new Set(Object.keys(schema.shape)),
-    // The first of two names that differ in case alone counts for other spellings.
+    // Of two names that differ only in case, the first counts for other spellings.
     byLetters: new Map(spelled.reverse().map(({ one, name }) => [lettersOf(one), name])),
     mistaken: new Map(mistaken)
   }
 }
 
-/** A function that reads what was sent as `schema` calls it. `undefined`: there is nothing to read, as in most requests. */
+/** Returns a function that reads members by the names of `schema`, or returns undefined if all names are exact, as usual. */
 export function nameReader(schema: unknown, httpPart: 'query' | 'body'): (sent: unknown) => ReadMembers | undefined {
   const names = namesOf(schema)
   return (sent) => {
@@ -110,7 +110,7 @@ function sort(sent: [string, unknown][], names: Names, httpPart: 'query' | 'body
     if (name === undefined) unknown.push({ as, value })
     else if (!known.get(name)?.push({ as, value })) known.set(name, [{ as, value }])
   }
-  // What is sent as a user id has been read before.
+  // `user-id.ts` has read the user id.
   known.delete(USER_ID)
   const chosen = [...known].map(([name, all]) => ({ name, all, ...choose(all, httpPart) }))
   return {
@@ -130,7 +130,7 @@ function isNone(value: unknown, httpPart: 'query' | 'body'): boolean {
   return httpPart === 'query' && value === ''
 }
 
-/** Of several names that mean the same: the first that says something. */
+/** Of several names for the same member, the first with a value. */
 function choose(all: readonly Sent[], httpPart: 'query' | 'body'): Sent {
   const [first = { as: '', value: undefined }] = all
   return all.find(({ value }) => !isNone(value, httpPart)) ?? first
@@ -144,13 +144,13 @@ function errorsOf(all: readonly Sent[], httpPart: 'query' | 'body'): InputError[
   return other === undefined ? [] : differing(first.as, other.as)
 }
 
-/** The errors of two names that mean the same and were given different values. */
+/** The errors for two names of the same member with different values. */
 export function differing(one: string, other: string): InputError[] {
   const message = `\`${one}\` and \`${other}\` mean the same but differ. Send one of them.`
   return [one, other].map((path) => ({ path, message }))
 }
 
-/** Why an unknown name cannot be ignored, if it cannot: what it seems to mean is absent. */
+/** The error for an unknown name that cannot be ignored, because the member that it seems to mean is absent. */
 function refusalOf(
   { as, value }: Sent,
   { byLetters, mistaken }: Names,
@@ -161,25 +161,25 @@ function refusalOf(
   if (found !== undefined && !isPresent(found.name) && !(value === null && found.nullIsNone)) {
     return [{ path: as, message: found.message }]
   }
-  // What is close to a name of the user id has been refused before, or the user id stands elsewhere.
+  // `user-id.ts` has refused names that are close to one of a user id, unless there is a user id elsewhere.
   const name = byLetters.get(nearest(letters, byLetters.keys()) ?? '')
   if (name === undefined || name === USER_ID || isPresent(name)) return []
   return [{ path: as, message: `Did you mean \`${name}\`?` }]
 }
 
-/** A shorter name has too many neighbours that mean something else … */
+/** Shorter names are too close to names with another meaning. */
 const MIN_LETTERS = 4
-/** … and of two guesses there must be less doubt: `user` is no slip of `uses`. */
+/** For a mistaken name, which is a guess already, the second guess must be safer: `user` is no misspelling of `uses`. */
 const MIN_MISTAKEN_LETTERS = 7
 
-/** The one of these names that is one slip away. */
+/** The first of these names that is one typing error away. */
 export function nearest(letters: string, names: Iterable<string>, minLetters = MIN_LETTERS): string | undefined {
-  for (const name of names) if (name.length >= minLetters && isOneSlipAway(letters, name)) return name
+  for (const name of names) if (name.length >= minLetters && isOneTypoAway(letters, name)) return name
   return undefined
 }
 
-/** Whether one letter too many, too few or wrong, or two that changed places, make one name of the other. */
-function isOneSlipAway(one: string, other: string): boolean {
+/** Whether the names differ by one letter that is added, missing or wrong, or by two letters in the wrong order. */
+function isOneTypoAway(one: string, other: string): boolean {
   const [short, long] = one.length <= other.length ? [one, other] : [other, one]
   if (long.length - short.length > 1 || one === other) return false
   let start = 0
@@ -191,8 +191,8 @@ function isOneSlipAway(one: string, other: string): boolean {
 }
 
 /**
- * Refuses what was sent where the route does not look: members of the body of a POST in its query, unless the body has
- * them as well, and a body of a GET. A POST without a body lacks every member of one.
+ * Refuses input in a place that the route does not read: members of a POST body in the query, unless the body has them as
+ * well, and a body of a GET. A POST without a body counts as one with an empty object.
  */
 export const misplacedInput = fp(
   (app, _options, done) => {
@@ -217,7 +217,7 @@ function refuseInQuery({ byLetters, mistaken }: Names): preValidationHookHandler
       const letters = lettersOf(path)
       const name = byLetters.get(letters) ?? mistaken.get(letters)?.name
       const isInBody = name !== undefined && typeof body === 'object' && body !== null && name in body
-      // Who is asking has been read before.
+      // `user-id.ts` has read the user id.
       if (name !== undefined && name !== USER_ID && !isInBody) {
         errors.push({ path, message: `Send \`${name}\` in the JSON body instead of the query.` })
       }
@@ -229,7 +229,7 @@ function refuseInQuery({ byLetters, mistaken }: Names): preValidationHookHandler
 
 const refuseBody: preValidationHookHandler = ({ headers, method }, _reply, done) => {
   if (Number(headers['content-length'] ?? 0) > 0) {
-    const message = `The body of a ${method} is not read. Send what it says in the query.`
+    const message = `The body of a ${method} is not read. Send its members in the query.`
     throw invalidRequest([{ path: '', message }])
   }
   done()

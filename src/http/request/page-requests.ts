@@ -1,11 +1,11 @@
-/** One URL for people and programs: who gets the page, and who is only looking ahead. */
+/** One URL for people and programs: which requests get the page, and which are speculative. */
 import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, onRequestHookHandler } from 'fastify'
 import { cleanAddress, sharedNoun } from './clean-address.ts'
 import { isLinkPreview } from './link-previews.ts'
 import { splitTarget } from './request-target.ts'
 
-/** An onRequest hook: says that the answer depends on `Accept`, whichever it is. */
+/** An onRequest hook: every answer says that it depends on `Accept`. */
 export const varyByAccept: onRequestHookHandler = (_request, reply, done) => {
   addVary(reply)
   done()
@@ -16,13 +16,13 @@ export function addVary(reply: FastifyReply): void {
   reply.header('vary', present === undefined ? 'Accept' : `${[present].flat().join(', ')}, Accept`)
 }
 
-/** Where the page is. */
+/** The path of the page. */
 export const PAGE_PATH = '/'
 
 /**
- * Whether the page is to answer, before any route is looked for: to browsers and link previews, whatever the id, and
- * nothing else happens. Of a speculative load a link makes nothing. `target` is that of the request, as `normalizeTarget`
- * spells it.
+ * Whether the page answers instead of a route: to browsers and link previews, with any id, and without any other effect.
+ * A speculative load of a link goes to its route, which answers 204. `target` is the target of the request as
+ * `normalizeTarget` spells it.
  */
 export function wantsWebPage(request: IncomingMessage, target: string): boolean {
   const { method, headers } = request
@@ -32,16 +32,15 @@ export function wantsWebPage(request: IncomingMessage, target: string): boolean 
   return noun === 'chats' || (noun === 'links' && !isPrefetch(request))
 }
 
-/** Whether a browser has opened an address at which there is nothing: outside of the API it gets a page that says so. */
+/** Whether a browser has opened an unknown address outside of the API, for which it gets a page. */
 export function wantsNotFoundPage({ method, headers, url = '/' }: IncomingMessage): boolean {
   if (method !== 'GET' && method !== 'HEAD') return false
   return prefersPage(headers.accept) && !/^\/v1(?:\/|$)/.test(splitTarget(url).path)
 }
 
 /**
- * An onRequest hook of the page: a browser that has opened an address with something in it that does not belong there is
- * sent to the right one, on the same server: `prefix` is the path of `PUBLIC_URL`. Without scheme and host, since the
- * server can take itself for another than the one the browser has found.
+ * An onRequest hook of the page: redirects a browser to the clean address on the same server. `prefix` is the path of
+ * `PUBLIC_URL`. The location has no scheme and host, because the server's own idea of them can differ from the browser's.
  */
 export function redirectToCleanAddress(prefix: string): onRequestHookHandler {
   return ({ headers, originalUrl }, reply, done) => {
@@ -56,7 +55,7 @@ export function redirectToCleanAddress(prefix: string): onRequestHookHandler {
   }
 }
 
-/** An onRequest hook: a speculative load must have no effect, so it gets nothing. */
+/** An onRequest hook: a speculative load gets 204, because it must have no effect. */
 export const nothingForPrefetch: onRequestHookHandler = ({ raw }, reply, done) => {
   if (isPrefetch(raw)) reply.code(204).send()
   else done()
@@ -70,16 +69,16 @@ function isPrefetch({ headers }: IncomingMessage): boolean {
 
 /**
  * Whether `Accept` (RFC 9110, section 12.5.1) names text/html and prefers it to application/json, or does not name
- * application/json. A wildcard names nothing: that is how programs ask.
+ * application/json. A wildcard does not count, because programs send it.
  */
 function prefersPage(accept = ''): boolean {
-  // Programs that name no media types are most of the requests.
+  // Most requests come from programs that name no media type.
   if (accept === '' || accept === '*/*') return false
   const html = qualityOf('text/html', accept)
   return html > 0 && html > qualityOf('application/json', accept)
 }
 
-/** 0 for a media type that is not named, or is named as not acceptable. */
+/** 0 for a media type that is not named or not acceptable. */
 function qualityOf(mediaType: string, accept = ''): number {
   const qualities = accept.split(',').map((range) => {
     const [name = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())

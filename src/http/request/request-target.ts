@@ -1,4 +1,4 @@
-/** The target of a request (RFC 9112, section 3.2), in the one spelling that everything behind it reads. */
+/** The target of a request (RFC 9112, section 3.2), in the one spelling that all other code expects. */
 import { decodeUnreserved } from '../../wire/unreserved.ts'
 
 export interface Target {
@@ -15,9 +15,8 @@ export function splitTarget(target = '/'): Target {
 }
 
 /**
- * Equal paths become the same path (RFC 3986, section 6.2.2.2). In a path that cannot be decoded every `%` stands for
- * itself, so that an id of any shape meets the same route as any other: Fastify would refuse such a URL before any hook has
- * seen it.
+ * Equivalent paths become equal (RFC 3986, section 6.2.2.2). In a path that cannot be decoded every `%` stands for itself, so
+ * that any id reaches its route: Fastify would refuse such a URL before any hook has run.
  */
 export function normalizeTarget(target = '/'): string {
   if (!target.includes('%')) return target

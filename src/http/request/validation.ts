@@ -1,4 +1,4 @@
-/** How what a request says is checked against the schemas of its route. */
+/** Checks a request against the schemas of its route. */
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
 import { serializerCompiler } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -6,20 +6,20 @@ import { escapeLineBreaks } from '../../wire/json.ts'
 import { memberFacts } from '../../wire/schemas/members.ts'
 import { invalidRequest, nameReader } from './member-names.ts'
 
-/** Options of an application, without which Fastify loads Ajv and a serializer of its own: a seventh of the start. */
+/** Options without which Fastify loads Ajv and its own serializer, a seventh of the start-up time. */
 export const WITHOUT_AJV = {
   schemaController: { compilersFactory: { buildValidator: neverUsed, buildSerializer: neverUsed } }
 }
 
-/** Has an application check and encode by zod. */
+/** Makes an application validate and serialize with zod. */
 export function addValidation(app: FastifyInstance): void {
   app.setValidatorCompiler(compileValidator)
   app.setSerializerCompiler(compileSerializer)
 }
 
 /**
- * The parameters of a path need no check: they are text, and the routes read what it means. Headers are checked and
- * left as they are, since Fastify would put checked ones together with the others anew at every look.
+ * Path parameters are not validated: they are text, and the routes parse it. Headers are validated but not replaced, because
+ * Fastify would merge validated headers with the others on every access.
  */
 const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
   if (httpPart === 'params') return () => true
@@ -38,7 +38,7 @@ const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }
   }
 }
 
-/** What is said of a value where its schema has no sentence of its own, so that none of zod's is ever sent. */
+/** The message for a value whose schema has none of its own, so that zod's are never sent. */
 function sentencesOf(schema: z.ZodType): z.core.$ZodErrorMap {
   const shape: z.core.$ZodShape = schema instanceof z.ZodObject ? schema.shape : {}
   const required = Object.entries(shape).filter(([, member]) => !z.safeParse(member, undefined).success)

@@ -1,4 +1,4 @@
-/** `/v1/approval`: ask whether a link is approved; let a guest in. */
+/** `/v1/approval`: check whether a request is approved; approve or decline it. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import type { Service } from '../../chat/service.ts'
 import { answer, GUEST_OR_ANYBODY, OWNER } from '../../wire/schemas/answers.ts'

@@ -1,4 +1,4 @@
-/** `/v1/chats`: create a chat, post to it, read it, follow it, see who has asked. */
+/** `/v1/chats`: create a chat, post to it, read it, follow it, list its links and join requests. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import { tagOf } from '../../chat/ids.ts'
 import type { Service } from '../../chat/service.ts'
@@ -138,11 +138,11 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
       let found = await read()
       if (wait !== undefined && found.page.json.length === 0) {
         assertStreamQuota(hub, userOf(request))
-        const look = async () => {
+        const hasMessages = async () => {
           found = await read()
           return found.page.json.length > 0
         }
-        await hub.wait(tagOf(found.chat), wait, clientAbortSignal(request, reply), look, userOf(request))
+        await hub.wait(tagOf(found.chat), wait, clientAbortSignal(request, reply), hasMessages, userOf(request))
       }
       const { chat, page } = found
       const start = `{"chat":${toJson(chatUrl(request.base, chat))},"messages":[`

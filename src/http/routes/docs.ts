@@ -1,4 +1,4 @@
-/** The OpenAPI document, and Swagger UI, in which it can be read and tried out. The build makes both. */
+/** Serves the OpenAPI document and Swagger UI, which the build makes. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -8,15 +8,15 @@ import type { FastifyInstance } from 'fastify'
 import { toJson } from '../../wire/json.ts'
 import { addPageHeaders, type Policy } from '../response/security-headers.ts'
 
-/** Where the build puts the page and the document, seen from `src` and from `dist`. */
+/** The output of the build; the relative path is right from `src` and from `dist`. */
 const BUILT = fileURLToPath(new URL('../../../dist/docs/', import.meta.url))
 const require = createRequire(import.meta.url)
 const SWAGGER_UI = join(dirname(require.resolve('@fastify/swagger-ui')), 'static')
 
-/** The only files of these two folders that are served. */
+/** The only files that are served from these two folders. */
 const FILES = new Set(['/icon.svg', '/initializer.js', '/style.css', '/swagger-ui.css', '/swagger-ui-bundle.js'])
 
-/** Swagger UI has icons in its styles, and one style element of its own. */
+/** Swagger UI has icons in its styles, and one inline style element. */
 const POLICY: Policy = {
   'script-src': ["'self'"],
   'style-src': ["'self'", "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='"],
@@ -37,7 +37,7 @@ export async function addDocs(app: FastifyInstance, { version, publicUrl }: Docs
   await app.register(async (docs) => {
     const own = publicUrl === undefined ? [] : [new URL(publicUrl).origin]
     await addPageHeaders(docs, { ...POLICY, 'connect-src': ["'self'", ...own] })
-    // Relative, so that it works under any path; what it is relative to depends on the slash at the end.
+    // Relative URLs work under any path prefix. What they are relative to depends on the trailing slash.
     docs.get('/docs', async ({ originalUrl }, reply) => {
       const files = /^[^?]*\/(?:\?|$)/.test(originalUrl) ? 'static' : 'docs/static'
       return reply.type('text/html; charset=utf-8').send(page.replaceAll('__STATIC__', files))
@@ -59,8 +59,8 @@ export async function addDocs(app: FastifyInstance, { version, publicUrl }: Docs
 }
 
 /**
- * The document as it was built, for this server: a string in JSON is one in YAML. Without `PUBLIC_URL` it means the
- * server that it was fetched from.
+ * The document with the version and the URL of this server, as JSON strings, which are valid in YAML too. Without
+ * `PUBLIC_URL`, `/` means the server that the document was fetched from.
  */
 function readDocument(name: string, version: string, publicUrl = '/'): string {
   return readBuilt(name)

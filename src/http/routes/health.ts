@@ -1,4 +1,4 @@
-/** `/health` and `/ready`: for whoever runs the server. */
+/** `/health` and `/ready`, for orchestrators and load balancers. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { Service } from '../../chat/service.ts'
@@ -45,7 +45,7 @@ export const healthRoutes: FastifyPluginCallbackZod<HealthRoutesOptions> = (app,
       try {
         await service.ping()
       } catch (error) {
-        request.log.error({ err: error }, 'the store cannot be reached')
+        request.log.error({ err: error }, 'the store is unreachable')
         throw new Problem('store-unreachable')
       }
       return { status: 'ok' as const }

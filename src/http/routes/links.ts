@@ -1,4 +1,4 @@
-/** `/v1/links`: invite somebody; open an invitation, which knocks; wait at the door. */
+/** `/v1/links`: create a link; open it, which asks to join; wait for the decision; revoke it; leave. */
 import type { FastifyBaseLogger } from 'fastify'
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import { isFinal, type JoinRequest } from '../../chat/door.ts'
@@ -66,13 +66,13 @@ export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { s
     }
   )
 
-  const lookingAhead = [varyByAccept, nothingForPrefetch]
+  const ignorePrefetch = [varyByAccept, nothingForPrefetch]
 
   app.get(
     '/v1/links/:link',
     {
       exposeHeadRoute: false,
-      onRequest: [...lookingAhead, limits.on('knock', 'read')],
+      onRequest: [...ignorePrefetch, limits.on('knock', 'read')],
       preValidation: allowUserId,
       schema: {
         operationId: 'exchangeLink',
@@ -115,7 +115,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
     },
     async (request, reply) => {
       const { user, base, query, log } = request
-      // The quota of a newcomer is checked before a request is recorded.
+      // For a newcomer the quota is checked before the join request is recorded.
       if (query.wait !== undefined && user === undefined) assertStreamQuota(hub, user)
       const newcomer = { name: query.name || null, network: limits.networkOf(request) }
       const found = await service.exchange(linkIdOf(request), user, newcomer)
@@ -129,7 +129,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
 
   const wait: Wait = (...how) => hub.wait(...how)
 
-  /** The request of somebody who has just knocked; it is withdrawn if they are gone before they learn the client id. */
+  /** The request of a guest who has just knocked. It is withdrawn if the client disconnects before it has the client id. */
   async function knocked(
     found: GuestExchange,
     gone: AbortSignal,
@@ -146,7 +146,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
     return own
   }
 
-  /** The request of a guest who has come back. */
+  /** The request of a guest who had knocked before. */
   async function known(found: GuestExchange, gone: AbortSignal, seconds: number | undefined): Promise<JoinRequest> {
     if (seconds === undefined) return found.request
     if (!isFinal(found.request)) assertStreamQuota(hub, found.client)
@@ -157,7 +157,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
     '/v1/links/:link',
     {
       config: { swagger: { exposeHeadRoute: true } },
-      onRequest: [...lookingAhead, limits.on('read')],
+      onRequest: [...ignorePrefetch, limits.on('read')],
       schema: {
         operationId: 'checkLink',
         tags: ['links'],

@@ -1,4 +1,4 @@
-/** What people see who open an address in a browser: one page for every address, so that it tells nothing of any. */
+/** The web page. It is the same at every address, so that it reveals nothing about any chat or link. */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import staticFiles from '@fastify/static'
@@ -7,10 +7,10 @@ import { PAGE_PATH, redirectToCleanAddress, varyByAccept } from '../request/page
 import type { NotFoundPage } from '../response/error-handler.ts'
 import { addPageHeaders, pageHeaders } from '../response/security-headers.ts'
 
-/** Where `vite build` puts the page, seen from `src` and from `dist`. */
+/** The output of `vite build`; the relative path is right from `src` and from `dist`. */
 const BUILT = new URL('../../../dist/web/', import.meta.url)
 
-/** What the page does, and no more: its own files, its own server. */
+/** The page loads its own files and calls its own server, and nothing else. */
 const POLICY = {
   'script-src': ["'self'"],
   'style-src': ["'self'"],
@@ -30,7 +30,7 @@ export async function addWeb(app: FastifyInstance, publicUrl: string | undefined
       { onRequest: [varyByAccept, redirectToCleanAddress(prefixOf(publicUrl))] },
       async (_request, reply) => reply.type('text/html; charset=utf-8').send(page)
     )
-    // Their names change with what is in them.
+    // The file names contain a hash of the content.
     await web.register(staticFiles, {
       root: fileURLToPath(new URL('assets/', BUILT)),
       prefix: '/assets/',

@@ -1,7 +1,7 @@
 /**
- * A fault as it may be logged. The message of an error can quote anything: a URL with ids, a text that was no JSON, a
- * password. So nothing of a message is logged but what cannot come from a request: what the language itself says of
- * undefined members, and the first words by which Redis and LMDB name their errors.
+ * Turns an error into what can be logged of it. The message of an error can quote anything: a URL with ids, a text that was
+ * not JSON, a password. So only those messages are logged that cannot quote a request: V8's own about undefined members, and
+ * the first words with which Redis and LMDB name their errors.
  */
 import { getSystemErrorMap } from 'node:util'
 
@@ -10,12 +10,12 @@ export type Fault = {
   readonly message: string
   readonly stack: string
   readonly code?: string
-  /** The name that a server or a library begins its message with, as `NOAUTH` or `MDB_MAP_FULL`. */
+  /** The error name with which a message of Redis or LMDB begins, such as `NOAUTH` or `MDB_MAP_FULL`. */
   readonly word?: string
   readonly cause?: Fault
 }
 
-/** An error's causes are followed so far: one of them could be its own. */
+/** The depth to which causes are followed: an error could be its own cause. */
 const MAX_CAUSES = 5
 
 export function describeFault(error: unknown): Fault {
@@ -37,18 +37,18 @@ function describe(error: unknown, depth: number): Fault {
   }
 }
 
-/** The first of several that failed alike, as of all addresses of a host, is as good as their cause. */
+/** Of several errors of the same kind, such as one for each address of a host, the first one stands for all. */
 function causeOf(error: Error): unknown {
   return error.cause ?? (error instanceof AggregateError ? error.errors[0] : undefined)
 }
 
-/** Many classes keep the name that they inherit. */
+/** Many subclasses do not set a name of their own. */
 function typeOf(error: Error): string {
   const type = error.name === 'Error' ? error.constructor.name : error.name
   return /^[A-Za-z]{1,60}$/.test(type) ? type : 'Error'
 }
 
-/** What V8 says when a member is missing or of the wrong kind, with nothing in it but a name of the code's. */
+/** V8's messages about missing members and wrong types, which quote nothing but names in the code. */
 const NAME = '[A-Za-z_$#][\\w$#]{0,20}'
 const PATH = `(?:\\(intermediate value\\)|${NAME}(?:\\.${NAME}|\\(\\.\\.\\.\\)){0,5})`
 const OF_THE_LANGUAGE = [
@@ -60,7 +60,7 @@ const OF_THE_LANGUAGE = [
   'Invalid time value'
 ].map((form) => new RegExp(`^${form}$`))
 
-/** Codes of Node.js and its libraries, and those of the system and of name servers, by number too. */
+/** Codes of Node.js and its libraries. Those of the system and of name servers are in `SYSTEM_CODES`. */
 const CODE = /^(?:CERT|DEPTH|ERR|FST|HPE|MDB|SELF|UNABLE)_[A-Z0-9_]{1,60}$/
 const SYSTEM_CODES = new Set([
   ...Array.from(getSystemErrorMap().values(), ([name]) => name),
@@ -73,7 +73,7 @@ function codeOf(error: Error): string | undefined {
   return typeof code === 'string' && (SYSTEM_CODES.has(code) || CODE.test(code)) ? code : undefined
 }
 
-/** As in lmdb.h, and what LMDB passes on from the system. */
+/** From lmdb.h. LMDB passes on system errors as well. */
 const LMDB_CODES: Readonly<Record<number, string>> = {
   [-30_799]: 'MDB_KEYEXIST',
   [-30_798]: 'MDB_NOTFOUND',
@@ -101,7 +101,7 @@ function nameOf(code: number): string | undefined {
   return LMDB_CODES[code] ?? getSystemErrorMap().get(-code)?.[0]
 }
 
-/** The names of Redis' and Valkey's errors (redis.io, "Error replies" of RESP) and of Lua scripts, and LMDB's. */
+/** The names of the errors of Redis and Valkey (redis.io, "Error replies" of RESP), of Lua scripts, and of LMDB. */
 const WORDS = new Set(
   `ASK BUSY BUSYGROUP BUSYKEY CLUSTERDOWN CROSSSLOT DENIED ERR EXECABORT INPROG IOERR LOADING MASTERDOWN MISCONF MOVED
    NOAUTH NOGOODSLAVE NOGROUP NOMASTERLINK NOPERM NOPROTO NOQUORUM NOREPLICAS NOSCRIPT NOTBUSY OOM READONLY TRYAGAIN
@@ -113,12 +113,12 @@ function wordOf(message: string): string | undefined {
   return WORDS.has(word) ? word : undefined
 }
 
-/** A frame of V8's with the place in a file; a message may hold anything, and stands before the frames. */
+/** A stack frame of V8 with a place in a file. The message before the frames can contain anything. */
 const FRAME = /^ {4}at (?:async )?(?:[\w$.<>#[\] ]+ \()?(?:file:\/\/|node:|\/|[A-Z]:\\)[^()\n]*:\d+:\d+\)?$/
 
 function framesOf({ message, stack = '' }: Error): string {
   const at = stack.indexOf(message)
-  // A message that was changed later does not say where the old one ends.
+  // If the message was changed later, the end of the old one in the stack is unknown.
   if (at === -1) return ''
   return stack
     .slice(at + message.length)

@@ -1,4 +1,4 @@
-/** What keeps a server from listening, as a sentence that names the setting to blame. */
+/** Turns the reason why a server cannot listen into a sentence about the setting that causes it. */
 import { lookup } from 'node:dns/promises'
 import { isIPv6 } from 'node:net'
 import type { Setting } from '../../cli/settings.ts'
@@ -8,7 +8,7 @@ export interface Address {
   readonly port: number
 }
 
-/** A setting that is spelled well and cannot be used. Its message goes on where the setting's name has been said. */
+/** A setting that is valid but cannot be used here. Its message continues a sentence that begins with the setting's name. */
 export class SettingRefused extends Error {
   override readonly name = 'SettingRefused'
   readonly setting: Setting
@@ -19,15 +19,15 @@ export class SettingRefused extends Error {
   }
 }
 
-/** The settings that an address comes from; they may be one. */
+/** The settings that host and port come from; they can be the same one. */
 interface Blame {
   readonly host: Setting
   readonly port: Setting
 }
 
 /**
- * Has a server listen at the first address of the host: otherwise Fastify listens at every address of `localhost`, with
- * servers of its own that know no orderly end.
+ * Makes a server listen on the first address of the host. Otherwise Fastify listens on every address of `localhost`, with
+ * additional servers that it does not close in order.
  * @throws SettingRefused
  */
 export async function listenAt<Result>(

@@ -62,11 +62,11 @@ function addRequests(app: FastifyInstance, hub: Hub, registry: Registry): void {
   const opened = deltas()
   const requests: Counter<'method' | 'route' | 'status'> = new Counter({
     name: 'silly_chat_requests_total',
-    help: 'Requests that were answered, as 499 if the client went away before that; streams once they are open.',
+    help: 'Answered requests; 499 if the client disconnected before its answer. Streams count when they open.',
     labelNames: ['method', 'route', 'status'],
     registers: [registry],
     collect: () => {
-      // Counted when they open, and they have no duration that says anything.
+      // A stream is counted when it opens. Its duration says nothing.
       for (const [kind, route] of Object.entries(STREAM_ROUTES)) {
         requests.inc({ method: 'GET', route, status: 200 }, opened(kind, hub.stats.opened))
       }
@@ -74,7 +74,7 @@ function addRequests(app: FastifyInstance, hub: Hub, registry: Registry): void {
   })
   const durations = new Histogram({
     name: 'silly_chat_request_duration_seconds',
-    help: 'From the arrival of a request to the end of its answer, without streams. Requests that wait take their time.',
+    help: 'From the arrival of a request to the end of its answer, including the time that it waits. Without streams.',
     labelNames: ['method', 'route'],
     buckets: DURATION_BUCKETS_S,
     registers: [registry]
@@ -94,7 +94,7 @@ function addRequests(app: FastifyInstance, hub: Hub, registry: Registry): void {
 function addStreams(hub: Hub, registry: Registry): void {
   const open = new Gauge({
     name: 'silly_chat_open_streams',
-    help: 'Open streams of chats and of guests at the door, and requests that wait.',
+    help: 'Open streams of members and of guests, and requests that wait.',
     labelNames: ['kind'],
     registers: [registry],
     collect: () => {
@@ -102,38 +102,38 @@ function addStreams(hub: Hub, registry: Registry): void {
     }
   })
   const { stats } = hub
-  addCounter(registry, 'deliveries_total', 'Events handed to the readers of streams.', () => stats.deliveries)
-  addCounter(registry, 'stream_bytes_total', 'Bytes handed to the readers of streams.', () => stats.bytes)
-  addCounter(registry, 'slow_readers_total', 'Readers cut off since they fell too far behind.', () => stats.cutOff)
-  addCounter(registry, 'resets_total', 'Readers told that what they have cannot be continued.', () => stats.resets)
-  addGauge(registry, 'followed_chats', 'Chats that somebody follows through this process.', () => hub.chats)
+  addCounter(registry, 'deliveries_total', 'Events written to the readers of streams.', () => stats.deliveries)
+  addCounter(registry, 'stream_bytes_total', 'Bytes written to the readers of streams.', () => stats.bytes)
+  addCounter(registry, 'slow_readers_total', 'Readers cut off because they fell too far behind.', () => stats.cutOff)
+  addCounter(registry, 'resets_total', 'Reset events sent to readers whose cursor was lost.', () => stats.resets)
+  addGauge(registry, 'followed_chats', 'Chats with at least one open stream or wait in this process.', () => hub.chats)
 }
 
 function addDoors(doors: DoorStats, registry: Registry): void {
-  addCounter(registry, 'messages_total', 'Posts that were answered with their message.', () => doors.messages)
-  addCounter(registry, 'chats_created_total', 'Chats made by this process.', () => doors.chatsCreated)
-  addCounter(registry, 'chats_ended_total', 'Chats ended by this process.', () => doors.chatsEnded)
+  addCounter(registry, 'messages_total', 'Messages posted.', () => doors.messages)
+  addCounter(registry, 'chats_created_total', 'Chats created by this process.', () => doors.chatsCreated)
+  addCounter(registry, 'chats_ended_total', 'Chats closed or expired by this process.', () => doors.chatsEnded)
   const happened = deltas()
   const joins: Counter<'type'> = new Counter({
     name: 'silly_chat_join_events_total',
-    help: 'What happened at the doors of chats.',
+    help: 'Join events by type.',
     labelNames: ['type'],
     registers: [registry],
     collect: () => {
       for (const type of Object.keys(doors.joinEvents)) joins.inc({ type }, happened(type, doors.joinEvents))
     }
   })
-  // Sums, so that those of several processes make up the whole.
+  // Differences, so that the sum over all processes is the total.
   addGauge(
     registry,
     'chats',
-    'Chats made less chats ended by this process since its start; add up all processes.',
+    'Chats created minus chats ended by this process since its start; add up all processes.',
     () => doors.chatsCreated - doors.chatsEnded
   )
   addGauge(
     registry,
     'pending_requests',
-    'Join requests made less those decided through this process since its start; add up all processes.',
+    'Join requests made minus those decided through this process since its start; add up all processes.',
     () => doors.pending
   )
 }
@@ -157,7 +157,7 @@ function addCounter(registry: Registry, name: string, help: string, value: () =>
   })
 }
 
-/** By how much a figure has grown since it was last asked for: what is counted anyway is only read. */
+/** Returns the growth of a count since the last call: counts that exist anyway are only read. */
 function deltas(): (name: string, stats: Readonly<Record<string, number>>) => number {
   const seen = new Map<string, number>()
   return (name, stats) => {

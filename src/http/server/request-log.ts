@@ -1,6 +1,6 @@
 /**
- * What is logged: routes, statuses and times. Never a URL, a header, a body or an error's own members, because chat
- * ids, link ids, user ids and message texts must not reach a log line at any level.
+ * The log: routes, statuses and times. Never a URL, a header, a body or the members of an error, because chat ids, link ids,
+ * user ids and message texts must not reach a log line at any level.
  */
 import { type FastifyReply, type FastifyRequest, type FastifyServerOptions, LogController } from 'fastify'
 import type { Settings } from '../../cli/settings.ts'
@@ -16,16 +16,16 @@ export class RequestLog extends LogController {
     else reply.log.info(lineOf(request, reply, status), 'request completed')
   }
 
-  /** Without this a response that breaks off would be logged with the error of the socket. */
+  /** Fastify would log a response that was cut off with the error of its socket. */
   override streamError(): void {}
   override routeNotFound(): void {}
   override defaultErrorLog(): void {}
   override writeHeadError(error: Error, _request: FastifyRequest, reply: FastifyReply): void {
-    reply.log.error({ err: error }, 'the answer could not be begun')
+    reply.log.error({ err: error }, 'the answer could not be started')
   }
 }
 
-/** Of a client that went away before it had its answer. */
+/** Logs a request whose client disconnected before it had its answer. */
 export function logBrokenOff(request: FastifyRequest, reply: FastifyReply): void {
   reply.log.info(lineOf(request, reply, CLIENT_CLOSED_REQUEST), 'request broken off')
 }
@@ -34,7 +34,7 @@ function lineOf({ routeOptions: { method, url } }: FastifyRequest, { elapsedTime
   return { method, route: url, status, ms: Math.round(elapsedTime) }
 }
 
-/** `silent` turns logging off altogether. */
+/** `silent` turns logging off. */
 export function loggerOptions(
   level: Settings['LOG_LEVEL'],
   stream?: { write(line: string): void }
