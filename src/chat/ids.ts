@@ -23,7 +23,8 @@ export type RequestId = Branded<'RequestId'>
 
 const TAG_BYTES = 9
 const SECRET_BYTES = 18
-const TAG_LENGTH = (TAG_BYTES * 4) / 3
+/** Characters of a chat's tag. */
+export const TAG_LENGTH = (TAG_BYTES * 4) / 3
 /** Symbols of a chat or link id. */
 export const OPAQUE_LENGTH = ((TAG_BYTES + SECRET_BYTES) * 4) / 3
 /** Whole groups of three bytes, so that no two spellings of base64url mean the same id. */
@@ -93,6 +94,7 @@ export function sourceOf(tag: ChatTag, network: string): Source {
 
 /** https://www.crockford.com/base32.html: no I, L, O, U. */
 const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+const REQUEST_ID = new RegExp(`^[${CROCKFORD}]{8}$`)
 
 export function newRequestId(): RequestId {
   const symbols = Array.from(randomBytes(8), (byte) => CROCKFORD.charAt(byte & 31)).join('')
@@ -107,7 +109,5 @@ export function readRequestId(typed: string): RequestId | undefined {
   // Beyond ASCII, upper case can turn what is no symbol into one: U+017F becomes S.
   if (!/^[0-9A-Za-z-]*$/.test(typed)) return undefined
   const symbols = typed.toUpperCase().replaceAll('-', '').replaceAll('O', '0').replaceAll(/[IL]/g, '1')
-  return /^[0-9A-HJKMNP-TV-Z]{8}$/.test(symbols)
-    ? (`${symbols.slice(0, 4)}-${symbols.slice(4)}` as RequestId)
-    : undefined
+  return REQUEST_ID.test(symbols) ? (`${symbols.slice(0, 4)}-${symbols.slice(4)}` as RequestId) : undefined
 }

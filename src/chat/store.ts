@@ -11,6 +11,9 @@ import type { Door } from './door.ts'
 import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from './events.ts'
 import type { ChatTag, PostKey } from './ids.ts'
 
+/** How many join events of a chat a log keeps: the latest ones. Messages are kept as long as the chat. */
+export const JOIN_EVENTS_KEPT = 1000
+
 export interface Store {
   /** A new chat, found by the tag of `door.chat`. `taken`: there is one already. `store-full`: there is no room. */
   create(door: Door): Promise<'created' | 'taken' | 'store-full'>
@@ -117,6 +120,9 @@ export interface LoadedChat {
   /** When the last event was logged, or when the chat was created. */
   readonly idleSince: number
 }
+
+/** What a join event counts towards `maxBytes`: about its size on the wire. */
+export const JOIN_EVENT_BYTES = 512
 
 export interface EventsPage {
   readonly maxBytes: number

@@ -2,14 +2,11 @@
 import type { Door } from '../../chat/door.ts'
 import type { LoggedMessage } from '../../chat/events.ts'
 import type { ChatTag, PostKey } from '../../chat/ids.ts'
-import { decodeDoor } from '../door-json.ts'
+import { BYTES_PER_CHAT, MAX_CACHE_BYTES } from '../cache-limits.ts'
+import { decodeDoor } from '../codec.ts'
 import type { Disk } from './disk.ts'
 import type { ChatRecord } from './records.ts'
 import * as records from './records.ts'
-
-/** What the doors in memory may take as JSON, in bytes, and what a chat takes besides. */
-const MAX_BYTES = 16_777_216
-const BYTES_PER_CHAT = 1280
 
 export interface State {
   readonly door: Door
@@ -60,10 +57,10 @@ export class ChatCache {
     const size = doorBytes + BYTES_PER_CHAT
     this.#bytes += size - chat.size
     chat.size = size
-    if (this.#bytes <= MAX_BYTES) return
+    if (this.#bytes <= MAX_CACHE_BYTES) return
     for (const [tag, other] of this.#chats) {
       if (other.writes === 0 && other !== chat) this.drop(tag, other)
-      if (this.#bytes <= MAX_BYTES) return
+      if (this.#bytes <= MAX_CACHE_BYTES) return
     }
   }
 

@@ -9,9 +9,15 @@
 import type { Door } from '../../chat/door.ts'
 import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
 import { type ChatTag, type PostKey, tagOf } from '../../chat/ids.ts'
-import type { Listener, LoadedChat, NewMessage, Store, StoreUnavailable } from '../../chat/store.ts'
-import { encodeDoor } from '../door-json.ts'
-import { messageJson } from '../message-json.ts'
+import {
+  JOIN_EVENTS_KEPT,
+  type Listener,
+  type LoadedChat,
+  type NewMessage,
+  type Store,
+  type StoreUnavailable
+} from '../../chat/store.ts'
+import { encodeDoor, messageJson } from '../codec.ts'
 import type { FaultHooks } from '../retried-faults.ts'
 import { type Chat, ChatCache, type State } from './cache.ts'
 import type { Change, Disk } from './disk.ts'
@@ -29,7 +35,6 @@ export interface FileStoreOptions extends FaultHooks {
 }
 
 const NO_VALUE = Buffer.alloc(0)
-const JOINS_KEPT = 1000
 /** What is to be done, at once, or why not. */
 type Decision<Done, Refused> = { readonly act: () => Promise<Done> | Done } | { readonly refused: Refused }
 
@@ -142,7 +147,7 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
     grown.joins += logged.length
     if (logged.length > 0) grown.idleSince = now
     const joins = logged.map((event) => ({ key: records.joinKey(tag, event.id), value: records.encodeJoin(event) }))
-    const excess = Math.max(0, grown.joins - JOINS_KEPT)
+    const excess = Math.max(0, grown.joins - JOIN_EVENTS_KEPT)
     const forgotten = [...log.oldestJoins(tag, record, excess), ...logged.map(({ id }) => id)].slice(0, excess)
     grown.joins -= forgotten.length
     grown.newestForgotten = forgotten.at(-1) ?? record.newestForgotten

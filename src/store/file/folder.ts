@@ -253,8 +253,12 @@ export async function orRefuse<Result>(path: string, work: () => Promise<Result>
     return await work()
   } catch (error) {
     if (error instanceof FolderRefused) throw error
-    throw new FolderRefused(`${path} cannot be used: ${error instanceof Error ? error.message : String(error)}.`)
+    throw new FolderRefused(`${path} cannot be used: ${messageOf(error)}.`)
   }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** Whole or not at all, whenever it is cut off. */

@@ -2,7 +2,7 @@
  * Group commit: what is to be written while a write is under way goes to the disk together with the next, so that one
  * sync serves all who wait for one.
  */
-
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { StoreUnavailable } from '../../chat/store.ts'
 import { type Change, type Disk, DiskFault } from './disk.ts'
 
@@ -45,7 +45,7 @@ export class GroupCommit {
 
   async #run(): Promise<void> {
     // What comes in the same turn goes in one write.
-    await new Promise((resolve) => setImmediate(resolve))
+    await nextTurn()
     while (this.#waiting.length > 0) {
       const batch = this.#waiting
       this.#waiting = []

@@ -1,14 +1,13 @@
 /** How the file store reads what is logged: pages of events and messages, in slices that leave other work its turn. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
 import type { ChatTag, PostKey } from '../../chat/ids.ts'
-import type { EventsPage, MessagePage, MessagesPage } from '../../chat/store.ts'
+import { type EventsPage, JOIN_EVENT_BYTES, type MessagePage, type MessagesPage } from '../../chat/store.ts'
 import { escapeLineBreaks, escapeLineBreaksIn } from '../../wire/json.ts'
 import type { Disk, Entry } from './disk.ts'
 import type { ChatRecord } from './records.ts'
 import * as records from './records.ts'
 
-/** About what a join event takes on the wire. */
-const JOIN_BYTES = 512
 /** How many entries are read before other work has its turn. */
 const READ_A_TURN = 1000
 const COMMA = Buffer.from(',')
@@ -31,7 +30,7 @@ export class FileLog {
     const events: LoggedEvent[] = []
     let size = 0
     for (const event of this.#eventsBetween(tag, after, lastOf(record, upTo))) {
-      size += event.type === 'message' ? Buffer.byteLength(event.json) : JOIN_BYTES
+      size += event.type === 'message' ? Buffer.byteLength(event.json) : JOIN_EVENT_BYTES
       if (events.length > 0 && size > maxBytes) break
       events.push(event)
     }
@@ -60,7 +59,7 @@ export class FileLog {
         return { json: joined(found), upTo: idOf(found.at(-1)), hasMore: true }
       }
       if (read.length < wanted) return { json: joined(found), upTo: upTo ?? record.lastEventId, hasMore: false }
-      await new Promise((resolve) => setImmediate(resolve))
+      await nextTurn()
       if (!isThere()) return 'gone'
     }
   }
@@ -94,7 +93,7 @@ export class FileLog {
         const last = keys.at(-1)
         if (last === undefined) break
         start = Buffer.concat([last, Buffer.alloc(1)])
-        await new Promise((resolve) => setImmediate(resolve))
+        await nextTurn()
       }
     }
     return idle

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs'
 import type { Store } from '../../chat/store.ts'
 import { type FileStoreOptions, fileStore } from './file-store.ts'
-import { checkFolder, FolderRefused, makeFolder, markCopy, orRefuse, takeFolder } from './folder.ts'
+import { checkFolder, FolderRefused, makeFolder, markCopy, messageOf, orRefuse, takeFolder } from './folder.ts'
 import { copyLmdb, lmdbDisk } from './lmdb-disk.ts'
 
 /**
@@ -23,7 +23,7 @@ export async function openFileStore(path: string, options: FileStoreOptions): Pr
     }
   } catch (cause) {
     folder.release()
-    throw new FolderRefused(`${path} cannot be opened: ${cause instanceof Error ? cause.message : String(cause)}.`)
+    throw new FolderRefused(`${path} cannot be opened: ${messageOf(cause)}.`)
   }
 }
 

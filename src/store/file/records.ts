@@ -3,12 +3,11 @@
  * a number or a text; numbers are big-endian so that keys sort as they do. Whatever changes here needs a new version.
  */
 import type { LoggedJoinEvent } from '../../chat/events.ts'
-import { type ChatTag, chatTag, type PostKey } from '../../chat/ids.ts'
+import { type ChatTag, chatTag, type PostKey, TAG_LENGTH } from '../../chat/ids.ts'
 
 export const FORMAT = 1
 
 const NUMBER_BYTES = 6
-const TAG_LENGTH = 12
 
 /** What a chat is besides its door: small, since every message rewrites it. */
 export interface ChatRecord {

@@ -1,4 +1,5 @@
 /** Removes what chats that are gone have left behind, little by little: their messages, join events and keys. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ChatTag } from '../../chat/ids.ts'
 import { type FaultHooks, RetriedFaults } from '../retried-faults.ts'
 import type { Disk } from './disk.ts'
@@ -52,7 +53,7 @@ export class RemovedChatPurger {
 
   /** Says what went wrong, if anything. */
   async #run(): Promise<unknown> {
-    await new Promise((resolve) => setImmediate(resolve))
+    await nextTurn()
     try {
       while (this.#again) {
         this.#again = false

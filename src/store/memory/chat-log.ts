@@ -6,17 +6,21 @@
  * log costs what it holds, appending to it what a short one costs, and no more than a small chunk is left as garbage.
  */
 import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
-import type { EventsPage, MessagePage, MessagesPage, NewMessage } from '../../chat/store.ts'
-import { messageJson } from '../message-json.ts'
+import {
+  type EventsPage,
+  JOIN_EVENT_BYTES,
+  JOIN_EVENTS_KEPT,
+  type MessagePage,
+  type MessagesPage,
+  type NewMessage
+} from '../../chat/store.ts'
+import { messageJson } from '../codec.ts'
 
 const COMMA = 0x2c
 /** Of the first chunk. */
 const FIRST_CAPACITY = 256
 /** A chunk grows up to this; behind it a new one begins. */
 const CHUNK_CAPACITY = 256 * 1024
-/** About what a join event takes on the wire. */
-const JOIN_BYTES = 512
-const JOINS_KEPT = 1000
 
 /** Messages whose ids follow one another: the first of them is message number `index` and has this id. */
 interface Run {
@@ -54,7 +58,7 @@ export class ChatLog {
   addJoin(event: JoinEvent): LoggedJoinEvent {
     const logged = { ...event, id: ++this.#lastEventId }
     this.#joins.set(logged.id, logged)
-    if (this.#joins.size > JOINS_KEPT) {
+    if (this.#joins.size > JOIN_EVENTS_KEPT) {
       const [oldest = 0] = this.#joins.keys()
       this.#joins.delete(oldest)
       this.#newestForgotten = oldest
@@ -87,7 +91,7 @@ export class ChatLog {
     const events: LoggedEvent[] = []
     let size = 0
     for (const event of this.#eventsFrom(after)) {
-      size += event.type === 'message' ? Buffer.byteLength(event.json) : JOIN_BYTES
+      size += event.type === 'message' ? Buffer.byteLength(event.json) : JOIN_EVENT_BYTES
       if (event.id > upTo || (events.length > 0 && size > maxBytes)) break
       events.push(event)
     }

@@ -5,9 +5,9 @@
  */
 import { LRUCache } from 'lru-cache'
 import { type ChatTag, tagOf } from '../../chat/ids.ts'
-import type { LoadedChat, Store } from '../../chat/store.ts'
-import { decodeDoor, encodeDoor } from '../door-json.ts'
-import { jsonBehindId, messageJson } from '../message-json.ts'
+import { JOIN_EVENTS_KEPT, type LoadedChat, type Store } from '../../chat/store.ts'
+import { BYTES_PER_CHAT, MAX_CACHE_BYTES } from '../cache-limits.ts'
+import { decodeDoor, encodeDoor, messageJson, messageJsonAfterId } from '../codec.ts'
 import { RedisLog } from './log.ts'
 import { isStatusReply, messageFrom } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -22,17 +22,13 @@ export interface RedisStoreOptions {
   readonly emptyChatTtlMs: number
 }
 
-const JOINS_KEPT = 1000
 /** How long a chat stays behind its time: so long there is for a process to notice, and to tell who follows it. */
 const GRACE_MS = 300_000
-/** What the doors that are remembered may take as JSON, in bytes, and what a chat takes besides. */
-const REMEMBERED_BYTES = 16_777_216
-const BYTES_PER_CHAT = 1280
 
 export function redisStore(server: RedisServer, options: RedisStoreOptions): Store {
   const ttl = options.chatTtlMs === 0 ? 0 : options.chatTtlMs + GRACE_MS
   const emptyTtl = options.chatTtlMs === 0 ? 0 : options.emptyChatTtlMs + GRACE_MS
-  const remembered = new LRUCache<ChatTag, LoadedChat>({ maxSize: REMEMBERED_BYTES })
+  const remembered = new LRUCache<ChatTag, LoadedChat>({ maxSize: MAX_CACHE_BYTES })
   const log = new RedisLog(server)
   const watched = new WatchedChats(server, log)
 
@@ -76,7 +72,7 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
 
     async commit(tag, version, door, joins, now) {
       const [json, texts] = [encodeDoor(door), joins.map((event) => JSON.stringify(event))]
-      const args = [version, json, door.rights, now, JOINS_KEPT, ttl, ...texts]
+      const args = [version, json, door.rights, now, JOIN_EVENTS_KEPT, ttl, ...texts]
       const reply = await server.run(SCRIPTS.commit, tag, args)
       if (isStatusReply(reply)) return reply === 'gone' ? reply : 'conflict'
       const [lastEventId = 0, idleSince = 0] = reply.map(Number)
@@ -85,7 +81,7 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
     },
 
     async append(tag, rights, message, key) {
-      const args = [rights, jsonBehindId(message), message.createdAt, options.maxChatBytes, ttl, key ?? '']
+      const args = [rights, messageJsonAfterId(message), message.createdAt, options.maxChatBytes, ttl, key ?? '']
       const reply = await server.run(SCRIPTS.append, tag, args)
       if (isStatusReply(reply)) {
         if (reply === 'gone') forget(tag)

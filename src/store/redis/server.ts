@@ -11,8 +11,8 @@ import { type FaultHooks, RetriedFaults } from '../retried-faults.ts'
 import { type Reply, readReply } from './replies.ts'
 import type { Script } from './scripts.ts'
 
-/** How long a command may take. */
-const COMMAND_DEADLINE_MS = 3000
+/** How long a server may take to answer. */
+export const COMMAND_DEADLINE_MS = 3000
 /** A connection that is silent for so long, though it is asked every second, is given up. */
 const SILENCE_MS = 5000
 const PING_MS = 1000

@@ -2,15 +2,13 @@
  * Subscriptions to the channels of chats (sharded publish/subscribe, Redis 7): each on a connection to the server that has
  * the chat. One that was lost is made anew until it is there, and its owner told, who then has to read what was missed.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { type ChatTag, chatTag } from '../../chat/ids.ts'
 import { StoreUnavailable } from '../../chat/store.ts'
 import { RetriedFaults } from '../retried-faults.ts'
-import { type Client, chatKey, isRetryable, type RedisServer, tagIn } from './server.ts'
+import { type Client, COMMAND_DEADLINE_MS, chatKey, isRetryable, type RedisServer, tagIn } from './server.ts'
 
 const RETRY_MS = { first: 50, most: 1000 }
-/** How long a server may take to answer; then the connection is given up. */
-const ANSWER_DEADLINE_MS = 3000
 /** How many subscriptions are made anew at once. */
 const AT_ONCE = 100
 /** How often it is looked whether chats have moved to another server. */
@@ -101,7 +99,7 @@ export class Subscriptions {
     const client = await this.#linkTo(server)
     const { losses } = subscription
     // Every word that is sent would put off that a connection is given up for its silence.
-    const late = setTimeout(() => client.isOpen && this.#drop(server, client), ANSWER_DEADLINE_MS)
+    const late = setTimeout(() => client.isOpen && this.#drop(server, client), COMMAND_DEADLINE_MS)
     try {
       await client.sSubscribe(chatKey(tag), this.#hear)
     } finally {
@@ -154,7 +152,7 @@ export class Subscriptions {
       let checked = 0
       for (const [tag, { client }] of this.#subscriptions) {
         if (client !== undefined && (await this.#linkOf(tag)) !== client) this.#renew([tag])
-        if (++checked % CHECKED_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve))
+        if (++checked % CHECKED_A_TURN === 0) await nextTurn()
       }
       this.#faults.ended(FINDING)
     } catch (error) {
