@@ -218,7 +218,7 @@ function withLinks(door: Door, links: readonly Link[]): Door {
   return { ...door, links, nextExpiry: expiries.length === 0 ? null : Math.min(...expiries) }
 }
 
-/** Drops old ended requests and links. Otherwise a client that knocks and disconnects in a loop would grow the door without limit. */
+/** Drops old ended requests and links, so that clients that knock and disconnect in a loop cannot grow a door. */
 function forgetEnded(door: Door): Door {
   const all = [...door.requests.values()]
   const requests = new Map(door.requests)

@@ -45,7 +45,7 @@ export function emptyTtlOf(chatTtlMs: number): number {
   return Math.min(chatTtlMs, DAY_MS)
 }
 
-/** The result of opening a link: the guest's request, or `inside` for the owner and for members who joined through another link. */
+/** The result of opening a link: the guest's request. `inside`: the owner, or a member who joined through another link. */
 export type Exchange = GuestExchange | { readonly is: 'inside'; readonly chat: ChatId; readonly link: LinkId }
 
 export interface GuestExchange {

@@ -66,8 +66,8 @@ export interface Store {
   /**
    * Notifies `listener` of every event committed after the promise resolves, once each, in id order, whichever process
    * committed it, and with `gone` when the chat is removed. `reset`: events of earlier notifications may no longer be in the
-   * log, or some were missed; later events are again complete and in order. The promise resolves to `gone` if there is no such chat.
-   * The listener must not throw and must not call the store before it has returned.
+   * log, or some were missed; later events are again complete and in order. The promise resolves to `gone` if there is
+   * no such chat. The listener must not throw, and must not call the store before it has returned.
    */
   watch(tag: ChatTag, listener: Listener): Promise<Unwatch | 'gone'>
 
@@ -145,7 +145,7 @@ export interface MessagePage {
    * without messages there is none. The bytes are never changed.
    */
   readonly json: readonly Uint8Array[]
-  /** The event id up to which the page is complete: its last message if there are more, otherwise `upTo` or the end of the log. */
+  /** The event id up to which the page is complete: its last message if there are more, else `upTo` or the end of the log. */
   readonly upTo: number
   readonly hasMore: boolean
 }

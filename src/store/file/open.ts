@@ -1,4 +1,4 @@
-/** A file store from its folder: opened, backed up, and restored. */
+/** Opens and copies file stores. */
 import { readdirSync } from 'node:fs'
 import type { Store } from '../../chat/store.ts'
 import { type FileStoreOptions, fileStore } from './file-store.ts'
@@ -6,7 +6,7 @@ import { checkFolder, FolderRefused, makeFolder, markCopy, messageOf, orRefuse, 
 import { copyLmdb, lmdbDisk } from './lmdb-disk.ts'
 
 /**
- * Opens the store in a folder, or makes one there; no other process may have it open.
+ * Opens the store in a folder, or creates one there. Fails if another process has it open.
  * @throws FolderRefused
  */
 export async function openFileStore(path: string, options: FileStoreOptions): Promise<Store> {
@@ -28,8 +28,8 @@ export async function openFileStore(path: string, options: FileStoreOptions): Pr
 }
 
 /**
- * Copies a store as it is now into a new or empty folder, whether or not a server is running on it. The copy is a
- * store like any other.
+ * Copies a store into a new or empty folder, even while a server is using it. The copy is consistent and can be opened
+ * like any store.
  * @throws FolderRefused
  */
 export async function copyStore(from: string, to: string): Promise<void> {
