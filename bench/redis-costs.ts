@@ -3,8 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from 'redis'
 import { newDoor } from '../src/chat/changes.ts'
 import { type ChatTag, digestOf, newChatId, newUserId, postKey, tagOf } from '../src/chat/ids.ts'
-import { encodeDoor } from '../src/store/door-json.ts'
-import { jsonBehindId } from '../src/store/message-json.ts'
+import { encodeDoor, messageJsonAfterId } from '../src/store/codec.ts'
 import { SCRIPTS } from '../src/store/redis/scripts.ts'
 import { chatKey } from '../src/store/redis/server.ts'
 import { cpuOf } from './process-figures.ts'
@@ -64,7 +63,7 @@ async function append(client: Client, tags: readonly ChatTag[], count: number, i
       begun += 1
       const now = Date.now()
       const key = isKeyed ? postKey(digestOf(newUserId()), `${begun}`) : ''
-      const args = [0, jsonBehindId({ text: TEXT, createdAt: now }), now, MAX_CHAT_BYTES, TTL_MS, key].map(String)
+      const args = [0, messageJsonAfterId({ text: TEXT, createdAt: now }), now, MAX_CHAT_BYTES, TTL_MS, key].map(String)
       const reply = await client.evalSha(digest, { keys: keysOf(tag), arguments: args })
       if (!Array.isArray(reply)) throw new Error(`An append was answered with ${reply}.`)
     }

@@ -87,7 +87,7 @@ it('process is read in main.ts alone', () => {
 it('JSON that is sent is made in json.ts, which escapes what some readers take for a line break', () => {
   const writers = files.filter((file) => program(file).includes('JSON.stringify') && !/^(web|client)\//.test(file))
   // Doors and join events as they are kept, and commands to Redis: none of that is sent.
-  const kept = ['store/door-json.ts', 'store/file/records.ts', 'store/redis/redis-store.ts']
+  const kept = ['store/codec.ts', 'store/file/records.ts', 'store/redis/redis-store.ts']
   expect(writers.sort()).toEqual([...kept, 'wire/json.ts'].sort())
 })
 

@@ -1,6 +1,6 @@
 /**
- * How a door changes: links are made and end, guests ask and leave, the owner lets in and turns away. Pure functions
- * that take a door and what somebody wants, and say what comes of it: the new door and the events that follow.
+ * How a door changes: links are created and end, guests knock and leave, the owner approves and declines. Pure
+ * functions: each takes a door and an action and returns the new door with the events to log, or a refusal.
  */
 
 import {
@@ -23,20 +23,20 @@ import {
 import type { JoinEvent } from './events.ts'
 import type { ChatId, LinkId, RequestId, Source, UserDigest } from './ids.ts'
 
-/** At most so many links of a chat work at the same time … */
+/** Open links per chat. */
 export const MAX_OPEN_LINKS = 100
-/** … and at most so many of them were made without the owner's id. */
+/** Open links per chat that were created without the owner's user id. */
 export const MAX_OPEN_LINKS_OF_OTHERS = 20
-/** At most so many join requests wait at one link. */
+/** Pending join requests per link. */
 export const MAX_WAITING_PER_LINK = 100
-/** … and at most so many of them came from one source, which alone cannot use up the places. */
+/** Pending join requests per link from one source, so that one network cannot fill the link. */
 export const MAX_WAITING_PER_SOURCE = 50
-/** Of the join requests that have ended, and of the ended links that no request came through, the latest so many are kept … */
+/** How many ended join requests, and how many ended links without any request, a door keeps: the latest ones. */
 export const MAX_ENDED_KEPT = 200
-/** … and more of those requests that ended with their link, since many may end at once and are told so only later. */
+/** How many requests that ended with their link are kept. More, because many can end at once before their guests poll. */
 export const MAX_ENDED_WITH_LINK_KEPT = 1000
 
-/** A door that has changed, what is to be logged with it, and what came of it for who asked. */
+/** The changed door, the events to log with it, and the result for the caller. */
 export interface Change<Result> {
   readonly door: Door
   readonly events: readonly JoinEvent[]
@@ -47,12 +47,11 @@ export function newDoor(chat: ChatId, owner: UserDigest, now: number): Door {
   return { chat, owner, createdAt: now, rights: 0, links: [], nextExpiry: null, requests: new Map() }
 }
 
-/** What a link is limited to; see `Link`. */
 export type LinkLimits = Pick<Link, 'expiresAt' | 'maxGuests'>
 
 const UNLIMITED: LinkLimits = { expiresAt: null, maxGuests: null }
 
-/** Anybody who knows the chat may invite; who is not its owner may make fewer links. */
+/** Anyone who knows the chat's URL can create links; users other than the owner can create fewer. */
 export function addLink(
   door: Door,
   id: LinkId,
@@ -69,7 +68,7 @@ export function addLink(
   return { door: withLinks(door, [...door.links, link]), events: [], result: link }
 }
 
-/** The owner ends a link. One that has ended already stays as it is. */
+/** For the owner. A link that has already ended does not change. */
 export function revokeLink(door: Door, id: LinkId, by: UserDigest, now: number): Change<undefined> | Refusal {
   const link = linkOf(door, id)
   if (link === undefined) return { refused: 'link-not-found' }
@@ -78,7 +77,7 @@ export function revokeLink(door: Door, id: LinkId, by: UserDigest, now: number):
   return endLink({ door, events: [], result: undefined }, link, 'revoked', now)
 }
 
-/** Ends the links whose time is up by `now`, each as of its own instant. Gives the same door if there is none. */
+/** Ends the links that have expired by `now`, each at its own `expiresAt`. Returns the same door if none has. */
 export function expireLinks(door: Door, now: number): Change<undefined> {
   const change: Change<undefined> = { door, events: [], result: undefined }
   if (door.nextExpiry === null || now < door.nextExpiry) return change
@@ -86,30 +85,30 @@ export function expireLinks(door: Door, now: number): Change<undefined> {
     .flatMap((link) => (link.ended === null && link.expiresAt !== null ? [{ link, at: link.expiresAt }] : []))
     .filter(({ at }) => at <= now)
     .sort((one, other) => one.at - other.at)
-    .reduce((so, { link, at }) => endLink(so, link, 'expired', at), change)
+    .reduce((changed, { link, at }) => endLink(changed, link, 'expired', at), change)
 }
 
-/** Somebody new opens a link. `asked.id` must be free in this chat (`requestIdIsTaken`). */
-export function knock(door: Door, asked: RequestIdentity, source?: Source): Change<JoinRequest> | Refusal {
-  const link = openLink(door, asked.link)
+/** A newcomer opens a link. `identity.id` must be free in this chat (`requestIdIsTaken`). */
+export function knock(door: Door, identity: RequestIdentity, source?: Source): Change<JoinRequest> | Refusal {
+  const link = openLink(door, identity.link)
   if ('refused' in link) return link
-  const waiting = requestsAt(door, asked.link).filter((request) => request.state === 'pending')
-  const ofSource = source === undefined ? [] : waiting.filter((request) => request.source === source)
-  if (waiting.length >= MAX_WAITING_PER_LINK || ofSource.length >= MAX_WAITING_PER_SOURCE) {
+  const pending = requestsAt(door, identity.link).filter((request) => request.state === 'pending')
+  const ofSource = source === undefined ? [] : pending.filter((request) => request.source === source)
+  if (pending.length >= MAX_WAITING_PER_LINK || ofSource.length >= MAX_WAITING_PER_SOURCE) {
     return { refused: 'too-many-waiting' }
   }
-  const request: JoinRequest = { ...asked, state: 'pending', decidedAt: null }
-  const kept = source === undefined ? request : { ...request, source }
-  return { door: withRequest(door, kept), events: [{ type: 'join_request', request }], result: request }
+  const request: JoinRequest = { ...identity, state: 'pending', decidedAt: null }
+  const stored = source === undefined ? request : { ...request, source }
+  return { door: withRequest(door, stored), events: [{ type: 'join_request', request }], result: request }
 }
 
-/** Which request the owner decides on: a link and, if need be, a request id. */
+/** The request that the owner decides on. Without an id, the link must leave no doubt which one is meant. */
 export interface RequestRef {
   readonly link: LinkId
   readonly id: RequestId | undefined
 }
 
-/** The owner lets a guest in. Without an id it must be clear who is meant. Approving twice changes nothing. */
+/** For the owner. Approving an approved request changes nothing. */
 export function approve(
   door: Door,
   { link, id }: RequestRef,
@@ -127,13 +126,16 @@ export function approve(
   const event: JoinEvent = { type: 'join_approved', request: approved }
   const change = { door: withRequest(door, approved), events: [event], result: approved }
   if ('refused' in open || open.maxGuests === null) return change
-  const inside = requestsAt(change.door, link).filter(({ state }) => state === 'approved').length
-  return inside < open.maxGuests ? change : endLink(change, open, 'full', now)
+  const members = requestsAt(change.door, link).filter(({ state }) => state === 'approved').length
+  return members < open.maxGuests ? change : endLink(change, open, 'full', now)
 }
 
-/** The owner turns a guest away, also one who is in. Without an id only one who waits is meant. Twice changes nothing. */
-export function decline(door: Door, meant: RequestRef, by: UserDigest, now: number): Change<DeclinedRequest> | Refusal {
-  const request = decidable(door, meant, by, ['pending'])
+/**
+ * For the owner. Declines a pending request or removes a member; without an id it only applies to a pending request.
+ * Declining a declined request changes nothing.
+ */
+export function decline(door: Door, ref: RequestRef, by: UserDigest, now: number): Change<DeclinedRequest> | Refusal {
+  const request = decidable(door, ref, by, ['pending'])
   if ('refused' in request) return request
   if (request.state === 'declined') return { door, events: [], result: request }
   if (request.state === 'closed') return { refused: 'request-closed', state: request.state }
@@ -145,7 +147,7 @@ export function decline(door: Door, meant: RequestRef, by: UserDigest, now: numb
   }
 }
 
-/** A guest takes the own request back or leaves the chat. Once the request has ended this changes nothing. */
+/** A guest withdraws their request or leaves the chat. If the request has ended, this changes nothing. */
 export function leave(door: Door, link: LinkId, guest: UserDigest, now: number): Change<undefined> | Refusal {
   const request = requestOf(door, link, guest)
   if ('refused' in request) return request
@@ -158,7 +160,7 @@ export function leave(door: Door, link: LinkId, guest: UserDigest, now: number):
   }
 }
 
-/** The request that the owner means: the one named, or else the only one in the first of `states` that any is in. */
+/** The request with this id. Without an id: the only request in the first of `states` that any request is in. */
 function decidable(
   door: Door,
   { link, id }: RequestRef,
@@ -166,7 +168,7 @@ function decidable(
   states: readonly JoinRequest['state'][]
 ): JoinRequest | Refusal {
   if (linkOf(door, link) === undefined) return { refused: 'link-not-found' }
-  // What does not exist is refused before who may not.
+  // 404 comes before 403.
   const named = id === undefined ? undefined : requestAt(door, link, id)
   if (named !== undefined && 'refused' in named) return named
   if (by !== door.owner) return { refused: 'not-the-owner' }
@@ -180,7 +182,7 @@ function decidable(
   return { refused: 'several-requests', pending: pending.map(({ id }) => id) }
 }
 
-/** A link takes nobody new from `at` on, and nobody waits at it any more. */
+/** Ends a link at the instant `at`, and closes its pending requests. */
 function endLink<Result>(change: Change<Result>, { id }: Link, why: LinkEnding, at: number): Change<Result> {
   const links = change.door.links.map((link) => (link.id === id ? { ...link, ended: { why, at } } : link))
   const closed = requestsAt(change.door, id)
@@ -196,7 +198,7 @@ function endLink<Result>(change: Change<Result>, { id }: Link, why: LinkEnding, 
   }
 }
 
-/** The door once a request has ended; who was in has lost a right. */
+/** The door after a request has ended. Removing a member takes a right away, so `rights` increases. */
 function closeRequest(door: Door, request: JoinRequest, ended: EndedRequest): { door: Door } {
   const rights = request.state === 'approved' ? door.rights + 1 : door.rights
   return { door: forgetEnded(withRequest({ ...door, rights }, ended)) }
@@ -206,7 +208,7 @@ function identityOf({ id, link, guest, name, requestedAt }: JoinRequest): Reques
   return { id, link, guest, name, requestedAt }
 }
 
-/** Copies all requests: a knock or an approval costs about 0.1 ms for every thousand that the chat has. */
+/** Copies all requests: a knock or an approval costs about 0.1 ms per thousand requests of the chat. */
 function withRequest(door: Door, request: JoinRequest): Door {
   return { ...door, requests: new Map(door.requests).set(request.guest, request) }
 }
@@ -216,7 +218,7 @@ function withLinks(door: Door, links: readonly Link[]): Door {
   return { ...door, links, nextExpiry: expiries.length === 0 ? null : Math.min(...expiries) }
 }
 
-/** Knocking and hanging up for ever, or making links and revoking them, must not grow a door. */
+/** Drops old ended requests and links, so that clients that knock and disconnect in a loop cannot grow a door. */
 function forgetEnded(door: Door): Door {
   const all = [...door.requests.values()]
   const requests = new Map(door.requests)
@@ -236,8 +238,8 @@ function forgetEnded(door: Door): Door {
   return { ...door, requests, links }
 }
 
-/** All but the latest so many. */
-function oldest<Item>(items: readonly Item[], kept: number, at: (item: Item) => number): Item[] {
-  if (items.length <= kept) return []
-  return [...items].sort((one, other) => at(one) - at(other)).slice(0, -kept)
+/** All items but the latest `keep`. */
+function oldest<Item>(items: readonly Item[], keep: number, at: (item: Item) => number): Item[] {
+  if (items.length <= keep) return []
+  return [...items].sort((one, other) => at(one) - at(other)).slice(0, -keep)
 }

@@ -1,36 +1,36 @@
 /**
- * The door: who owns a chat, which links lead to it, who has asked and who is in; and what can be read off it. Pure:
- * time, ids and digests come in as values. How a door changes stands in `changes.ts`.
+ * The door of a chat: its owner, its links, its join requests and members, and the rules about who can do what. Pure:
+ * time, ids and digests are arguments. `changes.ts` has the functions that change a door.
  */
 import type { ChatId, LinkId, RequestId, Source, UserDigest } from './ids.ts'
 
-/** Instants are milliseconds since the Unix epoch. A door is never changed in place. */
+/** Instants are milliseconds since the Unix epoch. A door is immutable. */
 export interface Door {
   readonly chat: ChatId
   readonly owner: UserDigest
   readonly createdAt: number
-  /** Rises only when somebody loses a right, so a store can tell a stale permission from a good one. */
+  /** Increases only when somebody loses a right. A store compares it to detect a stale permission. */
   readonly rights: number
   /** Oldest first. */
   readonly links: readonly Link[]
-  /** When the first of the open links expires; null for never. */
+  /** When the next open link expires; null if none does. */
   readonly nextExpiry: number | null
   /** By guest, oldest first. */
   readonly requests: ReadonlyMap<UserDigest, JoinRequest>
 }
 
-/** Why a link takes nobody new. Who came in through it stays in. */
+/** Why a link stopped working. Members who joined through it stay. */
 export type LinkEnding = 'expired' | 'revoked' | 'full'
 
 export interface Link {
   readonly id: LinkId
   readonly createdAt: number
   readonly madeByOwner: boolean
-  /** From this instant on it does not work; null for never. */
+  /** From this instant on the link does not work; null for never. */
   readonly expiresAt: number | null
-  /** Once so many are in at the same time it is full; null for any number. */
+  /** The link ends as `full` when it has this many members at the same time; null for no limit. */
   readonly maxGuests: number | null
-  /** What has ended stays ended. */
+  /** Null while the link is open. A link that has ended never opens again. */
   readonly ended: { readonly why: LinkEnding; readonly at: number } | null
 }
 
@@ -38,7 +38,7 @@ export interface RequestIdentity {
   readonly id: RequestId
   readonly link: LinkId
   readonly guest: UserDigest
-  /** What the guest chose to be called. */
+  /** The name that the guest entered. */
   readonly name: string | null
   readonly requestedAt: number
 }
@@ -46,13 +46,13 @@ export interface RequestIdentity {
 export type PendingRequest = RequestIdentity & {
   readonly state: 'pending'
   readonly decidedAt: null
-  /** Where it came from, as far as that limits how many may wait; forgotten once it is decided. */
+  /** For the limit of pending requests per source. Dropped when the request is decided. */
   readonly source?: Source
 }
 export type ApprovedRequest = RequestIdentity & { readonly state: 'approved'; readonly decidedAt: number }
-/** By the owner, before or after it was approved. May still be approved while its link is open. */
+/** Declined by the owner, before or after approval. The owner can still approve it while its link is open. */
 export type DeclinedRequest = RequestIdentity & { readonly state: 'declined'; readonly decidedAt: number }
-/** For good: taken back or left by the guest, or ended with its link. */
+/** Final: the guest withdrew or left, or the link ended. */
 export type ClosedRequest = RequestIdentity & {
   readonly state: 'closed'
   readonly reason: 'left' | LinkEnding
@@ -61,7 +61,7 @@ export type ClosedRequest = RequestIdentity & {
 export type EndedRequest = DeclinedRequest | ClosedRequest
 export type JoinRequest = PendingRequest | ApprovedRequest | EndedRequest
 
-/** Why the door did not do what was asked. */
+/** Why the rules refuse an action. */
 export type Refusal =
   | {
       readonly refused:
@@ -80,28 +80,28 @@ export type Refusal =
   | { readonly refused: 'several-requests'; readonly pending: readonly RequestId[] }
   | { readonly refused: 'request-closed'; readonly state: EndedRequest['state'] }
 
-/** The one answer to "who is this": the owner, a member, or (`undefined`) nobody here. */
+/** `undefined` for a user who is neither the owner nor a member. */
 export function roleOf(door: Door, user: UserDigest): 'owner' | 'member' | undefined {
   if (user === door.owner) return 'owner'
   return door.requests.get(user)?.state === 'approved' ? 'member' : undefined
 }
 
-/** Reading and posting are for the owner and for members. */
+/** Reading and posting need this. */
 export function requireMember(door: Door, user: UserDigest): 'owner' | 'member' | Refusal {
   return roleOf(door, user) ?? { refused: 'not-a-member' }
 }
 
-/** What is the owner's alone: closing the chat, and the lists of links and requests. */
+/** Closing the chat needs this. */
 export function requireOwner(door: Door, user: UserDigest): 'owner' | Refusal {
   return user === door.owner ? 'owner' : { refused: 'not-the-owner' }
 }
 
-/** The list of who has asked is for the owner alone; oldest first. */
+/** For the owner. Oldest first. */
 export function joinRequestsFor(door: Door, user: UserDigest): readonly JoinRequest[] | Refusal {
   return user === door.owner ? [...door.requests.values()] : { refused: 'not-the-owner' }
 }
 
-/** A guest whose request is final has nothing more to wait for. */
+/** Whether the owner has decided or the request has ended, so that waiting for it is over. */
 export function isFinal({ state }: JoinRequest): boolean {
   return state !== 'pending'
 }
@@ -110,7 +110,7 @@ export function isEnded(request: JoinRequest): request is EndedRequest {
   return request.state === 'declined' || request.state === 'closed'
 }
 
-/** Why a request has ended, as the guest is told. */
+/** The reason that the guest sees. */
 export function endingOf(request: EndedRequest): 'declined' | ClosedRequest['reason'] {
   return request.state === 'declined' ? 'declined' : request.reason
 }
@@ -123,14 +123,14 @@ export function requestIdIsTaken(door: Door, id: RequestId): boolean {
   return [...door.requests.values()].some((request) => request.id === id)
 }
 
-/** A link with those who wait at it and those who came in through it. */
+/** A link with its numbers of pending requests and of members who joined through it. */
 export interface CountedLink {
   readonly link: Link
   readonly pending: number
   readonly approved: number
 }
 
-/** The list of links is for the owner alone; oldest first. */
+/** For the owner. Oldest first. */
 export function linksFor(door: Door, user: UserDigest): readonly CountedLink[] | Refusal {
   if (user !== door.owner) return { refused: 'not-the-owner' }
   const counts = new Map(door.links.map(({ id }) => [id, { pending: 0, approved: 0 }]))
@@ -141,10 +141,10 @@ export function linksFor(door: Door, user: UserDigest): readonly CountedLink[] |
   return door.links.map((link) => ({ link, pending: 0, approved: 0, ...counts.get(link.id) }))
 }
 
-/** Who holds a link, seen from the door: its guest, or somebody who is in without it. */
+/** How a user relates to a link: a guest of this link, or the owner or a member who joined through another link. */
 export type Standing = { readonly is: 'guest'; readonly request: JoinRequest } | { readonly is: 'inside' }
 
-/** What a user id is worth at a link. The server alone makes user ids, so one that nobody has here is refused. */
+/** Unknown user ids are refused: only the server creates them. */
 export function standingAt(door: Door, link: LinkId, user: UserDigest): Standing | Refusal {
   if (linkOf(door, link) === undefined) return { refused: 'link-not-found' }
   const request = door.requests.get(user)
@@ -152,14 +152,14 @@ export function standingAt(door: Door, link: LinkId, user: UserDigest): Standing
   return roleOf(door, user) ? { is: 'inside' } : { refused: 'not-this-guest' }
 }
 
-/** The own request of a guest of this link. */
+/** The join request of a guest of this link. */
 export function requestOf(door: Door, link: LinkId, user: UserDigest): JoinRequest | Refusal {
   const standing = standingAt(door, link, user)
   if ('refused' in standing) return standing
   return standing.is === 'guest' ? standing.request : { refused: 'not-this-guest' }
 }
 
-/** Whether a newcomer would find this link open. */
+/** The link, if a newcomer can still join through it. */
 export function openLink(door: Door, id: LinkId): Link | Refusal {
   const link = linkOf(door, id)
   if (link === undefined) return { refused: 'link-not-found' }
@@ -167,8 +167,8 @@ export function openLink(door: Door, id: LinkId): Link | Refusal {
 }
 
 /**
- * Is this link approved? RequestIdentity with a request id or by a guest it means that request, otherwise the link as a whole:
- * somebody came in through it and nobody waits.
+ * `approval_status`. If a request id is given or the user is a guest, it is about that request. Otherwise it is about the
+ * whole link: true if somebody has joined through it and no request is pending.
  */
 export function approvalAt(
   door: Door,
@@ -177,7 +177,7 @@ export function approvalAt(
   id: RequestId | undefined
 ): boolean | Refusal {
   if (linkOf(door, link) === undefined) return { refused: 'link-not-found' }
-  // What does not exist is refused before who may not.
+  // 404 comes before 403.
   const named = id === undefined ? undefined : requestAt(door, link, id)
   if (named !== undefined && 'refused' in named) return named
   const own = user === undefined ? undefined : door.requests.get(user)

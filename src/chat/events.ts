@@ -1,7 +1,7 @@
-/** What the log of a chat holds: messages and what happened at the door, in one order for everybody. */
+/** The events in the log of a chat: messages and join events, in one order for everybody. */
 import type { JoinRequest } from './door.ts'
 
-/** What happened at the door, with the join request as it was from then on. */
+/** A change of a join request, with the request as it was after the change. */
 export interface JoinEvent {
   readonly type: 'join_request' | 'join_approved' | 'join_declined' | 'join_closed'
   readonly request: JoinRequest
@@ -11,7 +11,7 @@ export interface LoggedJoinEvent extends JoinEvent {
   readonly id: number
 }
 
-/** A message in its only form: the JSON text that posting it answered with. Encoded once, it is every reader's. */
+/** A message as the JSON that answered the post. It is encoded once; every reader gets this text. */
 export interface LoggedMessage {
   readonly type: 'message'
   readonly id: number

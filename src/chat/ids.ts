@@ -1,4 +1,4 @@
-/** Every id of the product: its type, how it is made and how it is read from a path or from a person. */
+/** Every id of the product: its type, how it is created, and how it is parsed. */
 import { hash, randomBytes, randomUUID } from 'node:crypto'
 
 declare const brand: unique symbol
@@ -8,25 +8,26 @@ type Branded<Name extends string> = string & { readonly [brand]: Name }
 export type ChatId = Branded<'ChatId'>
 /** The opaque part of a link URL: the tag of its chat, then 144 secret random bits of its own. A secret. */
 export type LinkId = Branded<'LinkId'>
-/** What chat and link ids of one chat begin with: where a store keeps all of that chat. Admits nobody. */
+/** The common prefix of a chat's id and of its links' ids. Stores use it as their key. It is no secret and grants no access. */
 export type ChatTag = Branded<'ChatTag'>
-/** An `author_id` or a `client_id`: a UUID in lower case that only its holder knows. A secret. */
+/** An `author_id` or a `client_id`: a UUID in lower case. A secret. */
 export type UserId = Branded<'UserId'>
-/** SHA-256 of a user id, base64url: what is kept, so that a stolen store lets nobody in. */
+/** SHA-256 of a user id, base64url. Stores keep only this, so a stolen store gives nobody access. */
 export type UserDigest = Branded<'UserDigest'>
-/** SHA-256 of who posts and of the Idempotency-Key they chose: what a repeated post is known by in its chat. */
+/** SHA-256 of the poster and their Idempotency-Key. Identifies a repeated post within its chat. */
 export type PostKey = Branded<'PostKey'>
-/** Where a join request came from: SHA-256 of the chat and of the network it came from, so that chats cannot be compared. */
+/** SHA-256 of the chat's tag and the network of a join request. The tag prevents comparing guests across chats. */
 export type Source = Branded<'Source'>
-/** The public name of a join request, eight Crockford base32 characters as `7QF2-9KXM`; unique in its chat. */
+/** The public code of a join request: eight Crockford base32 characters, like `7QF2-9KXM`. Unique in its chat. */
 export type RequestId = Branded<'RequestId'>
 
 const TAG_BYTES = 9
 const SECRET_BYTES = 18
-const TAG_LENGTH = (TAG_BYTES * 4) / 3
-/** Symbols of a chat or link id. */
+/** Characters of a chat's tag. */
+export const TAG_LENGTH = (TAG_BYTES * 4) / 3
+/** Characters of a chat or link id. */
 export const OPAQUE_LENGTH = ((TAG_BYTES + SECRET_BYTES) * 4) / 3
-/** Whole groups of three bytes, so that no two spellings of base64url mean the same id. */
+/** The byte counts are multiples of three, so every id has exactly one base64url spelling. */
 const OPAQUE = new RegExp(`^[A-Za-z0-9_-]{${OPAQUE_LENGTH}}$`)
 
 export function newChatId(): ChatId {
@@ -38,8 +39,8 @@ export function newLinkId(tag: ChatTag): LinkId {
 }
 
 /**
- * Ends in a letter or a digit, since mail programs and Markdown take a `-` or `_` at the end of a URL for something that
- * follows it. That costs 0.05 of its bits. Ids that were made before may end in any symbol.
+ * The last character is a letter or a digit, because mail programs and Markdown treat `-` or `_` at the end of a URL as
+ * text that follows it. This costs 0.05 bits. Older ids can end in any character.
  */
 function newOpaque(bytes: number): string {
   for (;;) {
@@ -52,17 +53,17 @@ export function tagOf(id: ChatId | LinkId): ChatTag {
   return id.slice(0, TAG_LENGTH) as ChatTag
 }
 
-/** A tag that a store has kept. */
-export function chatTag(kept: string): ChatTag {
-  return kept as ChatTag
+/** A tag read back from a store. */
+export function chatTag(stored: string): ChatTag {
+  return stored as ChatTag
 }
 
-/** `undefined` for what can be no chat of ours, whatever its shape or length. */
+/** `undefined` for text that cannot be a chat id. */
 export function readChatId(opaque: string): ChatId | undefined {
   return OPAQUE.test(opaque) ? (opaque as ChatId) : undefined
 }
 
-/** `undefined` for what can be no link of ours, whatever its shape or length. */
+/** `undefined` for text that cannot be a link id. */
 export function readLinkId(opaque: string): LinkId | undefined {
   return OPAQUE.test(opaque) ? (opaque as LinkId) : undefined
 }
@@ -74,7 +75,7 @@ export function newUserId(): UserId {
   return randomUUID() as UserId
 }
 
-/** Any UUID in any case is well formed; whether it has a right is another question. */
+/** Accepts any UUID in any case, whether or not it belongs to a user. */
 export function readUserId(value: string): UserId | undefined {
   return UUID.test(value) ? (value.toLowerCase() as UserId) : undefined
 }
@@ -93,6 +94,7 @@ export function sourceOf(tag: ChatTag, network: string): Source {
 
 /** https://www.crockford.com/base32.html: no I, L, O, U. */
 const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+const REQUEST_ID = new RegExp(`^[${CROCKFORD}]{8}$`)
 
 export function newRequestId(): RequestId {
   const symbols = Array.from(randomBytes(8), (byte) => CROCKFORD.charAt(byte & 31)).join('')
@@ -100,14 +102,12 @@ export function newRequestId(): RequestId {
 }
 
 /**
- * Reads a request id as a person may have typed it: in any case, with or without dashes, with the look-alikes
- * that Crockford's base32 foresees. `undefined` if that does not leave eight of its symbols.
+ * Reads a request id as people type it: in any case, with or without dashes, with the look-alikes of Crockford's
+ * base32 (O for 0, I or L for 1). `undefined` if the result is not eight characters of its alphabet.
  */
 export function readRequestId(typed: string): RequestId | undefined {
-  // Beyond ASCII, upper case can turn what is no symbol into one: U+017F becomes S.
+  // Only ASCII: `toUpperCase` turns other characters into valid ones, like U+017F into S.
   if (!/^[0-9A-Za-z-]*$/.test(typed)) return undefined
   const symbols = typed.toUpperCase().replaceAll('-', '').replaceAll('O', '0').replaceAll(/[IL]/g, '1')
-  return /^[0-9A-HJKMNP-TV-Z]{8}$/.test(symbols)
-    ? (`${symbols.slice(0, 4)}-${symbols.slice(4)}` as RequestId)
-    : undefined
+  return REQUEST_ID.test(symbols) ? (`${symbols.slice(0, 4)}-${symbols.slice(4)}` as RequestId) : undefined
 }

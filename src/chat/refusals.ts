@@ -1,4 +1,4 @@
-/** Why the product did not do what was asked, with the facts that a client needs. `http/` turns each into a problem. */
+/** Why a use case refuses an action, with the facts that a client needs. `http/` turns each refusal into a problem. */
 import type { EndedRequest, endingOf, Refusal } from './door.ts'
 import type { RequestId, UserId } from './ids.ts'
 
@@ -7,7 +7,7 @@ export type ServiceRefusal =
   | {
       readonly refused: 'chat-not-found' | 'chat-full' | 'store-full' | 'cursor-unknown' | 'idempotency-key-reused'
     }
-  /** A guest asked about their own request, which has ended. */
+  /** The guest's own join request has ended. */
   | {
       readonly refused: 'request-ended'
       readonly ending: ReturnType<typeof endingOf>
@@ -16,7 +16,7 @@ export type ServiceRefusal =
       readonly client: UserId
     }
 
-/** Thrown by the use cases in `service.ts`. Its message names the refusal and quotes nothing. */
+/** Thrown by the use cases in `service.ts`. Its message is the refusal's name and never quotes the request. */
 export class Refused extends Error {
   override readonly name = 'Refused'
   readonly refusal: ServiceRefusal

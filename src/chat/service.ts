@@ -1,9 +1,8 @@
 /**
- * What can be done, one use case a function: load the chat, ask the rules, commit, and decide again if somebody else
- * was faster. Knows neither HTTP nor how anything is stored. What is refused is thrown as `Refused`.
+ * The use cases, one function each: load the chat, apply the rules, commit, and start over on a conflict. Independent of
+ * HTTP and of how anything is stored. Refusals are thrown as `Refused`.
  *
- * Time is a rule like others: whoever loads a chat first commits what has come due in it, so nobody ever acts on a
- * link that has expired or in a chat whose time is up, whether or not somebody was there at that moment.
+ * Loading a chat first commits its due expiries, so no use case ever sees an expired link as open, or an expired chat.
  */
 
 import * as changes from './changes.ts'
@@ -34,22 +33,21 @@ export interface ServiceDependencies {
   readonly store: Store
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number
-  /** How long a chat may be without a new event, in milliseconds; 0 for ever. */
+  /** A chat without a new event for this long is removed; 0 for never. */
   readonly chatTtlMs: number
   readonly stats?: DoorStats
 }
 
 const DAY_MS = 86_400_000
 
-/** How long a chat may be without any event at all, if it may be so long without a new one; both in milliseconds. */
+/** After how long a chat that never had an event is removed: after `chatTtlMs`, but after a day at the latest. */
 export function emptyTtlOf(chatTtlMs: number): number {
   return Math.min(chatTtlMs, DAY_MS)
 }
 
-/** What opening a link came to: the state of one's own request, or that one is a member without it. */
+/** The result of opening a link: the guest's request. `inside`: the owner, or a member who joined through another link. */
 export type Exchange = GuestExchange | { readonly is: 'inside'; readonly chat: ChatId; readonly link: LinkId }
 
-/** A guest's own request, and whose it is. */
 export interface GuestExchange {
   readonly is: 'guest'
   readonly chat: ChatId
@@ -58,14 +56,13 @@ export interface GuestExchange {
   readonly request: rules.JoinRequest
 }
 
-/** Who opens a link without a user id. */
+/** Somebody who opens a link without a user id. */
 export interface Newcomer {
   readonly name: string | null
-  /** From which network, if that shall limit how many may wait. */
+  /** The network of the client, if pending requests are limited per network. */
   readonly network?: string | undefined
 }
 
-/** What a new link is limited to. */
 export interface NewLink {
   readonly expiresInSeconds?: number | undefined
   readonly maxGuests?: number | undefined
@@ -89,7 +86,7 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     }
   }
 
-  /** With an idempotency key that this user has used in this chat it posts nothing and gives the first message. */
+  /** If this user has already used the idempotency key in this chat, nothing is posted and the first message is returned. */
   async function postMessage(
     chat: ChatId,
     user: UserId,
@@ -110,12 +107,13 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     text: string,
     key: PostKey | undefined
   ): Promise<LoggedMessage> {
-    // What is remembered may let somebody post, in one step; whether it does is found out by the store.
-    let known = cachedChat(chat)
-    if (known !== undefined && isRefusal(rules.requireMember(known.door, user))) known = undefined
+    // Saves a load: a stale permission is caught by `append`, which compares `rights`. A stale refusal would not be, so
+    // a cached chat never refuses.
+    let cached = cachedChat(chat)
+    if (cached !== undefined && isRefusal(rules.requireMember(cached.door, user))) cached = undefined
     for (;;) {
-      const { door } = known ?? (await loadChat(chat))
-      known = undefined
+      const { door } = cached ?? (await loadChat(chat))
+      cached = undefined
       orRefuse(rules.requireMember(door, user))
       const outcome = await store.append(tagOf(door.chat), door.rights, { text, createdAt: now() }, key)
       if (typeof outcome === 'object') return outcome
@@ -131,21 +129,21 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
   ): Promise<{ chat: ChatId; page: MessagePage }> {
     const { door, lastEventId } = await loadChat(chat)
     orRefuse(rules.requireMember(door, digestOf(user)))
-    // Not further than to the moment for which the right to read was found.
+    // Events after `lastEventId` may include the user's removal.
     const found = await store.messages(tagOf(door.chat), page.after ?? 0, { limit: page.limit, upTo: lastEventId })
     if (found === 'gone') throw new Refused({ refused: 'chat-not-found' })
     if (found === 'cursor-unknown') throw new Refused({ refused: 'cursor-unknown' })
     return { chat: door.chat, page: found }
   }
 
-  /** Whether somebody may follow the chat's live stream; the stream itself reads what there is to be told. */
-  async function enterChat(chat: ChatId, user: UserId): Promise<ChatTag> {
+  /** Checks that the user can follow the chat's live stream. Returns the tag to follow. */
+  async function authorizeStream(chat: ChatId, user: UserId): Promise<ChatTag> {
     const { door } = await loadChat(chat)
     orRefuse(rules.requireMember(door, digestOf(user)))
     return tagOf(door.chat)
   }
 
-  /** Everything of it is gone for everybody. */
+  /** Removes the chat with everything in it. */
   async function closeChat(chat: ChatId, user: UserId): Promise<void> {
     const { door } = await loadChat(chat)
     orRefuse(rules.requireOwner(door, digestOf(user)))
@@ -184,7 +182,7 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     await change(loaded, (door, at) => changes.revokeLink(door, loaded.link, digestOf(user), at))
   }
 
-  /** Opens a link: as a newcomer, which knocks, or with the user id of somebody whom the chat knows. */
+  /** Opens a link. Without a user id this creates a join request; with one it returns the state of that user. */
   async function exchange(
     link: LinkId,
     user: UserId | undefined,
@@ -199,28 +197,27 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
       return { chat: door.chat, link: loaded.link, is: 'guest', client: user, request }
     }
     const client = newUserId()
-    const asked = { link: loaded.link, guest: digestOf(client), name }
+    const identity = { link: loaded.link, guest: digestOf(client), name }
     const source = network === undefined ? undefined : sourceOf(tagOf(loaded.link), network)
     const request = await change(loaded, (current, at) =>
-      changes.knock(current, { ...asked, id: freeRequestId(current), requestedAt: at }, source)
+      changes.knock(current, { ...identity, id: freeRequestId(current), requestedAt: at }, source)
     )
     return { chat: door.chat, link: loaded.link, is: 'guest', client, request }
   }
 
-  /** Takes a guest's request back, or lets them leave the chat; nothing is left to do where the request has ended. */
+  /** Withdraws a guest's request, or removes the guest from the chat. If the request has ended, this changes nothing. */
   async function leave(link: LinkId, client: UserId): Promise<void> {
     const guest = digestOf(client)
     const loaded = await loadChatByLink(link)
     await change(loaded, (door, at) => changes.leave(door, loaded.link, guest, at))
   }
 
-  /** Whether a newcomer would find the link open. Changes nothing. */
+  /** Checks that a newcomer can join through the link. Creates no join request. */
   async function checkLink(link: LinkId): Promise<void> {
     const loaded = await loadChatByLink(link)
     orRefuse(rules.openLink(loaded.door, loaded.link))
   }
 
-  /** The present state of the own request of a guest of this link. */
   async function ownRequest(
     link: LinkId,
     user: UserId
@@ -239,7 +236,7 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     return orRefuse(rules.approvalAt(loaded.door, loaded.link, user && digestOf(user), request))
   }
 
-  /** The owner lets a guest in or turns one away. */
+  /** For the owner. */
   async function decide(
     link: LinkId,
     user: UserId,
@@ -247,26 +244,26 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     verdict: 'approve' | 'decline'
   ): Promise<rules.ApprovedRequest | rules.DeclinedRequest> {
     const loaded = await loadChatByLink(link)
-    const meant = { link: loaded.link, id: request }
+    const ref = { link: loaded.link, id: request }
     const digest = digestOf(user)
     return change<rules.ApprovedRequest | rules.DeclinedRequest>(loaded, (door, at) =>
-      verdict === 'approve' ? changes.approve(door, meant, digest, at) : changes.decline(door, meant, digest, at)
+      verdict === 'approve' ? changes.approve(door, ref, digest, at) : changes.decline(door, ref, digest, at)
     )
   }
 
-  /** Commits what is due in a chat, and says in how many milliseconds something will be again, if ever. */
+  /** Commits due expiries. Returns the milliseconds until the next one, if there is one. */
   async function applyDueExpiries(tag: ChatTag): Promise<number | undefined> {
     const { nextExpiry } = (await load(tag))?.door ?? { nextExpiry: null }
     return nextExpiry === null ? undefined : nextExpiry - now()
   }
 
-  /** Removes the chats in which nothing has happened for too long. */
+  /** Removes idle chats. */
   async function sweep(): Promise<void> {
     if (chatTtlMs === 0) return
     for (const tag of await store.idleChats(now() - chatTtlMs, now() - emptyTtlMs)) await load(tag)
   }
 
-  /** The chat as it is now, once what has come due is committed: each as of its own instant, whoever was there then. */
+  /** The current chat, after its due expiries have been committed, each with the instant at which it was due. */
   async function load(tag: ChatTag): Promise<LoadedChat | undefined> {
     for (;;) {
       const chat = await store.load(tag)
@@ -297,7 +294,7 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     if (await store.remove(tagOf(door.chat), lastEventId)) stats.ended(door)
   }
 
-  /** When a chat ends in which nothing happens any more. */
+  /** When the chat is removed if no further event is logged. */
   function endOf({ idleSince, lastEventId }: LoadedChat): number {
     if (chatTtlMs === 0) return Number.POSITIVE_INFINITY
     return idleSince + (lastEventId === 0 ? emptyTtlMs : chatTtlMs)
@@ -305,19 +302,19 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
 
   async function loadChat(chat: ChatId): Promise<LoadedChat> {
     const loaded = await load(tagOf(chat))
-    // The tag leads to a chat; only the whole id, which holds the secret, opens it.
+    // The store finds chats by their tag, which is no secret; the id contains the secret part.
     if (loaded?.door.chat !== chat) throw new Refused({ refused: 'chat-not-found' })
     return loaded
   }
 
-  /** The chat as it was seen last, unless something may have come due in it since. */
+  /** The cached chat, unless something in it is due. */
   function cachedChat(chat: ChatId): LoadedChat | undefined {
-    const known = store.cached(tagOf(chat))
-    if (known?.door.chat !== chat) return undefined
-    return now() < Math.min(endOf(known), known.door.nextExpiry ?? Number.POSITIVE_INFINITY) ? known : undefined
+    const cached = store.cached(tagOf(chat))
+    if (cached?.door.chat !== chat) return undefined
+    return now() < Math.min(endOf(cached), cached.door.nextExpiry ?? Number.POSITIVE_INFINITY) ? cached : undefined
   }
 
-  /** The chat that a link may lead to; whether it really does is for the rules to say. */
+  /** The chat with the link's tag. The rules check whether the link exists there. */
   async function loadChatByLink(link: LinkId): Promise<LoadedChat & { link: LinkId }> {
     const loaded = await load(tagOf(link))
     if (loaded === undefined) throw new Refused({ refused: 'link-not-found' })
@@ -345,7 +342,7 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     createChat,
     postMessage,
     readMessages,
-    enterChat,
+    authorizeStream,
     closeChat,
     joinRequests,
     links,
@@ -363,22 +360,19 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
   }
 }
 
-/**
- * A guest's own request, unless it has ended.
- * @throws Refused `request-ended`, with what the guest needs to know
- */
+/** @throws Refused `request-ended` */
 export function assertNotEnded(request: rules.JoinRequest, client: UserId): rules.JoinRequest {
   if (!rules.isEnded(request)) return request
   const { id, state } = request
   throw new Refused({ refused: 'request-ended', ending: rules.endingOf(request), state, request: id, client })
 }
 
-/** Whoever came by a link is told about the link. */
+/** A caller who used a link gets `link-not-found`: they may not know the chat. */
 function removedMeanwhile({ link }: { readonly link?: LinkId }): Refused {
   return new Refused({ refused: link === undefined ? 'chat-not-found' : 'link-not-found' })
 }
 
-/** What the rules granted. @throws Refused what they refused */
+/** @throws Refused if the rules refuse */
 function orRefuse<Granted>(decision: Granted | rules.Refusal): Granted {
   if (isRefusal(decision)) throw new Refused(decision)
   return decision

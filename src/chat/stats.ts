@@ -1,4 +1,4 @@
-/** What has happened at the doors of this process, in numbers. */
+/** Counters of what this process has done to chats and join requests. */
 import type { Door } from './door.ts'
 import { pendingRequests } from './door.ts'
 import type { JoinEvent } from './events.ts'
@@ -13,10 +13,10 @@ export class DoorStats {
     join_declined: 0,
     join_closed: 0
   }
-  /** Requests that were made less those that were decided; of other processes, if they decide what was asked here. */
+  /** Requests created here minus requests decided here. Only the sum over all processes is the number of pending requests. */
   pending = 0
 
-  /** A door has changed; `before` is as it was. */
+  /** Counts a committed change; `before` is the door before it. */
   changed(before: Door, events: readonly JoinEvent[]): void {
     for (const { type, request } of events) {
       this.joinEvents[type]++
@@ -25,7 +25,7 @@ export class DoorStats {
     }
   }
 
-  /** A chat is no more; `last` is its door. */
+  /** Counts a removed chat; `last` is its last door. */
   ended(last: Door): void {
     this.chatsEnded++
     this.pending -= pendingRequests(last).length

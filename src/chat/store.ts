@@ -1,32 +1,34 @@
 /**
- * What the product asks of a store: it keeps doors and logs, commits both at once, and tells who watches. It knows
- * no rules and no HTTP. `test/store/contract.ts` is this page as a test; every store must pass it.
+ * The store contract: a store keeps doors and logs, commits both atomically, and notifies listeners. It knows neither
+ * the rules nor HTTP. `test/store/contract.ts` tests every sentence here; every store must pass it.
  *
- * All methods are asynchronous. Expected outcomes are values; a store throws only on faults, `StoreUnavailable` on those that
- * may pass. Nothing handed in or out
- * is ever changed afterwards by either side. Instants are milliseconds since the Unix epoch and come from the caller.
- * Event ids are whole numbers from 1; every event of a chat takes the next one, and no number is given twice.
+ * Expected outcomes are return values. A store throws only on faults, and `StoreUnavailable` on transient ones. Neither side
+ * changes an object after it was passed or returned. Instants are milliseconds since the Unix epoch and come from the
+ * caller. Event ids are whole numbers from 1 that increase within a chat and are never reused.
  */
 import type { Door } from './door.ts'
 import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from './events.ts'
 import type { ChatTag, PostKey } from './ids.ts'
 
+/** How many join events a log keeps: the latest ones. It keeps all messages. */
+export const JOIN_EVENTS_KEPT = 1000
+
 export interface Store {
-  /** A new chat, found by the tag of `door.chat`. `taken`: there is one already. `store-full`: there is no room. */
+  /** Creates a chat under the tag of `door.chat`. `taken`: the tag is in use. `store-full`: the store has no room. */
   create(door: Door): Promise<'created' | 'taken' | 'store-full'>
 
-  /** A chat as it is now, never stale: door, version and last event id are of one moment. */
+  /** The current chat, never stale: door, version and last event id are from the same moment. */
   load(tag: ChatTag): Promise<LoadedChat | undefined>
 
   /**
-   * The chat as this process has seen it last, if it remembers: perhaps not what it is now. Good for what the store looks at
-   * again anyway, as the `rights` of a post, and for nothing else; so it may permit but never refuse.
+   * The chat as this process last saw it, if it is cached. It can be stale, so use it only to permit what the store
+   * checks again, like the `rights` of a post, and never to refuse.
    */
   cached(tag: ChatTag): LoadedChat | undefined
 
   /**
-   * Replaces the door and logs what happened at it at the instant `now`, both or neither. `conflict`: the door is no
-   * longer of this version, so load it and decide again. Messages do not change the version.
+   * Replaces the door and logs the events with the instant `now`, both or neither. `conflict`: the door no longer has
+   * this version; load it and decide again. Messages do not change the version. `gone`: there is no such chat.
    */
   commit(
     tag: ChatTag,
@@ -37,10 +39,10 @@ export interface Store {
   ): Promise<readonly LoggedJoinEvent[] | 'conflict' | 'gone'>
 
   /**
-   * Logs one message. `conflict`: the door's `rights` are no longer those the permission to post was read from, so
-   * somebody lost a right meanwhile. Posters never conflict with each other, nor with knocks and approvals.
-   * `chat-full`, `store-full`: no room; nothing was logged. With a `key` that was logged before in this chat it logs
-   * nothing and gives the first message, also to appends at the same moment, and whatever room there is.
+   * Logs one message. `conflict`: the door's `rights` differ from those that the permission to post was based on, so
+   * somebody has lost a right since. Posts never conflict with each other, nor with knocks and approvals.
+   * `chat-full`, `store-full`: no room; nothing was logged. If `key` was already used in this chat, nothing is logged and
+   * the first message is returned, also to concurrent calls and even if there is no room.
    */
   append(
     tag: ChatTag,
@@ -50,11 +52,11 @@ export interface Store {
   ): Promise<LoggedMessage | 'conflict' | 'chat-full' | 'store-full' | 'gone'>
 
   /**
-   * The events after the event `after` (0: from the beginning) in order: as many as fit into about `maxBytes` on
-   * the wire, but at least one if there is one. None means that `after` is the last. `cursor-unknown`: the log holds no
-   * such event. Messages are kept for ever; of the join events a log may forget all but the latest thousand, and then
-   * says `cursor-unknown` to who needs `allJoins` after an event from before those, and leaves them out for others.
-   * A page goes no further than to the event `upTo`; `after` behind that is unknown.
+   * The events after the event `after` (0: from the beginning), in order: as many as fit into about `maxBytes` on the
+   * wire, but at least one if there is one. An empty page means that `after` is the last event. `cursor-unknown`: the log
+   * has no such event. A log keeps all messages but may drop join events older than the latest `JOIN_EVENTS_KEPT`. If some
+   * after `after` were dropped, the outcome is `cursor-unknown` with `allJoins`; without it they are left out.
+   * A page ends at the event `upTo`; an `after` greater than `upTo` is unknown.
    */
   events(tag: ChatTag, after: number, page: EventsPage): Promise<readonly LoggedEvent[] | 'cursor-unknown' | 'gone'>
 
@@ -62,41 +64,41 @@ export interface Store {
   messages(tag: ChatTag, after: number, page?: MessagesPage): Promise<MessagePage | 'cursor-unknown' | 'gone'>
 
   /**
-   * Tells `listener` of every event that is committed from the moment the promise resolves, each once, in id order,
-   * by whomever it was committed, and then that the chat is gone, if it is removed. `reset`: what was told before may not
-   * be in the log any more, or not all was told; what follows is told again in order. `gone`: there is no such chat. The
-   * listener must not throw and must not call the store before it has returned.
+   * Notifies `listener` of every event committed after the promise resolves, once each, in id order, whichever process
+   * committed it, and with `gone` when the chat is removed. `reset`: events of earlier notifications may no longer be in the
+   * log, or some were missed; later events are again complete and in order. The promise resolves to `gone` if there is
+   * no such chat. The listener must not throw, and must not call the store before it has returned.
    */
   watch(tag: ChatTag, listener: Listener): Promise<Unwatch | 'gone'>
 
   /**
-   * Removes a chat and everything of it. With `lastEventId` only if that is still its last event. Says whether this call
-   * has removed it.
+   * Removes a chat with everything in it; if `lastEventId` is given, only while that is its last event. Returns whether
+   * this call removed it.
    */
   remove(tag: ChatTag, lastEventId?: number): Promise<boolean>
 
   /**
-   * The chats that are idle since `since` or longer, and those without any event that are so since `emptySince`; of a store
-   * from which such chats go by themselves, those that are watched here.
+   * The chats that have been idle since `since` or earlier, and the chats without any event that have been idle since
+   * `emptySince` or earlier. A store that expires chats by itself returns only those that this process watches.
    */
   idleChats(since: number, emptySince: number): Promise<readonly ChatTag[]>
 
   /**
-   * Adds to a counter that all processes share and that ends so long after it was begun. Only stores that are shared
-   * have counters.
+   * Adds to a counter that all processes share. It expires `lifetimeMs` after its first use. Only shared stores have
+   * counters.
    */
   readonly count?: (key: string, by: number, lifetimeMs: number) => Promise<{ total: number; endsInMs: number }>
 
-  /** Resolves while the store can be reached, rejects otherwise. */
+  /** Rejects if the store cannot be reached. */
   ping(): Promise<void>
 
-  /** Finishes what is under way. Nothing may be asked afterwards. */
+  /** Waits for writes in progress. The store must not be used afterwards. */
   close(): Promise<void>
 }
 
 /**
- * What a store throws that cannot do its work at the moment: it is full, or cannot be reached. Nothing was done, as far
- * as the store can know, and it is worth trying again.
+ * Thrown when the store cannot work at the moment: it is full or unreachable. As far as the store can know nothing was
+ * changed, and a retry can succeed.
  */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
@@ -110,13 +112,16 @@ export class StoreUnavailable extends Error {
 
 export interface LoadedChat {
   readonly door: Door
-  /** Rises with every commit. */
+  /** Increases with every commit. */
   readonly version: number
-  /** 0 while nothing has happened. */
+  /** 0 before the first event. */
   readonly lastEventId: number
   /** When the last event was logged, or when the chat was created. */
   readonly idleSince: number
 }
+
+/** What a join event counts towards `maxBytes`: about its size on the wire. */
+export const JOIN_EVENT_BYTES = 512
 
 export interface EventsPage {
   readonly maxBytes: number
@@ -136,16 +141,16 @@ export interface NewMessage {
 
 export interface MessagePage {
   /**
-   * The JSON texts of the messages in UTF-8, with commas between them and no brackets around them: parts that belong
-   * behind one another, none of them empty, and none for no message. They are never changed.
+   * The messages as JSON in UTF-8, separated by commas, without brackets. Concatenate the parts. No part is empty;
+   * without messages there is none. The bytes are never changed.
    */
   readonly json: readonly Uint8Array[]
-  /** The event id up to which the page is complete: of its last message, or `upTo` or of the log if there are no more. */
+  /** The event id up to which the page is complete: its last message if there are more, else `upTo` or the end of the log. */
   readonly upTo: number
   readonly hasMore: boolean
 }
 
-export type Listener = (told: readonly LoggedEvent[] | 'reset' | 'gone') => void
+export type Listener = (notification: readonly LoggedEvent[] | 'reset' | 'gone') => void
 
-/** From its call on the listener is told nothing more. May be called again. */
+/** The listener is not called again after this returns. Can be called more than once. */
 export type Unwatch = () => void

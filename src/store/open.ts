@@ -1,4 +1,4 @@
-/** The store that a STORE_URL names. */
+/** Opens the store for a STORE_URL. */
 import { fileURLToPath } from 'node:url'
 import type { Store } from '../chat/store.ts'
 import type { FileStoreOptions } from './file/file-store.ts'
@@ -8,9 +8,9 @@ import type { ServerHooks } from './redis/server.ts'
 
 export type StoreOptions = MemoryStoreLimits & FileStoreOptions & RedisStoreOptions & ServerHooks
 
-/** @throws Error with a sentence if the store cannot be opened */
+/** @throws Error whose message is for the operator */
 export async function openStore(url: string, options: StoreOptions): Promise<Store> {
-  // What only some stores need is loaded for who has one.
+  // Imported lazily to keep the cold start short.
   if (isFileUrl(url)) {
     const { openFileStore } = await import('./file/open.ts')
     return await openFileStore(folderOf(url), options)
@@ -30,7 +30,7 @@ function isRedisUrl(url: string): boolean {
   return /^rediss?:/.test(url)
 }
 
-/** `file:` and a path, or a file URL. */
+/** The path of `file:<path>` or of a file URL. */
 export function folderOf(url: string): string {
   return url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length)
 }

@@ -1,39 +1,39 @@
-/** Faults of work that nobody waits for and that is tried again until it succeeds. */
+/** Faults of background work that is retried until it succeeds. */
 import { StoreUnavailable } from '../chat/store.ts'
 
 export interface FaultHooks {
   /**
-   * Work in the background failed with this and is tried again. Called once per kind of fault, until nothing fails
-   * that way any more; of what may pass by itself only if it lasts.
+   * Background work has failed and is retried. Called once per kind of fault, and again only after no work fails with that
+   * kind any more. Transient faults are reported only if they last.
    */
   readonly onFault: (fault: unknown) => void
 }
 
-/** What may pass by itself is no news before. */
-const PATIENCE_MS = 5000
+/** A transient fault is reported only after this time. */
+const TRANSIENT_GRACE_MS = 5000
 
 interface Failing {
   readonly since: number
-  /** The kind that was counted for it. */
+  /** The kind of fault that it is counted under in `#reported`. */
   kind?: string
 }
 
-/** Says of many works that fail for the same reason, and fail again and again, only once why. */
+/** Reports a fault once, even if many kinds of work fail with it repeatedly. */
 export class RetriedFaults {
   readonly #hooks: FaultHooks
   readonly #failing = new Map<string, Failing>()
-  /** How many works fail by each kind that was reported. */
+  /** By kind of fault that was reported: how many kinds of work are failing with it. */
   readonly #reported = new Map<string, number>()
 
   constructor(hooks: FaultHooks) {
     this.#hooks = hooks
   }
 
-  /** The work of this name has failed and is tried again. `isTransient`: it may pass by itself. */
+  /** The work with this name has failed and is retried. */
   failed(work: string, fault: unknown, isTransient = fault instanceof StoreUnavailable): void {
     const failing = this.#failing.get(work) ?? { since: performance.now() }
     this.#failing.set(work, failing)
-    if (isTransient && performance.now() - failing.since < PATIENCE_MS) return
+    if (isTransient && performance.now() - failing.since < TRANSIENT_GRACE_MS) return
     const kind = kindOf(fault)
     if (failing.kind === kind) return
     this.#release(failing)
@@ -43,7 +43,7 @@ export class RetriedFaults {
     if (others === 0) this.#hooks.onFault(fault)
   }
 
-  /** It has succeeded, or is not wanted any more. */
+  /** The work has succeeded or is no longer needed. */
   ended(work: string): void {
     const failing = this.#failing.get(work)
     if (failing === undefined) return
@@ -59,11 +59,11 @@ export class RetriedFaults {
   }
 }
 
-/** The same for faults that differ in their details alone: the first words of each and of what caused it. */
+/** Equal for faults that differ only in details: type and first word of the error and of each of its causes. */
 function kindOf(fault: unknown): string {
-  const words: string[] = []
-  for (let error = fault; error instanceof Error && words.length < 5; error = error.cause) {
-    words.push(`${error.name} ${error.constructor.name} ${error.message.split(/[\s:]/, 1)[0]}`)
+  const kinds: string[] = []
+  for (let error = fault; error instanceof Error && kinds.length < 5; error = error.cause) {
+    kinds.push(`${error.name} ${error.constructor.name} ${error.message.split(/[\s:]/, 1)[0]}`)
   }
-  return words.join(' < ') || typeof fault
+  return kinds.join(' < ') || typeof fault
 }

@@ -112,6 +112,7 @@ interface ProblemExtras {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+const TYPE_PREFIX = 'urn:silly-chat:'
 const RETRY_AFTER_SECONDS = '5'
 
 /** Thrown wherever a request is refused; `http/response/error-handler.ts` turns it into the answer. */
@@ -150,11 +151,11 @@ export class Problem extends Error {
 }
 
 export function problemType(kind: ProblemKind): string {
-  return `urn:silly-chat:${kind}`
+  return TYPE_PREFIX + kind
 }
 
 /** The `type` of every problem. */
-export const problemTypes = Object.keys(catalogue).map((kind) => `urn:silly-chat:${kind}`)
+export const problemTypes = Object.keys(catalogue).map((kind) => TYPE_PREFIX + kind)
 
 export function problemStatus(kind: ProblemKind): number {
   return catalogue[kind][0]

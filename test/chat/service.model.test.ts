@@ -299,7 +299,7 @@ const post = at('post', async ({ model, service, chat, user }) => {
 
 const read = at('read', async ({ service, chat, user }) => {
   const came = await outcome(service.readMessages(chat.id, user, {}))
-  const followed = await outcome(service.enterChat(chat.id, user))
+  const followed = await outcome(service.authorizeStream(chat.id, user))
   if (!mayEnter(chat, user)) {
     expect([came, followed]).toEqual(['not-a-member', 'not-a-member'])
     return

@@ -48,7 +48,7 @@ async function aScene(turns: () => number) {
   const seen: number[] = []
 
   const follow = async (user: typeof guest, cursor: string | undefined): Promise<TestSink> => {
-    const tag = await service.enterChat(chat, user)
+    const tag = await service.authorizeStream(chat, user)
     const sink = new TestSink()
     hub.openChatStream(sink, tag, { user, base: 'http://localhost', isChunked: true, cursor })
     return sink

@@ -1,6 +1,6 @@
 /** Disks for tests: one in memory, one that fails now and again, one whose writes end when the test says so. */
 import { type ChatTag, tagOf } from '../../src/chat/ids.ts'
-import { encodeDoor } from '../../src/store/door-json.ts'
+import { encodeDoor } from '../../src/store/codec.ts'
 import { type Change, type Disk, DiskFault, type Entry } from '../../src/store/file/disk.ts'
 import * as records from '../../src/store/file/records.ts'
 import { aDoor } from './doors.ts'

@@ -187,7 +187,7 @@ Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`close
     },
     async (request, reply) => {
       const user = userOf(request)
-      const tag = await service.enterChat(chatIdOf(request), user)
+      const tag = await service.authorizeStream(chatIdOf(request), user)
       assertStreamQuota(hub, user)
       const reader = { user, base: request.base, isChunked: takesChunks(request), cursor: cursorOf(request) }
       openEventStream(request, reply, (socket) => hub.openChatStream(socket, tag, reader))

@@ -141,7 +141,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
     const own =
       seconds === undefined
         ? found.request
-        : await waitForDecision({ service, wait }, found, { seconds, gone, hasJustKnocked: true })
+        : await waitForDecision({ service, wait }, found, { seconds, signal: gone, hasJustKnocked: true })
     await pollSockets()
     return own
   }
@@ -150,7 +150,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
   async function known(found: GuestExchange, gone: AbortSignal, seconds: number | undefined): Promise<JoinRequest> {
     if (seconds === undefined) return found.request
     if (!isFinal(found.request)) assertStreamQuota(hub, found.client)
-    return waitForDecision({ service, wait }, found, { seconds, gone, hasJustKnocked: false })
+    return waitForDecision({ service, wait }, found, { seconds, signal: gone, hasJustKnocked: false })
   }
 
   app.head(

@@ -1,15 +1,12 @@
-/** The chats in memory: those in use, and as many of the latest used as there is room for. */
+/** The chats in memory: those with writes in progress, and the most recently used ones that fit into MAX_CACHE_BYTES. */
 import type { Door } from '../../chat/door.ts'
 import type { LoggedMessage } from '../../chat/events.ts'
 import type { ChatTag, PostKey } from '../../chat/ids.ts'
-import { decodeDoor } from '../door-json.ts'
+import { BYTES_PER_CHAT, MAX_CACHE_BYTES } from '../cache-limits.ts'
+import { decodeDoor } from '../codec.ts'
 import type { Disk } from './disk.ts'
 import type { ChatRecord } from './records.ts'
 import * as records from './records.ts'
-
-/** What the doors in memory may take as JSON, in bytes, and what a chat takes besides. */
-const MAX_BYTES = 16_777_216
-const BYTES_PER_CHAT = 1280
 
 export interface State {
   readonly door: Door
@@ -17,22 +14,22 @@ export interface State {
 }
 
 export interface Chat {
-  /** What is on the disk; undefined before a chat is there, and once it is gone. */
+  /** The state on the disk; undefined before the chat is created and after it is removed. */
   durable: State | undefined
-  /** With what is being written. */
+  /** The state after all writes in progress. */
   latest: State | undefined
-  /** How many writes are under way. While there are some the chat stays in memory. */
+  /** Writes in progress. A chat is not evicted while there are any. */
   writes: number
-  /** Settles with the latest write, whatever came of it. */
+  /** Resolves when the latest write has succeeded or failed. */
   settled: Promise<unknown>
-  /** Posts under way that have a key. */
+  /** Posts in progress that have an idempotency key. */
   readonly posts: Map<PostKey, Promise<LoggedMessage>>
   size: number
 }
 
 export class ChatCache {
   readonly #disk: Disk
-  /** The least recently used first. */
+  /** Least recently used first. */
   readonly #chats = new Map<ChatTag, Chat>()
   #bytes = 0
 
@@ -48,7 +45,7 @@ export class ChatCache {
     return chat
   }
 
-  keep(tag: ChatTag, durable: State | undefined, doorBytes: number): Chat {
+  add(tag: ChatTag, durable: State | undefined, doorBytes: number): Chat {
     const posts = new Map<PostKey, Promise<LoggedMessage>>()
     const chat: Chat = { durable, latest: durable, writes: 0, settled: Promise.resolve(), posts, size: 0 }
     this.#chats.set(tag, chat)
@@ -60,10 +57,10 @@ export class ChatCache {
     const size = doorBytes + BYTES_PER_CHAT
     this.#bytes += size - chat.size
     chat.size = size
-    if (this.#bytes <= MAX_BYTES) return
+    if (this.#bytes <= MAX_CACHE_BYTES) return
     for (const [tag, other] of this.#chats) {
       if (other.writes === 0 && other !== chat) this.drop(tag, other)
-      if (this.#bytes <= MAX_BYTES) return
+      if (this.#bytes <= MAX_CACHE_BYTES) return
     }
   }
 
@@ -75,6 +72,6 @@ export class ChatCache {
     const record = this.#disk.get(records.chatKey(tag))
     const door = this.#disk.get(records.doorKey(tag))
     if (record === undefined || door === undefined) return undefined
-    return this.keep(tag, { door: decodeDoor(door.toString()), record: records.decodeRecord(record) }, door.length)
+    return this.add(tag, { door: decodeDoor(door.toString()), record: records.decodeRecord(record) }, door.length)
   }
 }

@@ -1,11 +1,11 @@
-/** What the file store needs of a disk: keys in order, and writes that are there after any crash once they resolve. */
+/** What the file store needs from a disk: ordered keys, and writes that survive any crash once they resolve. */
 export interface Disk {
   get(key: Buffer): Buffer | undefined
-  /** From `start` on and before `end`, in the order of the keys' bytes, as of now. */
+  /** A snapshot of the entries from `start` (inclusive) to `end` (exclusive), ordered by the bytes of their keys. */
   range(start: Buffer, end: Buffer, limit?: number): Iterable<Entry>
   /**
-   * All of it or nothing, synced to the disk before it resolves. One write at a time; keys and values must not be
-   * changed afterwards.
+   * Atomic, and synced to the disk before it resolves. Only one write at a time. Keys and values must not be changed
+   * afterwards.
    * @throws DiskFault
    */
   write(changes: Iterable<Change>): Promise<void>
@@ -17,15 +17,15 @@ export interface Entry {
   readonly value: Buffer
 }
 
-/** Puts a value, or removes the key where there is none. */
+/** Sets a value, or removes the key if `value` is undefined. */
 export interface Change {
   readonly key: Buffer
   readonly value: Buffer | undefined
 }
 
 /**
- * A write has failed. `full`: there is no room; `failed`: it could not be written or synced. In both nothing of it is
- * there, and another may succeed. `broken`: nobody knows what is there; nothing more can be done in this process.
+ * A write has failed. `full`: no space is left. `failed`: it could not be written or synced. In both cases nothing of it was
+ * stored, and a later write can succeed. `broken`: the state of the disk is unknown, so this process cannot go on with it.
  */
 export class DiskFault extends Error {
   override readonly name = 'DiskFault'

@@ -1,17 +1,24 @@
 /**
- * The durable store of one process: chats in an ordered file (`disk.ts`), of which those in use are also in memory. What
- * it promises stands in `store.ts`; besides, that nothing is acknowledged, read or told that is not on the disk.
+ * The durable store for one process: chats in an ordered file (`disk.ts`), cached in memory. Beyond the contract
+ * in `chat/store.ts` it guarantees that a change is acknowledged, readable and broadcast only after it has been synced to
+ * disk.
  *
- * A chat in memory has two states. What is decided is decided on the latest, so that a thousand posts can be under way
- * at once; what is seen from outside is the durable one, which follows write by write. Whoever finds that the latest
- * forbids something waits until it is durable, or has failed, and looks again.
+ * A cached chat has two states. Decisions are made on `latest`, so that a thousand posts can be in progress at once.
+ * Readers see `durable`, which follows write by write. If `latest` forbids an operation that `durable` would allow, the
+ * operation waits until the pending write has succeeded or failed, and is decided again.
  */
 import type { Door } from '../../chat/door.ts'
 import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
 import { type ChatTag, type PostKey, tagOf } from '../../chat/ids.ts'
-import type { Listener, LoadedChat, NewMessage, Store, StoreUnavailable } from '../../chat/store.ts'
-import { encodeDoor } from '../door-json.ts'
-import { messageJson } from '../message-json.ts'
+import {
+  JOIN_EVENTS_KEPT,
+  type Listener,
+  type LoadedChat,
+  type NewMessage,
+  type Store,
+  type StoreUnavailable
+} from '../../chat/store.ts'
+import { encodeDoor, messageJson } from '../codec.ts'
 import type { FaultHooks } from '../retried-faults.ts'
 import { type Chat, ChatCache, type State } from './cache.ts'
 import type { Change, Disk } from './disk.ts'
@@ -22,15 +29,14 @@ import * as records from './records.ts'
 import { RemovedChatPurger } from './removed-chats.ts'
 
 export interface FileStoreOptions extends FaultHooks {
-  /** Bytes that the messages of one chat may take. */
+  /** Limit for the messages of one chat, in bytes. */
   readonly maxChatBytes: number
-  /** Told once that nothing more can be written or read: only a new process can go on from what is on the disk. */
+  /** Called once when the disk is broken. Only a new process can continue with what is on the disk. */
   readonly onBroken: (fault: StoreUnavailable) => void
 }
 
 const NO_VALUE = Buffer.alloc(0)
-const JOINS_KEPT = 1000
-/** What is to be done, at once, or why not. */
+/** The operation to run synchronously, or why it is refused. */
 type Decision<Done, Refused> = { readonly act: () => Promise<Done> | Done } | { readonly refused: Refused }
 
 export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileStoreOptions): Store {
@@ -41,19 +47,19 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
   const listeners = new Map<ChatTag, Set<Listener>>()
   purger.run()
 
-  /** Writes the next state of a chat, and tells who watches once it is there. */
+  /** Writes the next state of a chat, and notifies the listeners after it is durable. */
   function write(
     tag: ChatTag,
     chat: Chat,
     next: State | undefined,
     changes: readonly Change[],
-    told: readonly LoggedEvent[] | 'gone'
+    notification: readonly LoggedEvent[] | 'gone'
   ): Promise<void> {
     const before = chat.latest
     chat.latest = next
     chat.writes++
     const written = new Promise<void>((resolve, reject) => {
-      const ended = (): void => {
+      const onEnd = (): void => {
         chat.writes--
         if (chat.durable === undefined && chat.writes === 0) cache.drop(tag, chat)
       }
@@ -61,30 +67,30 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
         [...changes, ...recordChanges(tag, before, next)],
         () => {
           chat.durable = next
-          ended()
-          tell(tag, told)
+          onEnd()
+          notify(tag, notification)
           resolve()
         },
         (error) => {
           chat.latest = chat.durable
-          ended()
+          onEnd()
           reject(error)
         }
       )
     })
-    chat.settled = written.catch(() => undefined) // whoever asked for it is told
+    chat.settled = written.catch(() => undefined) // reported to the caller of `write`
     return written
   }
 
-  function tell(tag: ChatTag, told: readonly LoggedEvent[] | 'gone'): void {
-    if (told.length === 0) return
-    for (const listener of listeners.get(tag) ?? []) listener(told)
-    if (told === 'gone') listeners.delete(tag)
+  function notify(tag: ChatTag, notification: readonly LoggedEvent[] | 'gone'): void {
+    if (notification.length === 0) return
+    for (const listener of listeners.get(tag) ?? []) listener(notification)
+    if (notification === 'gone') listeners.delete(tag)
   }
 
   /**
-   * Decides on the latest state of a chat, at once, so that nobody comes between. What is refused on that, but would not be
-   * on the durable one, is decided again later.
+   * Decides on the latest state of a chat and acts in the same turn, so that no other operation comes in between. If only
+   * the latest state refuses, but not the durable one, the operation is decided again after the pending write.
    */
   async function decide<Done, Refused>(
     tag: ChatTag,
@@ -118,13 +124,13 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
     if (key !== undefined) changes.push({ key: records.postKeyKey(tag, key), value: records.encodeNumber(id) })
     return {
       act: () => {
-        const done = write(tag, chat, next, changes, [logged]).then(() => logged)
+        const posted = write(tag, chat, next, changes, [logged]).then(() => logged)
         if (key !== undefined) {
-          chat.posts.set(key, done)
+          chat.posts.set(key, posted)
           const forget = (): void => void chat.posts.delete(key)
-          done.then(forget, forget)
+          posted.then(forget, forget)
         }
-        return done
+        return posted
       }
     }
   }
@@ -138,22 +144,22 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
     now: number
   ): Promise<readonly LoggedJoinEvent[]> {
     const logged = events.map((event, index) => ({ ...event, id: record.lastEventId + 1 + index }))
-    const grown = { ...record, version: record.version + 1, lastEventId: record.lastEventId + logged.length }
-    grown.joins += logged.length
-    if (logged.length > 0) grown.idleSince = now
+    const next = { ...record, version: record.version + 1, lastEventId: record.lastEventId + logged.length }
+    next.joins += logged.length
+    if (logged.length > 0) next.idleSince = now
     const joins = logged.map((event) => ({ key: records.joinKey(tag, event.id), value: records.encodeJoin(event) }))
-    const excess = Math.max(0, grown.joins - JOINS_KEPT)
-    const forgotten = [...log.oldestJoins(tag, record, excess), ...logged.map(({ id }) => id)].slice(0, excess)
-    grown.joins -= forgotten.length
-    grown.newestForgotten = forgotten.at(-1) ?? record.newestForgotten
+    const excess = Math.max(0, next.joins - JOIN_EVENTS_KEPT)
+    const dropped = [...log.oldestJoins(tag, record, excess), ...logged.map(({ id }) => id)].slice(0, excess)
+    next.joins -= dropped.length
+    next.newestForgotten = dropped.at(-1) ?? record.newestForgotten
     const value = Buffer.from(encodeDoor(door))
     cache.resize(chat, value.length)
     const changes: Change[] = [
       { key: records.doorKey(tag), value },
       ...joins,
-      ...forgotten.map((id) => ({ key: records.joinKey(tag, id), value: undefined }))
+      ...dropped.map((id) => ({ key: records.joinKey(tag, id), value: undefined }))
     ]
-    await write(tag, chat, { door, record: grown }, changes, logged)
+    await write(tag, chat, { door, record: next }, changes, logged)
     return logged
   }
 
@@ -171,7 +177,7 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
         const other = cache.find(tag)
         if (other?.durable !== undefined && other.latest !== undefined) return 'taken'
         if (other !== undefined) await other.settled
-        else if (purger.isLeftOf(tag)) await purger.finished()
+        else if (purger.hasLeftovers(tag)) await purger.finished()
         else break
       }
       const record = {
@@ -183,7 +189,7 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
         newestForgotten: 0
       }
       const value = Buffer.from(encodeDoor(door))
-      const chat = cache.keep(tag, undefined, value.length)
+      const chat = cache.add(tag, undefined, value.length)
       await write(tag, chat, { door, record }, [{ key: records.doorKey(tag), value }], [])
       return 'created'
     },
@@ -210,28 +216,28 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
     async events(tag, after, page) {
       const { durable, latest } = cache.find(tag) ?? {}
       if (durable === undefined) return 'gone'
-      // What is being forgotten may be off the disk before that is acknowledged.
+      // Dropped join events can be off the disk before their write is acknowledged, so use the latest mark.
       const newestForgotten = latest?.record.newestForgotten ?? durable.record.newestForgotten
       return log.eventsAfter(tag, { ...durable.record, newestForgotten }, after, page) ?? 'cursor-unknown'
     },
 
     async messages(tag, after, page = {}) {
-      const isThere = (): boolean => cache.find(tag)?.durable !== undefined
+      const exists = (): boolean => cache.find(tag)?.durable !== undefined
       const record = cache.find(tag)?.durable?.record
       if (record === undefined) return 'gone'
-      return (await log.messagesAfter(tag, record, after, page, isThere)) ?? 'cursor-unknown'
+      return (await log.messagesAfter(tag, record, after, page, exists)) ?? 'cursor-unknown'
     },
 
     async watch(tag, listener) {
       if (cache.find(tag)?.durable === undefined) return 'gone'
-      const watching = listeners.get(tag) ?? new Set()
-      listeners.set(tag, watching)
-      // A wrapper of its own, so that the same function may watch twice and each be told once.
-      const own: Listener = (told) => listener(told)
-      watching.add(own)
+      const watchers = listeners.get(tag) ?? new Set()
+      listeners.set(tag, watchers)
+      // A wrapper, because the same function can be registered twice and must then be called twice.
+      const own: Listener = (notification) => listener(notification)
+      watchers.add(own)
       return () => {
-        watching.delete(own)
-        if (watching.size === 0 && listeners.get(tag) === watching) listeners.delete(tag)
+        watchers.delete(own)
+        if (watchers.size === 0 && listeners.get(tag) === watchers) listeners.delete(tag)
       }
     },
 
@@ -274,10 +280,10 @@ function decisionOn<Done, Refused>(
   return state === undefined ? { refused: 'gone' } : decision(chat, state)
 }
 
-/** What is written with every change of a chat. */
+/** The changes to a chat's record and to the index of idle chats, which go with every change of the chat. */
 function recordChanges(tag: ChatTag, before: State | undefined, next: State | undefined): Change[] {
   const changes: Change[] = [{ key: records.chatKey(tag), value: next && records.encodeRecord(next.record) }]
-  if (before !== undefined && next !== undefined && records.isSameIdle(before.record, next.record)) return changes
+  if (before !== undefined && next !== undefined && records.hasSameIdleKey(before.record, next.record)) return changes
   if (before !== undefined) changes.push({ key: records.idleKey(tag, before.record), value: undefined })
   if (next !== undefined) changes.push({ key: records.idleKey(tag, next.record), value: NO_VALUE })
   return changes

@@ -1,6 +1,6 @@
 /**
- * The folder of a file store: whose it is, in which format, and whether what lies there can be opened at all. LMDB lets
- * any number of processes in and ends the process over a damaged file, so that is looked at first.
+ * The folder of a file store. LMDB lets several processes open it and crashes on a damaged file, so before opening it
+ * this checks the lock, the format and the structure of the data file.
  */
 import {
   closeSync,
@@ -28,21 +28,21 @@ export class FolderRefused extends Error {
 
 export const DATA_FILE = 'data.mdb'
 const LOCK_FILE = 'lock.mdb'
-/** Holds the number of the format. Written once the first data are, so that without it nothing was acknowledged. */
+/** Contains the format number. Written after the first data; without this file nothing was acknowledged. */
 const FORMAT_FILE = 'silly-chat-format'
-/** What LMDB makes of its lock file: with less, on a full disk, touching it would end the process. */
+/** The size of LMDB's lock file. If it is shorter and the disk is full, accessing the mapped file crashes the process. */
 const LOCK_FILE_BYTES = 12_288
 
 export interface Folder {
   readonly path: string
-  /** Says in the folder that it holds a store now. */
+  /** Writes the format file. */
   markAsOurs(): void
-  /** Lets another process have it. */
+  /** Releases the lock. */
   release(): void
 }
 
 /**
- * Takes the folder for this process, and makes it if it is not there.
+ * Locks the folder for this process; creates it if it does not exist.
  * @throws FolderRefused
  */
 export async function takeFolder(path: string): Promise<Folder> {
@@ -65,20 +65,20 @@ export async function takeFolder(path: string): Promise<Folder> {
   }
 }
 
-/** If it is not there; then its name is synced, too, so that it cannot be gone with all that is acknowledged in it. */
+/** Creates the folder if it does not exist, and syncs its parent, so that a power loss cannot remove the new folder. */
 export function makeFolder(path: string): void {
   if (existsSync(path)) return
   mkdirSync(path)
   syncFolder(dirname(path))
 }
 
-/** @throws FolderRefused if the folder holds nothing that this version can read */
+/** @throws FolderRefused if this version cannot read the folder */
 export function checkFolder(path: string): void {
   const format = readFormat(path)
-  if (format === undefined) throw new FolderRefused(`${path} holds no chats of Silly Chat.`)
+  if (format === undefined) throw new FolderRefused(`${path} contains no Silly Chat store.`)
   if (format > FORMAT) {
     throw new FolderRefused(
-      `${path} was written by a newer version of Silly Chat (format ${format}, this one reads ${FORMAT}). Use that.`
+      `${path} was written by a newer version of Silly Chat (format ${format}; this one reads ${FORMAT}). Use that version.`
     )
   }
   const damage = damageOf(join(path, DATA_FILE))
@@ -87,7 +87,7 @@ export function checkFolder(path: string): void {
   }
 }
 
-/** Copies what makes a folder ours, besides the data. */
+/** Completes a copy: syncs its data and copies the format file. */
 export function markCopy(from: string, to: string): void {
   syncFile(join(to, DATA_FILE))
   writeFormat(to, readFileSync(join(from, FORMAT_FILE), 'utf8'))
@@ -96,10 +96,12 @@ export function markCopy(from: string, to: string): void {
 function prepare(path: string): void {
   const data = join(path, DATA_FILE)
   if (readFormat(path) !== undefined) checkFolder(path)
-  // The very first start may have been cut off.
-  else if (existsSync(data) && holdsNothing(data)) rmSync(data)
+  // The first start was interrupted before anything was stored.
+  else if (existsSync(data) && isEmpty(data)) rmSync(data)
   else if (existsSync(data)) {
-    throw new FolderRefused(`${path} holds a ${DATA_FILE} that is not of Silly Chat. Choose another folder.`)
+    throw new FolderRefused(
+      `${path} contains a ${DATA_FILE} that was not written by Silly Chat. Choose another folder.`
+    )
   }
   const lock = join(path, LOCK_FILE)
   if (!existsSync(lock) || statSync(lock).size < LOCK_FILE_BYTES) writeFileSync(lock, Buffer.alloc(LOCK_FILE_BYTES))
@@ -109,31 +111,31 @@ function readFormat(path: string): number | undefined {
   const file = join(path, FORMAT_FILE)
   if (!existsSync(file)) return undefined
   const text = readFileSync(file, 'utf8').trim()
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new FolderRefused(`${file} is damaged: it should hold a number.`)
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new FolderRefused(`${file} is damaged: it must contain a number.`)
   return Number(text)
 }
 
 /**
- * What is wrong with the file of an LMDB, as far as its two meta pages and the pages tell that the newer of them leads
- * to; undefined for nothing. Their layout is that of `MDB_page` and `MDB_meta` in mdb.c, as this version of the library has
- * it. Another may write another one, which would be taken for damage: so package.json pins it, and a test watches that.
+ * Checks an LMDB file: its two meta pages, and the root pages of the newer one. Returns what is wrong, or undefined.
+ * The layout is that of `MDB_page` and `MDB_meta` in mdb.c. Another version of the library could use another layout, which
+ * would look like damage here, so package.json pins the version and a test checks that it does.
  */
 function damageOf(file: string): string | undefined {
   const descriptor = openSync(file, 'r')
   try {
     const first = readMeta(descriptor, 0)
-    if (first === undefined) return 'its first page is not what it should be'
+    if (first === undefined) return 'its first page is invalid'
     const second = readMeta(descriptor, first.pageSize)
-    if (second?.pageSize !== first.pageSize) return 'its second page is not what it should be'
+    if (second?.pageSize !== first.pageSize) return 'its second page is invalid'
     const newest = first.transaction >= second.transaction ? first : second
-    if (Number(newest.lastPage + 1n) * newest.pageSize > fstatSync(descriptor).size) return 'its end is missing'
-    return newest.roots.every((root) => isRoot(descriptor, root, newest)) ? undefined : 'its pages do not fit together'
+    if (Number(newest.lastPage + 1n) * newest.pageSize > fstatSync(descriptor).size) return 'it is truncated'
+    return newest.roots.every((root) => isRoot(descriptor, root, newest)) ? undefined : 'its pages are inconsistent'
   } finally {
     closeSync(descriptor)
   }
 }
 
-/** How many pages of a file that is not damaged hold something, free ones among them. */
+/** The pages up to the last used one, including free pages before it. The file must not be damaged. */
 export function usedPages(descriptor: number): { pages: number; pageSize: number } {
   const first = readMeta(descriptor, 0)
   const second = first && readMeta(descriptor, first.pageSize)
@@ -142,14 +144,14 @@ export function usedPages(descriptor: number): { pages: number; pageSize: number
   return { pages: Number(lastPage) + 1, pageSize: first.pageSize }
 }
 
-/** Where things stand in a page: in any, and in those that are meta pages. */
+/** Byte offsets and flags in every page, and byte offsets in meta pages. */
 const PAGE = { bytes: 24, flags: 18, isBranch: 0x01, isLeaf: 0x02, isMeta: 0x08 }
 const META = {
   bytes: 168,
   magic: 24,
   version: 28,
   pageSize: 48,
-  kinds: [52, 100],
+  treeFlags: [52, 100],
   roots: [88, 136],
   lastPage: 144,
   transaction: 152
@@ -157,13 +159,13 @@ const META = {
 const MAGIC = 0xbeefc0de
 const MIN_PAGE = 256
 const MAX_PAGE = 65_536
-/** Of the two trees: numbers lead to free pages, bytes to what is kept. */
-const KINDS = [0x08, 0x00]
-/** The root of a tree with nothing in it. */
+/** Flags of the two trees: the free pages are keyed by integers, the data by bytes. */
+const TREE_FLAGS = [0x08, 0x00]
+/** The root of an empty tree. */
 const NO_PAGE = 0xffff_ffff_ffff_ffffn
 
-/** Whether LMDB got no further with a file than to its first pages, or not even there. */
-function holdsNothing(file: string): boolean {
+/** Whether LMDB was interrupted while it created the file, so that no data was stored. */
+function isEmpty(file: string): boolean {
   const { size } = statSync(file)
   if (size > 2 * MAX_PAGE) return false
   if (readFileSync(file).every((byte) => byte === 0)) return true
@@ -188,7 +190,7 @@ function readMeta(descriptor: number, position: number) {
     page.readUInt32LE(META.magic) === MAGIC &&
     page.readUInt16LE(META.version) === 2 &&
     (page.readUInt16LE(PAGE.flags) & PAGE.isMeta) !== 0 &&
-    META.kinds.every((at, index) => page.readUInt16LE(at) === KINDS[index]) &&
+    META.treeFlags.every((at, index) => page.readUInt16LE(at) === TREE_FLAGS[index]) &&
     pageSize >= MIN_PAGE &&
     pageSize <= MAX_PAGE
   if (!isSound) return undefined
@@ -200,7 +202,7 @@ function readMeta(descriptor: number, position: number) {
   }
 }
 
-/** Whether a tree can begin there. */
+/** Whether this page can be the root of a tree. */
 function isRoot(descriptor: number, root: bigint, { pageSize, lastPage }: Meta): boolean {
   if (root === NO_PAGE) return true
   if (root > lastPage) return false
@@ -211,8 +213,8 @@ function isRoot(descriptor: number, root: bigint, { pageSize, lastPage }: Meta):
 }
 
 /**
- * One process per folder. A socket in Linux's abstract namespace is gone with its process, however that ended, and so are
- * named pipes on Windows. Containers with networks of their own do not see each other's.
+ * One process per folder. Sockets in Linux's abstract namespace and named pipes on Windows disappear with their process,
+ * even after a crash. Limit: containers with separate network namespaces do not see each other's lock.
  */
 async function lockFolder(path: string): Promise<Server> {
   const { dev, ino } = statSync(path, { bigint: true })
@@ -220,8 +222,8 @@ async function lockFolder(path: string): Promise<Server> {
   if (platform() === 'win32') return await listen(`\\\\.\\pipe\\${name}`, path)
   if (platform() === 'linux') return await listen(`\0${name}`, path)
   const file = join(tmpdir(), `${name}.sock`)
-  // There, a socket stays when its process is killed.
-  if (existsSync(file) && !(await answers(file))) rmSync(file)
+  // On other systems the socket file remains when its process is killed.
+  if (existsSync(file) && !(await isListening(file))) rmSync(file)
   return await listen(file, path)
 }
 
@@ -230,14 +232,14 @@ function listen(address: string, path: string): Promise<Server> {
   server.unref()
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const inUse = new FolderRefused(`${path} is in use by another process of Silly Chat. Stop that first.`)
+      const inUse = new FolderRefused(`${path} is in use by another Silly Chat process. Stop that process first.`)
       reject(error.code === 'EADDRINUSE' ? inUse : error)
     })
     server.listen({ path: address, exclusive: true }, () => resolve(server))
   })
 }
 
-function answers(address: string): Promise<boolean> {
+function isListening(address: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(address)
     socket.on('connect', () => {
@@ -253,11 +255,15 @@ export async function orRefuse<Result>(path: string, work: () => Promise<Result>
     return await work()
   } catch (error) {
     if (error instanceof FolderRefused) throw error
-    throw new FolderRefused(`${path} cannot be used: ${error instanceof Error ? error.message : String(error)}.`)
+    throw new FolderRefused(`${path} cannot be used: ${messageOf(error)}.`)
   }
 }
 
-/** Whole or not at all, whenever it is cut off. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Atomic, even if the process is interrupted. */
 function writeFormat(path: string, text: string): void {
   const file = join(path, FORMAT_FILE)
   writeFileSync(`${file}.new`, text)
@@ -272,7 +278,7 @@ function syncFile(file: string): void {
   closeSync(descriptor)
 }
 
-/** So that the names in it are there, too. */
+/** Makes new and renamed files in the folder durable. */
 function syncFolder(path: string): void {
   if (platform() === 'win32') return
   const descriptor = openSync(path, 'r')

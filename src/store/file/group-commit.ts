@@ -1,12 +1,12 @@
 /**
- * Group commit: what is to be written while a write is under way goes to the disk together with the next, so that one
- * sync serves all who wait for one.
+ * Group commit: changes that arrive during a write are written together in the next one, so that a single sync
+ * serves all of them.
  */
-
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { StoreUnavailable } from '../../chat/store.ts'
 import { type Change, type Disk, DiskFault } from './disk.ts'
 
-interface Waiting {
+interface PendingWrite {
   readonly changes: readonly Change[]
   readonly written: () => void
   readonly failed: (error: StoreUnavailable) => void
@@ -14,7 +14,7 @@ interface Waiting {
 
 export class GroupCommit {
   readonly #disk: Disk
-  #waiting: Waiting[] = []
+  #pending: PendingWrite[] = []
   #running: Promise<void> | undefined
   readonly #onBroken: (fault: StoreUnavailable) => void
   #fault: StoreUnavailable | undefined
@@ -24,61 +24,62 @@ export class GroupCommit {
     this.#onBroken = onBroken
   }
 
-  /** What has broken the disk, if it is. */
+  /** The fault that broke the disk, if there is one. */
   get fault(): StoreUnavailable | undefined {
     return this.#fault
   }
 
   /**
-   * Calls `written` once the changes are on the disk, or `failed` if they are not and never will be: then all that was
-   * waiting behind them fails, too, since it may build on them. Calls come in the order of these.
+   * Calls `written` after the changes are on the disk, or `failed` if they were not and never will be written. After a
+   * failure all pending changes fail too, because they can depend on the failed ones. Callbacks run in the order of the
+   * calls of `add`.
    */
   add(changes: readonly Change[], written: () => void, failed: (error: StoreUnavailable) => void): void {
-    this.#waiting.push({ changes, written, failed })
+    this.#pending.push({ changes, written, failed })
     this.#running ??= this.#run()
   }
 
-  /** Once all is written that is waiting. */
+  /** Resolves when no write is pending. */
   async idle(): Promise<void> {
     await this.#running
   }
 
   async #run(): Promise<void> {
-    // What comes in the same turn goes in one write.
-    await new Promise((resolve) => setImmediate(resolve))
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting
-      this.#waiting = []
+    // Changes of the same turn go into one write.
+    await nextTurn()
+    while (this.#pending.length > 0) {
+      const batch = this.#pending
+      this.#pending = []
       try {
         if (this.#fault !== undefined) throw this.#fault
         await this.#disk.write(latest(batch))
       } catch (error) {
-        this.#fail([...batch, ...this.#waiting.splice(0)], error)
+        this.#fail([...batch, ...this.#pending.splice(0)], error)
         continue
       }
-      // Not within: what goes wrong in telling of it is no fault of the disk, on which it is.
+      // Outside of `try`: an error in a callback is not a disk fault; the changes are on the disk.
       for (const { written } of batch) written()
     }
     this.#running = undefined
   }
 
-  #fail(batch: readonly Waiting[], cause: unknown): void {
+  #fail(batch: readonly PendingWrite[], cause: unknown): void {
     const isFull = cause instanceof DiskFault && cause.is === 'full'
     const fault = this.#fault ?? new StoreUnavailable(isFull ? 'full' : 'unreachable', { cause })
     if (cause instanceof DiskFault && cause.is === 'broken') this.#break(fault)
     for (const { failed } of batch) failed(fault)
   }
 
-  /** Nothing more is accepted until the process starts anew. */
+  /** From now on every write fails. Only a new process can continue. */
   #break(fault: StoreUnavailable): void {
     this.#fault = fault
     this.#onBroken(fault)
   }
 }
 
-/** Of several changes of one key only the last is written. */
-function latest(batch: readonly Waiting[]): Iterable<Change> {
+/** If a key changes several times in a batch, only the last change is written. */
+function latest(batch: readonly PendingWrite[]): Iterable<Change> {
   const changes = new Map<string, Change>()
-  for (const waiting of batch) for (const change of waiting.changes) changes.set(change.key.toString('latin1'), change)
+  for (const pending of batch) for (const change of pending.changes) changes.set(change.key.toString('latin1'), change)
   return changes.values()
 }

@@ -1,30 +1,30 @@
 /**
- * LMDB as a disk. With `overlappingSync` off a transaction is written, synced, and only then made visible by a meta page
- * that is itself written synchronously; its promise resolves after that (seen with strace, and asked of the library's
- * source). All of it happens in libuv's threads: the event loop goes on.
+ * The `Disk` on LMDB. With `overlappingSync: false` a transaction is written and synced, and then a synchronously written
+ * meta page makes it visible; only after that its promise resolves (test/store/long/strace.test.ts). All writes happen in
+ * libuv's thread pool, so they do not block the event loop.
  */
 import { statfsSync } from 'node:fs'
 import { open, type RootDatabase } from 'lmdb'
 import { type Change, type Disk, DiskFault, type Entry } from './disk.ts'
 import { DiskReserve } from './disk-reserve.ts'
 
-/** A write that takes longer will never end: LMDB hangs on what follows a meta page that it could not write. */
+/** A write that takes longer never ends: LMDB hangs on every write after a meta page that it could not write. */
 const WRITE_DEADLINE_MS = 60_000
-/** A file system with less is full, whatever it says of a write that fails. */
-const NO_ROOM_BYTES = 65_536
+/** With less free space a failed write counts as `full`, whatever its error code. */
+const MIN_FREE_BYTES = 65_536
 const PROBE = Buffer.from('probe')
 
 export function lmdbDisk(folder: string): Disk {
   const db: RootDatabase<Buffer, Buffer> = open(lmdbOptions(folder))
   const reserve = new DiskReserve(folder)
 
-  /** After a meta page could not be written every read fails, and every write hangs. */
+  /** After LMDB could not write a meta page, every read fails and every write hangs. */
   function isBroken(): boolean {
     try {
       db.get(PROBE)
       return false
     } catch {
-      // Whatever it says: the library's errors of a broken file are many, and one key can always be asked for.
+      // Any error: the library has many for a broken file, and on a sound one this read never fails.
       return true
     }
   }
@@ -37,14 +37,14 @@ export function lmdbDisk(folder: string): Disk {
         else db.put(key, value)
       }
     })
-    setImmediate(ignoreSecondHand, db)
+    setImmediate(ignoreCommitted, db)
     await committed
   }
 
   async function faultOf(error: unknown): Promise<DiskFault> {
     const cause = await causeOf(error)
     if (isBroken()) return new DiskFault('broken', { cause })
-    return new DiskFault(NO_ROOM.has(codeOf(cause)) || hasNoRoom(folder) ? 'full' : 'failed', { cause })
+    return new DiskFault(FULL_CODES.has(codeOf(cause)) || isNearlyFull(folder) ? 'full' : 'failed', { cause })
   }
 
   return {
@@ -57,11 +57,11 @@ export function lmdbDisk(folder: string): Disk {
 
     async write(changes) {
       let timer: NodeJS.Timeout | undefined
-      const late = new Promise<never>((_, reject) => {
+      const deadline = new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(new DiskFault('broken')), WRITE_DEADLINE_MS)
       })
       try {
-        await Promise.race([batch([...changes]), late])
+        await Promise.race([batch([...changes]), deadline])
       } catch (error) {
         throw error instanceof DiskFault ? error : await faultOf(error)
       } finally {
@@ -76,7 +76,7 @@ export function lmdbDisk(folder: string): Disk {
   }
 }
 
-/** A consistent copy as of now, while another process may be writing. The target must be an empty folder. */
+/** Makes a consistent copy, also while another process is writing. The target must be an empty folder. */
 export async function copyLmdb(folder: string, target: string): Promise<void> {
   const db = open({ ...lmdbOptions(folder), readOnly: true })
   try {
@@ -87,30 +87,30 @@ export async function copyLmdb(folder: string, target: string): Promise<void> {
 }
 
 function lmdbOptions(path: string) {
-  // Also a path with a dot in it is a folder.
+  // `noSubdir: false`: by default LMDB treats a path that contains a dot as a file.
   return { path, noSubdir: false, encoding: 'binary', keyEncoding: 'binary', overlappingSync: false } as const
 }
 
 /** ENOSPC, EDQUOT and MDB_MAP_FULL. */
-const NO_ROOM: ReadonlySet<unknown> = new Set([28, 122, -30_792])
+const FULL_CODES: ReadonlySet<unknown> = new Set([28, 122, -30_792])
 
 function codeOf(error: unknown): unknown {
   return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
 }
 
-/** Part of a page that fits is an input/output error to LMDB. */
-function hasNoRoom(folder: string): boolean {
+/** When only a part of a page fits, LMDB reports an input/output error instead of ENOSPC. */
+function isNearlyFull(folder: string): boolean {
   const { bavail, bsize } = statfsSync(folder)
-  return bavail * bsize < NO_ROOM_BYTES
+  return bavail * bsize < MIN_FREE_BYTES
 }
 
-/** The library says what went wrong in a promise that rejects. */
+/** The library puts the cause into `commitError`, a promise that rejects with it. */
 async function causeOf(error: unknown): Promise<unknown> {
   if (typeof error !== 'object' || error === null || !('commitError' in error)) return error
   return await Promise.resolve(error.commitError).catch((cause: unknown) => cause)
 }
 
-/** A failed commit also rejects promises that nobody was given; unhandled they would end the process. */
-function ignoreSecondHand(db: RootDatabase<Buffer, Buffer>): void {
+/** A failed commit also rejects `db.committed`, which would end the process as an unhandled rejection. */
+function ignoreCommitted(db: RootDatabase<Buffer, Buffer>): void {
   db.committed.then(undefined, (error: unknown) => void causeOf(error))
 }

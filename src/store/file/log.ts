@@ -1,16 +1,15 @@
-/** How the file store reads what is logged: pages of events and messages, in slices that leave other work its turn. */
+/** Reads events and messages from the file store. Long reads are split into slices, so that they do not block the event loop. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
 import type { ChatTag, PostKey } from '../../chat/ids.ts'
-import type { EventsPage, MessagePage, MessagesPage } from '../../chat/store.ts'
+import { type EventsPage, JOIN_EVENT_BYTES, type MessagePage, type MessagesPage } from '../../chat/store.ts'
 import { escapeLineBreaks, escapeLineBreaksIn } from '../../wire/json.ts'
 import type { Disk, Entry } from './disk.ts'
 import type { ChatRecord } from './records.ts'
 import * as records from './records.ts'
 
-/** About what a join event takes on the wire. */
-const JOIN_BYTES = 512
-/** How many entries are read before other work has its turn. */
-const READ_A_TURN = 1000
+/** Entries that are read before the event loop continues with other work. */
+const ENTRIES_PER_TURN = 1000
 const COMMA = Buffer.from(',')
 
 export class FileLog {
@@ -20,7 +19,7 @@ export class FileLog {
     this.#disk = disk
   }
 
-  /** `undefined` if `after` is not an event of this log, or what is asked for was forgotten. */
+  /** `undefined` if `after` is not an event of this log, or if `allJoins` needs dropped join events. */
   eventsAfter(
     tag: ChatTag,
     record: ChatRecord,
@@ -31,28 +30,28 @@ export class FileLog {
     const events: LoggedEvent[] = []
     let size = 0
     for (const event of this.#eventsBetween(tag, after, lastOf(record, upTo))) {
-      size += event.type === 'message' ? Buffer.byteLength(event.json) : JOIN_BYTES
+      size += event.type === 'message' ? Buffer.byteLength(event.json) : JOIN_EVENT_BYTES
       if (events.length > 0 && size > maxBytes) break
       events.push(event)
     }
     return events
   }
 
-  /** As above. The chat may be gone before all is read: `isThere` says. */
+  /** `undefined` if `after` is not an event of this log. `exists` tells whether the chat was removed during the read. */
   async messagesAfter(
     tag: ChatTag,
     record: ChatRecord,
     after: number,
     { limit = Number.POSITIVE_INFINITY, upTo }: MessagesPage,
-    isThere: () => boolean
+    exists: () => boolean
   ): Promise<MessagePage | 'gone' | undefined> {
     if (!knows(record, after, upTo)) return undefined
     const end = records.messageKey(tag, lastOf(record, upTo) + 1)
     const found: Entry[] = []
     for (;;) {
       const next = (found.length === 0 ? after : idOf(found.at(-1))) + 1
-      // One more than asked for says whether there are more.
-      const wanted = Math.min(READ_A_TURN, limit + 1 - found.length)
+      // One more than `limit`, to know whether there are more.
+      const wanted = Math.min(ENTRIES_PER_TURN, limit + 1 - found.length)
       const read = [...this.#disk.range(records.messageKey(tag, next), end, wanted)]
       found.push(...read)
       if (found.length > limit) {
@@ -60,12 +59,12 @@ export class FileLog {
         return { json: joined(found), upTo: idOf(found.at(-1)), hasMore: true }
       }
       if (read.length < wanted) return { json: joined(found), upTo: upTo ?? record.lastEventId, hasMore: false }
-      await new Promise((resolve) => setImmediate(resolve))
-      if (!isThere()) return 'gone'
+      await nextTurn()
+      if (!exists()) return 'gone'
     }
   }
 
-  /** The message that was posted with this key. */
+  /** The message that was posted with this idempotency key. */
   posted(tag: ChatTag, key: PostKey): LoggedMessage | undefined {
     const found = this.#disk.get(records.postKeyKey(tag, key))
     if (found === undefined) return undefined
@@ -74,27 +73,26 @@ export class FileLog {
     return value && { type: 'message', id, json: escapeLineBreaks(value.toString()) }
   }
 
-  /** The ids of the oldest join events that are kept. */
+  /** The ids of the oldest stored join events. */
   oldestJoins(tag: ChatTag, { newestForgotten, lastEventId }: ChatRecord, count: number): number[] {
     if (count <= 0) return []
     const [start, end] = [records.joinKey(tag, newestForgotten + 1), records.joinKey(tag, lastEventId + 1)]
     return Array.from(this.#disk.range(start, end, count), ({ key }) => records.idIn(key))
   }
 
-  /** The chats that are idle since `since` or longer, and those without any event that are so since `emptySince`. */
   async idleChats(since: number, emptySince: number): Promise<ChatTag[]> {
     const idle: ChatTag[] = []
     for (const isEmpty of [true, false]) {
       const latest = isEmpty ? emptySince : since
       const end = records.idleEnd(isEmpty, latest)
-      let [start] = records.all(isEmpty ? 'x' : 'y')
+      let [start] = records.rangeOf(isEmpty ? 'x' : 'y')
       for (;;) {
-        const keys = Array.from(this.#disk.range(start, end, READ_A_TURN), ({ key }) => key)
+        const keys = Array.from(this.#disk.range(start, end, ENTRIES_PER_TURN), ({ key }) => key)
         idle.push(...keys.map(records.idleTagIn).filter((tag) => this.#idleSince(tag) <= latest))
         const last = keys.at(-1)
         if (last === undefined) break
         start = Buffer.concat([last, Buffer.alloc(1)])
-        await new Promise((resolve) => setImmediate(resolve))
+        await nextTurn()
       }
     }
     return idle
@@ -141,7 +139,7 @@ function idOf(entry: Entry | undefined): number {
   return entry === undefined ? 0 : records.idIn(entry.key)
 }
 
-/** As `MessagePage` has them: in one part, since there would be thousands. Messages of before may hold raw line breaks. */
+/** `MessagePage.json` in a single part instead of thousands. Messages of older versions can contain raw line breaks. */
 function joined(entries: readonly Entry[]): Buffer[] {
   if (entries.length === 0) return []
   return [

@@ -1,12 +1,12 @@
-/** A file store from its folder: opened, backed up, and restored. */
+/** Opens and copies file stores. */
 import { readdirSync } from 'node:fs'
 import type { Store } from '../../chat/store.ts'
 import { type FileStoreOptions, fileStore } from './file-store.ts'
-import { checkFolder, FolderRefused, makeFolder, markCopy, orRefuse, takeFolder } from './folder.ts'
+import { checkFolder, FolderRefused, makeFolder, markCopy, messageOf, orRefuse, takeFolder } from './folder.ts'
 import { copyLmdb, lmdbDisk } from './lmdb-disk.ts'
 
 /**
- * Opens the store in a folder, or makes one there; no other process may have it open.
+ * Opens the store in a folder, or creates one there. Fails if another process has it open.
  * @throws FolderRefused
  */
 export async function openFileStore(path: string, options: FileStoreOptions): Promise<Store> {
@@ -23,13 +23,13 @@ export async function openFileStore(path: string, options: FileStoreOptions): Pr
     }
   } catch (cause) {
     folder.release()
-    throw new FolderRefused(`${path} cannot be opened: ${cause instanceof Error ? cause.message : String(cause)}.`)
+    throw new FolderRefused(`${path} cannot be opened: ${messageOf(cause)}.`)
   }
 }
 
 /**
- * Copies a store as it is now into a new or empty folder, whether or not a server is running on it. The copy is a
- * store like any other.
+ * Copies a store into a new or empty folder, even while a server is using it. The copy is consistent and can be opened
+ * like any store.
  * @throws FolderRefused
  */
 export async function copyStore(from: string, to: string): Promise<void> {

@@ -1,25 +1,24 @@
 /**
- * The file store's format, version 1: what stands under which key. A key is a letter, the tag of the chat and, for some,
- * a number or a text; numbers are big-endian so that keys sort as they do. Whatever changes here needs a new version.
+ * The file store's format, version 1: its keys and values. A key is a letter, the chat's tag and, for some, a number or a
+ * text. Numbers are big-endian, so that keys sort like them. Every change here needs a new format version.
  */
 import type { LoggedJoinEvent } from '../../chat/events.ts'
-import { type ChatTag, chatTag, type PostKey } from '../../chat/ids.ts'
+import { type ChatTag, chatTag, type PostKey, TAG_LENGTH } from '../../chat/ids.ts'
 
 export const FORMAT = 1
 
 const NUMBER_BYTES = 6
-const TAG_LENGTH = 12
 
-/** What a chat is besides its door: small, since every message rewrites it. */
+/** The state of a chat besides its door. Every message rewrites it, so it is small. */
 export interface ChatRecord {
   readonly version: number
   readonly lastEventId: number
   readonly idleSince: number
-  /** JSON of all messages, with a byte for each between them. */
+  /** Size of the JSON of all messages, plus a byte for each as separator. */
   readonly messageBytes: number
-  /** Join events that are kept. */
+  /** Number of stored join events. */
   readonly joins: number
-  /** The newest join event that is not kept any more; 0 for none. */
+  /** Id of the newest join event that was dropped; 0 for none. */
   readonly newestForgotten: number
 }
 
@@ -27,18 +26,18 @@ export const chatKey = (tag: ChatTag): Buffer => key('c', tag)
 export const doorKey = (tag: ChatTag): Buffer => key('d', tag)
 export const messageKey = (tag: ChatTag, id: number): Buffer => key('m', tag, number(id))
 export const joinKey = (tag: ChatTag, id: number): Buffer => key('j', tag, number(id))
-/** Under it stands the id of the message that was posted with an idempotency key. */
+/** Its value is the id of the message that was posted with this idempotency key. */
 export const postKeyKey = (tag: ChatTag, post: PostKey): Buffer => key('p', tag, Buffer.from(post))
-/** Marks a chat that is gone, but of which something is still there. */
+/** Marks a removed chat whose records have not all been deleted yet. */
 export const removedKey = (tag: ChatTag): Buffer => key('r', tag)
 
-/** Chats by the hour since when they are idle: those without events by themselves, since they end sooner. */
+/** Index of chats by the hour of their last event. Chats without events have their own range, because they expire sooner. */
 export function idleKey(tag: ChatTag, { lastEventId, idleSince }: ChatRecord): Buffer {
   return Buffer.concat([idlePrefix(lastEventId === 0, idleSince), Buffer.from(tag)])
 }
 
-/** Whether both stand under the same key. */
-export function isSameIdle(one: ChatRecord, other: ChatRecord): boolean {
+/** Whether both have the same key in the index of idle chats. */
+export function hasSameIdleKey(one: ChatRecord, other: ChatRecord): boolean {
   return (one.lastEventId === 0) === (other.lastEventId === 0) && hourOf(one.idleSince) === hourOf(other.idleSince)
 }
 
@@ -50,24 +49,24 @@ function idlePrefix(isEmpty: boolean, idleSince: number): Buffer {
   return Buffer.concat([Buffer.from(isEmpty ? 'x' : 'y'), number(hourOf(idleSince))])
 }
 
-/** Behind the keys of all chats of which some may be idle since `instant` or longer. */
+/** The end (exclusive) of the keys of all chats that can be idle since `instant` or earlier. */
 export function idleEnd(isEmpty: boolean, instant: number): Buffer {
   return idlePrefix(isEmpty, instant + HOUR_MS)
 }
 
 const HOUR_MS = 3_600_000
 
-/** All keys of one kind: from the first to the second, without the second. */
-export function all(kind: 'r' | 'x' | 'y'): [start: Buffer, end: Buffer] {
+/** The range of all keys of one kind; `end` is exclusive. */
+export function rangeOf(kind: 'r' | 'x' | 'y'): [start: Buffer, end: Buffer] {
   return [Buffer.from(kind), Buffer.from(String.fromCharCode(kind.charCodeAt(0) + 1))]
 }
 
-/** What is deleted with a chat, besides what stands under its tag alone. */
+/** The ranges of a chat's messages, join events and idempotency keys. */
 export function partsOf(tag: ChatTag): [start: Buffer, end: Buffer][] {
   return (['m', 'j', 'p'] as const).map((kind) => [key(kind, tag), key(kind, tag, Buffer.of(0xff))])
 }
 
-/** The tag in a key under which an idle chat stands. */
+/** The tag in a key of the index of idle chats. */
 export function idleTagIn(key: Buffer): ChatTag {
   return chatTag(key.toString('latin1', key.length - TAG_LENGTH))
 }

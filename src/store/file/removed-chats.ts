@@ -1,13 +1,14 @@
-/** Removes what chats that are gone have left behind, little by little: their messages, join events and keys. */
+/** Deletes the messages, join events and idempotency keys of removed chats in the background, in small writes. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ChatTag } from '../../chat/ids.ts'
 import { type FaultHooks, RetriedFaults } from '../retried-faults.ts'
 import type { Disk } from './disk.ts'
 import type { GroupCommit } from './group-commit.ts'
 import * as records from './records.ts'
 
-/** How many entries are removed in one write. */
-const REMOVED_AT_ONCE = 1000
-const REMOVING = 'removing what is left'
+/** Entries that are deleted in one write. */
+const REMOVALS_PER_WRITE = 1000
+const PURGING = 'purging removed chats'
 
 export class RemovedChatPurger {
   readonly #disk: Disk
@@ -23,20 +24,20 @@ export class RemovedChatPurger {
     this.#commits = commits
   }
 
-  /** What the disk has no room to remove waits for the next call. */
+  /** Starts the deletion, unless it is running. What fails is tried again by the next call. */
   run(): void {
     this.#again = true
     this.#running ??= this.#run()
   }
 
-  /** Whether something is left of a chat that had this tag. */
-  isLeftOf(tag: ChatTag): boolean {
+  /** Whether records of a removed chat with this tag are still stored. */
+  hasLeftovers(tag: ChatTag): boolean {
     return this.#disk.get(records.removedKey(tag)) !== undefined
   }
 
   /**
-   * Once nothing is left of any.
-   * @throws StoreUnavailable if the disk could not do it
+   * Resolves when the records of all removed chats are deleted.
+   * @throws StoreUnavailable if the disk cannot delete them
    */
   async finished(): Promise<void> {
     this.run()
@@ -44,26 +45,26 @@ export class RemovedChatPurger {
     if (failure !== undefined) throw failure
   }
 
-  /** Stops between two writes; the rest is for the next start. */
+  /** Stops between two writes. The next start deletes the rest. */
   async close(): Promise<void> {
     this.#isClosed = true
     await this.#running
   }
 
-  /** Says what went wrong, if anything. */
+  /** Resolves to the error, or to undefined. */
   async #run(): Promise<unknown> {
-    await new Promise((resolve) => setImmediate(resolve))
+    await nextTurn()
     try {
       while (this.#again) {
         this.#again = false
         for (let chats = this.#chats(); chats.length > 0; chats = this.#chats()) {
-          for (const removed of chats) await this.#removeChat(removed)
+          for (const removed of chats) await this.#purge(removed)
         }
       }
-      this.#faults.ended(REMOVING)
+      this.#faults.ended(PURGING)
       return undefined
     } catch (error) {
-      if (!this.#isClosed) this.#faults.failed(REMOVING, error)
+      if (!this.#isClosed) this.#faults.failed(PURGING, error)
       return error
     } finally {
       this.#running = undefined
@@ -71,10 +72,10 @@ export class RemovedChatPurger {
   }
 
   #chats(): Buffer[] {
-    return this.#keys(...records.all('r'))
+    return this.#keys(...records.rangeOf('r'))
   }
 
-  async #removeChat(removed: Buffer): Promise<void> {
+  async #purge(removed: Buffer): Promise<void> {
     for (const [start, end] of records.partsOf(records.removedTagIn(removed))) {
       for (let keys = this.#keys(start, end); keys.length > 0; keys = this.#keys(start, end)) await this.#remove(keys)
     }
@@ -83,7 +84,7 @@ export class RemovedChatPurger {
 
   #keys(start: Buffer, end: Buffer): Buffer[] {
     if (this.#isClosed) return []
-    return Array.from(this.#disk.range(start, end, REMOVED_AT_ONCE), ({ key }) => key)
+    return Array.from(this.#disk.range(start, end, REMOVALS_PER_WRITE), ({ key }) => key)
   }
 
   #remove(keys: readonly Buffer[]): Promise<void> {

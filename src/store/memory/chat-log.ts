@@ -1,32 +1,36 @@
 /**
- * The log of one chat in memory: append-only bytes of message JSON that readers are given slices of. Messages are kept
- * for ever; of the join events the latest thousand, and those before leave no trace but a gap in the ids.
+ * The log of one chat in memory: append-only bytes of message JSON; readers get slices of them without a copy. It keeps
+ * all messages and the latest `JOIN_EVENTS_KEPT` join events. Dropped join events leave gaps in the ids.
  *
- * The bytes lie in chunks, each message in one. Only a small chunk is copied to a larger one when it is full, so a long
- * log costs what it holds, appending to it what a short one costs, and no more than a small chunk is left as garbage.
+ * The bytes are stored in chunks, and no message spans two. A chunk that is full grows by copying until it has
+ * CHUNK_CAPACITY; then a new one begins. So appending costs the same in short and long logs, and little space is wasted.
  */
 import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
-import type { EventsPage, MessagePage, MessagesPage, NewMessage } from '../../chat/store.ts'
-import { messageJson } from '../message-json.ts'
+import {
+  type EventsPage,
+  JOIN_EVENT_BYTES,
+  JOIN_EVENTS_KEPT,
+  type MessagePage,
+  type MessagesPage,
+  type NewMessage
+} from '../../chat/store.ts'
+import { messageJson } from '../codec.ts'
 
 const COMMA = 0x2c
-/** Of the first chunk. */
+/** Bytes of the first chunk of a log. */
 const FIRST_CAPACITY = 256
-/** A chunk grows up to this; behind it a new one begins. */
+/** Bytes up to which a chunk grows. */
 const CHUNK_CAPACITY = 256 * 1024
-/** About what a join event takes on the wire. */
-const JOIN_BYTES = 512
-const JOINS_KEPT = 1000
 
-/** Messages whose ids follow one another: the first of them is message number `index` and has this id. */
+/** Messages with consecutive ids. The first one is message number `index` and has this id. */
 interface Run {
   readonly id: number
   readonly index: number
 }
 
-/** Every message's JSON followed by a comma. Bytes once written are never changed, so slices can be lent out. */
+/** The JSON of messages, each followed by a comma. Written bytes never change, so slices can be shared. */
 interface Chunk {
-  /** How many bytes of the log come before it. */
+  /** Offset of its first byte in the log. */
   readonly start: number
   bytes: Buffer
 }
@@ -34,7 +38,7 @@ interface Chunk {
 export class ChatLog {
   #lastEventId = 0
   readonly #chunks: Chunk[] = []
-  /** Where the bytes ended once each message was logged. */
+  /** For each message the offset in the log after its comma. */
   readonly #ends: number[] = []
   /** The event ids of the messages. */
   readonly #runs: Run[] = []
@@ -46,7 +50,7 @@ export class ChatLog {
     return this.#lastEventId
   }
 
-  /** What the messages take, in bytes. */
+  /** Bytes of all messages. */
   get messageBytes(): number {
     return this.#ends.at(-1) ?? 0
   }
@@ -54,7 +58,7 @@ export class ChatLog {
   addJoin(event: JoinEvent): LoggedJoinEvent {
     const logged = { ...event, id: ++this.#lastEventId }
     this.#joins.set(logged.id, logged)
-    if (this.#joins.size > JOINS_KEPT) {
+    if (this.#joins.size > JOIN_EVENTS_KEPT) {
       const [oldest = 0] = this.#joins.keys()
       this.#joins.delete(oldest)
       this.#newestForgotten = oldest
@@ -62,7 +66,7 @@ export class ChatLog {
     return logged
   }
 
-  /** Logs a message, if all messages then take no more than `maxBytes`. */
+  /** Logs a message. Returns undefined if the log would then be larger than `maxBytes`. */
   addMessage(message: NewMessage, maxBytes: number): LoggedMessage | undefined {
     const id = this.#lastEventId + 1
     const json = messageJson(id, message)
@@ -81,13 +85,13 @@ export class ChatLog {
     return { type: 'message', id, json }
   }
 
-  /** `undefined` if `after` is not an event of this log, or what is asked for was forgotten. */
+  /** `undefined` if `after` is not an event of this log, or if `allJoins` needs dropped join events. */
   eventsAfter(after: number, { maxBytes, allJoins, upTo = this.#lastEventId }: EventsPage): LoggedEvent[] | undefined {
     if (!this.#knows(after) || after > upTo || (allJoins && after < this.#newestForgotten)) return undefined
     const events: LoggedEvent[] = []
     let size = 0
     for (const event of this.#eventsFrom(after)) {
-      size += event.type === 'message' ? Buffer.byteLength(event.json) : JOIN_BYTES
+      size += event.type === 'message' ? Buffer.byteLength(event.json) : JOIN_EVENT_BYTES
       if (event.id > upTo || (events.length > 0 && size > maxBytes)) break
       events.push(event)
     }
@@ -117,7 +121,7 @@ export class ChatLog {
     return end < all ? { json, upTo: this.#idAt(end - 1), hasMore: true } : { json, upTo, hasMore: false }
   }
 
-  /** The JSON of the message that is this event. */
+  /** The JSON of the message with this event id. */
   messageJson(id: number): string {
     return this.#json(this.#countUpTo(id) - 1)
   }
@@ -140,7 +144,7 @@ export class ChatLog {
     return chunk?.bytes.toString('utf8', from - chunk.start, this.#end(index) - 1 - chunk.start) ?? ''
   }
 
-  /** How many messages there are up to the event `id`. */
+  /** Number of messages up to the event `id`. */
   #countUpTo(id: number): number {
     const at = lastIndex(this.#runs, ({ id: first }) => first <= id)
     const run = this.#runs[at]
@@ -148,14 +152,14 @@ export class ChatLog {
     return Math.min(run.index + id - run.id + 1, this.#runs[at + 1]?.index ?? this.#ends.length)
   }
 
-  /** The event id of the message number `index`; infinite behind the last. */
+  /** The event id of message number `index`; infinite after the last message. */
   #idAt(index: number): number {
     if (index >= this.#ends.length) return Number.POSITIVE_INFINITY
     const run = this.#runs[lastIndex(this.#runs, ({ index: first }) => first <= index)]
     return run === undefined ? Number.POSITIVE_INFINITY : run.id + index - run.index
   }
 
-  /** The bytes from one place of the log to another behind it, as they lie in the chunks. */
+  /** The bytes from offset `from` to offset `to`, one slice per chunk. */
   #slices(from: number, to: number): Buffer[] {
     const slices: Buffer[] = []
     let index = lastIndex(this.#chunks, ({ start }) => start <= from)
@@ -166,7 +170,7 @@ export class ChatLog {
     return slices
   }
 
-  /** The last chunk, with room for so many bytes more. It grows by a quarter, so that what it wastes stays small. */
+  /** The last chunk, with room for `size` more bytes. It grows by a quarter, so that it wastes little. */
   #chunkFor(size: number): Chunk {
     const last = this.#chunks.at(-1)
     const used = this.messageBytes - (last?.start ?? 0)
@@ -186,14 +190,14 @@ export class ChatLog {
   }
 }
 
-/** Where the last item is that `begins` soon enough, by bisection; -1 if none does. */
-function lastIndex<Item>(items: readonly Item[], begins: (item: Item) => boolean): number {
+/** The index of the last item that matches, by binary search: all items before it must match too. -1 if none does. */
+function lastIndex<Item>(items: readonly Item[], matches: (item: Item) => boolean): number {
   let low = -1
   let high = items.length
   while (high - low > 1) {
     const middle = (low + high) >> 1
     const item = items[middle]
-    if (item !== undefined && begins(item)) low = middle
+    if (item !== undefined && matches(item)) low = middle
     else high = middle
   }
   return low

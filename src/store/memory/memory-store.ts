@@ -1,6 +1,6 @@
 /**
- * The default store: everything in this process's memory. What it promises stands in `store.ts`. Links and join requests
- * count towards its limit but are never refused, since the rules bound those of each chat that wait.
+ * The default store: everything in the memory of this process. Links and join requests count towards `maxStoreBytes` but
+ * are never refused, because the rules already limit open links and pending requests per chat.
  */
 import type { Door } from '../../chat/door.ts'
 import type { LoggedEvent } from '../../chat/events.ts'
@@ -9,19 +9,19 @@ import type { Listener, LoadedChat, Store } from '../../chat/store.ts'
 import { ChatLog } from './chat-log.ts'
 
 export interface MemoryStoreLimits {
-  /** Bytes that the messages of one chat may take. */
+  /** Limit for the messages of one chat, in bytes. */
   readonly maxChatBytes: number
-  /** Bytes that all chats together may take. */
+  /** Limit for all chats together, in bytes. */
   readonly maxStoreBytes: number
 }
 
-/** What a chat takes besides its messages, in bytes: measured, and rounded up. */
+/** Memory of a chat besides its messages: measured and rounded up. */
 const BYTES_PER_CHAT = 1536
 const BYTES_PER_LINK = 512
 const BYTES_PER_REQUEST = 1536
 const BYTES_PER_KEY = 192
-/** How many chats are looked at before other work has its turn. */
-const SEEN_A_TURN = 5000
+/** Chats that are checked before the event loop continues with other work. */
+const CHATS_PER_TURN = 5000
 
 interface Chat {
   door: Door
@@ -29,7 +29,7 @@ interface Chat {
   idleSince: number
   readonly log: ChatLog
   readonly listeners: Set<Listener>
-  /** The messages that were posted with a key; most chats have none. */
+  /** Message ids by idempotency key. Undefined until the first one, because most chats have none. */
   keys?: Map<PostKey, number>
 }
 
@@ -37,8 +37,8 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
   const chats = new Map<ChatTag, Chat>()
   let bytes = 0
 
-  function tell(chat: Chat, told: readonly LoggedEvent[] | 'gone'): void {
-    for (const listener of chat.listeners) listener(told)
+  function notify(chat: Chat, notification: readonly LoggedEvent[] | 'gone'): void {
+    for (const listener of chat.listeners) listener(notification)
   }
 
   function find(tag: ChatTag): LoadedChat | undefined {
@@ -73,7 +73,7 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
       const logged = events.map((event) => chat.log.addJoin(event))
       if (logged.length > 0) {
         chat.idleSince = now
-        tell(chat, logged)
+        notify(chat, logged)
       }
       return logged
     },
@@ -94,7 +94,7 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
         chat.keys = (chat.keys ?? new Map()).set(key, logged.id)
         bytes += BYTES_PER_KEY
       }
-      tell(chat, [logged])
+      notify(chat, [logged])
       return logged
     },
 
@@ -111,8 +111,8 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
     async watch(tag, listener) {
       const listeners = chats.get(tag)?.listeners
       if (listeners === undefined) return 'gone'
-      // A wrapper of its own, so that the same function may watch twice and each be told once.
-      const own: Listener = (told) => listener(told)
+      // A wrapper, because the same function can be registered twice and must then be called twice.
+      const own: Listener = (notification) => listener(notification)
       listeners.add(own)
       return () => void listeners.delete(own)
     },
@@ -122,15 +122,15 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
       if (chat === undefined || (lastEventId ?? chat.log.lastEventId) !== chat.log.lastEventId) return false
       chats.delete(tag)
       bytes -= doorBytes(chat.door) + chat.log.messageBytes + (chat.keys?.size ?? 0) * BYTES_PER_KEY
-      tell(chat, 'gone')
+      notify(chat, 'gone')
       return true
     },
 
     async idleChats(since, emptySince) {
       const idle: ChatTag[] = []
-      let seen = 0
+      let checked = 0
       for (const [tag, chat] of chats) {
-        if (++seen % SEEN_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve))
+        if (++checked % CHATS_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve))
         if (chat.idleSince <= (chat.log.lastEventId === 0 ? emptySince : since)) idle.push(tag)
       }
       return idle

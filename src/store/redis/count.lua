@@ -1,5 +1,5 @@
 #!lua
--- KEYS[1]: a counter. ARGV: by how much, how long it lives from its beginning. Gives [total, what is left of that time].
+-- KEYS[1]: a counter. ARGV: increment, lifetime in ms from its first use. Returns [total, remaining ms].
 local total = redis.call('INCRBY', KEYS[1], ARGV[1])
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 then

@@ -1,21 +1,21 @@
 #!lua flags=no-writes
--- ARGV: the event after which to read, the last one to read ('' for that of the log), bytes, '1' if all join events are
--- needed. Gives [id, kind, JSON, id, kind, JSON, …], or 'gone', 'cursor-unknown'.
+-- ARGV: event id after which to read, last event id to read ('' for the end of the log), maximum bytes, '1' if all join events
+-- are needed. Returns [id, kind, JSON, id, kind, JSON, …], or 'gone', 'cursor-unknown'.
 local COUNT = 200
 local chat = numbers('last', 'forgotten')
 if not chat then return 'gone' end
 local after, maxBytes = tonumber(ARGV[1]), tonumber(ARGV[3])
 local upTo = ARGV[2] == '' and chat.last or tonumber(ARGV[2])
-if after > upTo or not knows(chat, after) then return 'cursor-unknown' end
+if after > upTo or not isKnownId(chat, after) then return 'cursor-unknown' end
 if ARGV[4] == '1' and after < chat.forgotten then return 'cursor-unknown' end
 upTo = math.min(upTo, chat.last)
 
--- The entries of a stream after `after`, read ahead a few at a time.
+-- The entries of a stream after `after`, read COUNT at a time.
 local function reader(stream, kind)
   local from, page, index = after, {}, 0
   local function peek()
     if index >= #page and from then
-      page, index = redis.call('XRANGE', stream, whole(from + 1) .. '-0', whole(upTo) .. '-0', 'COUNT', COUNT), 0
+      page, index = redis.call('XRANGE', stream, formatInteger(from + 1) .. '-0', formatInteger(upTo) .. '-0', 'COUNT', COUNT), 0
       from = #page == COUNT and tonumber(string.match(page[COUNT][1], '%d+')) or nil
     end
     local entry = page[index + 1]
@@ -34,7 +34,7 @@ while true do
   if not event then break end
   size = size + #event.json
   if #events > 0 and size > maxBytes then break end
-  events[#events + 1], events[#events + 2], events[#events + 3] = whole(event.id), event.kind, event.json
+  events[#events + 1], events[#events + 2], events[#events + 3] = formatInteger(event.id), event.kind, event.json
   if isJoin then joins.pass() else messages.pass() end
 end
 return events

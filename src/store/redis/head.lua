@@ -1,4 +1,4 @@
 #!lua flags=no-writes
--- Gives [last, idle], or 'gone'.
+-- Returns [last, idle], or 'gone'.
 if redis.call('EXISTS', CHAT) == 0 then return 'gone' end
 return redis.call('HMGET', CHAT, 'last', 'idle')

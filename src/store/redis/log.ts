@@ -1,4 +1,4 @@
-/** How the Redis store reads what is logged. */
+/** Reads events and messages from Redis. */
 import type { LoggedEvent } from '../../chat/events.ts'
 import type { ChatTag } from '../../chat/ids.ts'
 import type { EventsPage, MessagePage, MessagesPage } from '../../chat/store.ts'
@@ -7,14 +7,14 @@ import { isStatusReply, readEvents } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'
 import type { RedisServer } from './server.ts'
 
-/** The end of the log, as it is now. */
+/** The current end of a log. */
 export interface Head {
   readonly lastEventId: number
   readonly idleSince: number
 }
 
-/** How many messages are read in one step: Redis does nothing else meanwhile. */
-const READ_AT_ONCE = 500
+/** Messages per script call. Redis runs nothing else during a call. */
+const MESSAGES_PER_CALL = 500
 const COMMA = Buffer.from(',')
 
 export class RedisLog {
@@ -36,9 +36,9 @@ export class RedisLog {
     after: number,
     { maxBytes, allJoins, upTo }: EventsPage
   ): Promise<readonly LoggedEvent[] | 'cursor-unknown' | 'gone'> {
-    if (!isId(after)) return await this.#unknown(tag)
+    if (!isId(after)) return await this.#unknownCursor(tag)
     const reply = await this.#server.run(SCRIPTS.events, tag, [after, upTo ?? '', maxBytes, allJoins ? '1' : '0'])
-    return isStatusReply(reply) ? unknownOr(reply) : readEvents(reply)
+    return isStatusReply(reply) ? unknownOrGone(reply) : readEvents(reply)
   }
 
   async messages(
@@ -46,27 +46,27 @@ export class RedisLog {
     after: number,
     { limit = Number.POSITIVE_INFINITY, upTo }: MessagesPage
   ): Promise<MessagePage | 'cursor-unknown' | 'gone'> {
-    if (!isId(after)) return await this.#unknown(tag)
+    if (!isId(after)) return await this.#unknownCursor(tag)
     const parts: Uint8Array[] = []
     let [from, end] = [after, upTo]
-    for (let left = limit; ; left -= READ_AT_ONCE) {
-      const read = await this.#page(tag, from, end, Math.min(left, READ_AT_ONCE))
+    for (let left = limit; ; left -= MESSAGES_PER_CALL) {
+      const read = await this.#page(tag, from, end, Math.min(left, MESSAGES_PER_CALL))
       if (typeof read === 'string') return read
-      // What is logged while this goes on does not belong to it.
+      // Messages logged during this read are not part of it.
       end ??= read.lastEventId
       if (read.json.length > 0) parts.push(COMMA, read.json)
       from = read.upTo ?? from
       const { hasMore } = read
-      if (!hasMore || left <= READ_AT_ONCE) return { json: parts.slice(1), upTo: hasMore ? from : end, hasMore }
+      if (!hasMore || left <= MESSAGES_PER_CALL) return { json: parts.slice(1), upTo: hasMore ? from : end, hasMore }
     }
   }
 
   async #page(tag: ChatTag, after: number, upTo: number | undefined, count: number) {
     const reply = await this.#server.run(SCRIPTS.messages, tag, [after, upTo ?? '', count], 'bytes')
-    if (isStatusReply(reply)) return unknownOr(reply)
+    if (isStatusReply(reply)) return unknownOrGone(reply)
     const [json = '', lastId = '', hasMore, lastEventId] = reply
     return {
-      // Messages of before may hold raw line breaks.
+      // Messages of older versions can contain raw line breaks.
       json: escapeLineBreaksIn(Buffer.from(json)),
       upTo: lastId.length > 0 ? Number(lastId) : undefined,
       hasMore: `${hasMore}` === '1',
@@ -74,7 +74,7 @@ export class RedisLog {
     }
   }
 
-  async #unknown(tag: ChatTag): Promise<'cursor-unknown' | 'gone'> {
+  async #unknownCursor(tag: ChatTag): Promise<'cursor-unknown' | 'gone'> {
     return (await this.head(tag)) === 'gone' ? 'gone' : 'cursor-unknown'
   }
 }
@@ -83,6 +83,6 @@ function isId(after: number): boolean {
   return Number.isSafeInteger(after) && after >= 0
 }
 
-function unknownOr(word: string): 'cursor-unknown' | 'gone' {
-  return word === 'gone' ? word : 'cursor-unknown'
+function unknownOrGone(status: string): 'cursor-unknown' | 'gone' {
+  return status === 'gone' ? status : 'cursor-unknown'
 }

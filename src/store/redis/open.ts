@@ -1,9 +1,9 @@
-/** A Redis store from its URL. */
+/** Opens a Redis store. */
 import type { Store } from '../../chat/store.ts'
 import { type RedisStoreOptions, redisStore } from './redis-store.ts'
 import { RedisServer, type ServerHooks } from './server.ts'
 
-/** @throws ServerRefused if no server can be reached there, or none that will do */
+/** @throws ServerRefused if the server cannot be reached or is too old */
 export async function openRedisStore(url: string, options: RedisStoreOptions & ServerHooks): Promise<Store> {
   return redisStore(await RedisServer.open(url, options), options)
 }

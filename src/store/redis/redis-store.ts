@@ -1,13 +1,13 @@
 /**
- * The store of many processes: chats in Redis or Valkey, each verb one script there (`*.lua`), so that whatever happens at
- * the same time happens one after the other. What it promises stands in `store.ts`, and holds as far as the server
- * keeps what it has acknowledged; if it does not, the ids of events jump ahead and who watches is told to begin anew.
+ * The store for several processes: chats in Redis or Valkey. Each operation is one script (`*.lua`), and Redis runs scripts
+ * one after another. The contract in `chat/store.ts` holds as long as the server keeps what it has acknowledged. If it
+ * loses something, the event ids jump ahead and listeners get `reset` (docs/decisions/event-ids-jump.md).
  */
 import { LRUCache } from 'lru-cache'
 import { type ChatTag, tagOf } from '../../chat/ids.ts'
-import type { LoadedChat, Store } from '../../chat/store.ts'
-import { decodeDoor, encodeDoor } from '../door-json.ts'
-import { jsonBehindId, messageJson } from '../message-json.ts'
+import { JOIN_EVENTS_KEPT, type LoadedChat, type Store } from '../../chat/store.ts'
+import { BYTES_PER_CHAT, MAX_CACHE_BYTES } from '../cache-limits.ts'
+import { decodeDoor, encodeDoor, messageJson, messageJsonAfterId } from '../codec.ts'
 import { RedisLog } from './log.ts'
 import { isStatusReply, messageFrom } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -15,34 +15,31 @@ import type { RedisServer } from './server.ts'
 import { WatchedChats } from './watched-chats.ts'
 
 export interface RedisStoreOptions {
-  /** Bytes that the messages of one chat may take. */
+  /** Limit for the messages of one chat, in bytes. */
   readonly maxChatBytes: number
-  /** How long a chat may be without a new event, in milliseconds, and one that never had any; 0 for ever. */
+  /** A chat without a new event for this long is removed; 0 for never. */
   readonly chatTtlMs: number
+  /** The same for a chat that never had an event. */
   readonly emptyChatTtlMs: number
 }
 
-const JOINS_KEPT = 1000
-/** How long a chat stays behind its time: so long there is for a process to notice, and to tell who follows it. */
+/** Redis deletes a chat this long after it has expired, so that a process can notice the expiry first and end its streams. */
 const GRACE_MS = 300_000
-/** What the doors that are remembered may take as JSON, in bytes, and what a chat takes besides. */
-const REMEMBERED_BYTES = 16_777_216
-const BYTES_PER_CHAT = 1280
 
 export function redisStore(server: RedisServer, options: RedisStoreOptions): Store {
   const ttl = options.chatTtlMs === 0 ? 0 : options.chatTtlMs + GRACE_MS
   const emptyTtl = options.chatTtlMs === 0 ? 0 : options.emptyChatTtlMs + GRACE_MS
-  const remembered = new LRUCache<ChatTag, LoadedChat>({ maxSize: REMEMBERED_BYTES })
+  const cache = new LRUCache<ChatTag, LoadedChat>({ maxSize: MAX_CACHE_BYTES })
   const log = new RedisLog(server)
   const watched = new WatchedChats(server, log)
 
   function forget(tag: ChatTag): void {
-    remembered.delete(tag)
+    cache.delete(tag)
     watched.gone(tag)
   }
 
-  function remember(tag: ChatTag, chat: LoadedChat, doorBytes: number): LoadedChat {
-    remembered.set(tag, chat, { size: doorBytes + BYTES_PER_CHAT })
+  function toCache(tag: ChatTag, chat: LoadedChat, doorBytes: number): LoadedChat {
+    cache.set(tag, chat, { size: doorBytes + BYTES_PER_CHAT })
     return chat
   }
 
@@ -51,7 +48,7 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
       const [tag, json] = [tagOf(door.chat), encodeDoor(door)]
       const reply = await server.run(SCRIPTS.create, tag, [json, door.rights, door.createdAt, emptyTtl])
       if (isStatusReply(reply)) return 'taken'
-      remember(tag, { door, version: 1, lastEventId: 0, idleSince: door.createdAt }, json.length)
+      toCache(tag, { door, version: 1, lastEventId: 0, idleSince: door.createdAt }, json.length)
       return 'created'
     },
 
@@ -69,23 +66,23 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
         lastEventId: Number(lastEventId),
         idleSince: Number(idleSince)
       }
-      return remember(tag, { door, ...numbers }, text.length)
+      return toCache(tag, { door, ...numbers }, text.length)
     },
 
-    cached: (tag) => remembered.get(tag),
+    cached: (tag) => cache.get(tag),
 
     async commit(tag, version, door, joins, now) {
       const [json, texts] = [encodeDoor(door), joins.map((event) => JSON.stringify(event))]
-      const args = [version, json, door.rights, now, JOINS_KEPT, ttl, ...texts]
+      const args = [version, json, door.rights, now, JOIN_EVENTS_KEPT, ttl, ...texts]
       const reply = await server.run(SCRIPTS.commit, tag, args)
       if (isStatusReply(reply)) return reply === 'gone' ? reply : 'conflict'
       const [lastEventId = 0, idleSince = 0] = reply.map(Number)
-      remember(tag, { door, version: version + 1, lastEventId, idleSince }, json.length)
+      toCache(tag, { door, version: version + 1, lastEventId, idleSince }, json.length)
       return joins.map((event, index) => ({ ...event, id: lastEventId - joins.length + 1 + index }))
     },
 
     async append(tag, rights, message, key) {
-      const args = [rights, jsonBehindId(message), message.createdAt, options.maxChatBytes, ttl, key ?? '']
+      const args = [rights, messageJsonAfterId(message), message.createdAt, options.maxChatBytes, ttl, key ?? '']
       const reply = await server.run(SCRIPTS.append, tag, args)
       if (isStatusReply(reply)) {
         if (reply === 'gone') forget(tag)
@@ -102,7 +99,7 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
 
     async remove(tag, lastEventId) {
       const [removed] = await server.run(SCRIPTS.remove, tag, [lastEventId ?? ''])
-      remembered.delete(tag)
+      cache.delete(tag)
       return removed === '1'
     },
 

@@ -1,29 +1,29 @@
-/** What Redis answers and tells, as values of ours. */
+/** Parses replies of the scripts and messages of the channels. */
 import type { JoinEvent, LoggedEvent, LoggedMessage } from '../../chat/events.ts'
 import { escapeLineBreaks } from '../../wire/json.ts'
 
-/** What a script gave, number by number and text by text; a word of its own instead if that is what it gave. */
+/** A status like `gone`, or the items of an array; numbers become strings. */
 export type Reply = string | readonly (string | Buffer)[]
 
-/** @throws TypeError for what no script of ours gives */
+/** @throws TypeError for a reply that none of the scripts gives */
 export function readReply(reply: unknown): Reply {
   if (typeof reply === 'string') return reply
   if (reply instanceof Buffer) return reply.toString()
   if (typeof reply === 'number') return [String(reply)]
   if (Array.isArray(reply)) return reply.map((item) => (item instanceof Buffer ? item : String(item)))
-  throw new TypeError('a script has answered what it never does')
+  throw new TypeError('unexpected reply of a script')
 }
 
 export function isStatusReply(reply: Reply): reply is string {
   return typeof reply === 'string'
 }
 
-/** A change of a chat, as all who watch it are told. */
+/** A change of a chat, as it is published on the chat's channel (see `chat.lua`). */
 export type ChannelMessage =
   | 'gone'
   | { readonly before: number; readonly instant: number; readonly events: readonly LoggedEvent[] }
 
-/** `undefined` for what is no news of ours. */
+/** `undefined` for a malformed message. */
 export function readChannelMessage(text: string): ChannelMessage | undefined {
   if (text === 'g') return 'gone'
   const [kind, before, instant, id] = text.split(' ', 4)
@@ -43,12 +43,12 @@ function readJoins(json: string): JoinEvent[] | undefined {
     const joins: unknown = JSON.parse(json)
     return Array.isArray(joins) ? joins : undefined
   } catch {
-    // A SyntaxError: whoever may publish in Redis has told something on our channel.
+    // A SyntaxError: another Redis client has published on this channel.
     return undefined
   }
 }
 
-/** Events as `events.lua` gives them. */
+/** Parses the reply of `events.lua`. */
 export function readEvents(reply: readonly (string | Buffer)[]): LoggedEvent[] {
   const events: LoggedEvent[] = []
   for (let index = 0; index < reply.length; index += 3) {
@@ -63,7 +63,7 @@ export function readEvents(reply: readonly (string | Buffer)[]): LoggedEvent[] {
   return events
 }
 
-/** A message as it lies in Redis. Those of before, and of older nodes, may hold raw line breaks. */
+/** A message as stored in Redis. Those of older versions can contain raw line breaks. */
 export function messageFrom(id: number, json: string): LoggedMessage {
   return { type: 'message', id, json: escapeLineBreaks(json) }
 }

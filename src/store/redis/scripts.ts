@@ -1,10 +1,10 @@
-/** The scripts: what is done to a chat in one step stands in the file of its name, after what all have in common. */
+/** The Lua scripts. Each is the file of its name, with `chat.lua` inserted before it. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
 export interface Script {
   readonly source: string
-  /** SHA-1 of the source, by which Redis knows it. */
+  /** SHA-1 of the source, for EVALSHA. */
   readonly digest: string
 }
 
@@ -23,7 +23,7 @@ export const SCRIPTS = {
 }
 
 function script(name: string): Script {
-  // The first line says what Redis has to know of it.
+  // The first line (`#!lua flags=…`) must stay the first.
   const [flags = '', ...lines] = read(name).split('\n')
   const source = [flags, common, ...lines].join('\n')
   return { source, digest: createHash('sha1').update(source).digest('hex') }

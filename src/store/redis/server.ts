@@ -1,8 +1,8 @@
 /**
- * The way to Redis or Valkey, a single server or a cluster.
+ * The connection to Redis or Valkey, a single server or a cluster.
  *
- * A command that gets no answer is given up after a while, and until its server answers again nothing more is asked of
- * it. What was under way when a server was lost may have been done or not.
+ * A command without an answer fails after a deadline, and until the server answers again further commands fail at once.
+ * Commands that were in progress when a server was lost may or may not have been executed.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient, createCluster, ErrorReply, RESP_TYPES } from 'redis'
@@ -11,24 +11,24 @@ import { type FaultHooks, RetriedFaults } from '../retried-faults.ts'
 import { type Reply, readReply } from './replies.ts'
 import type { Script } from './scripts.ts'
 
-/** How long a command may take. */
-const COMMAND_DEADLINE_MS = 3000
-/** A connection that is silent for so long, though it is asked every second, is given up. */
+/** How long a server may take to answer. */
+export const COMMAND_DEADLINE_MS = 3000
+/** A connection without any answer for this long is closed, although a PING is sent every second. */
 const SILENCE_MS = 5000
 const PING_MS = 1000
 const CONNECT_DEADLINE_MS = 3000
-/** When a connection that was lost is tried again: soon, then ever later, and not by all at the same moment. */
+/** Exponential backoff with jitter for lost connections. */
 const RECONNECT_MS = { first: 50, most: 1000, spread: 100 }
-/** By when there must be a server at the start. */
+/** How long the start waits for a server. */
 const START_DEADLINE_MS = 10_000
 const START_RETRY_MS = 250
 const MIN_VERSION = 7
-/** The work of which faults are reported. */
+/** The name of the work in `RetriedFaults`. */
 const COMMANDS = 'commands'
-/** For how long a chat may be on its way from one server to another, and how often it is looked whether it is there. */
-const MOVING_MS = { most: 2000, pause: 50 }
+/** How long and how often a command is retried (TRYAGAIN) while a cluster moves the chat's slot to another server. */
+const SLOT_MIGRATION_MS = { most: 2000, pause: 50 }
 
-/** The first words of what a server says that cannot do its work at the moment. Others are faults of ours. */
+/** Error codes (first words) of a server that cannot work at the moment. Other errors are bugs in Silly Chat. */
 const TRANSIENT_ERRORS = new Set([
   'ASK',
   'BUSY',
@@ -45,7 +45,7 @@ const TRANSIENT_ERRORS = new Set([
   'WRONGPASS'
 ])
 
-/** What is wrong with the server that STORE_URL names. */
+/** Why the server of STORE_URL cannot be used. */
 class ServerRefused extends Error {
   override readonly name = 'ServerRefused'
 }
@@ -63,8 +63,8 @@ export class RedisServer {
   readonly hooks: ServerHooks
   #client: Client
   readonly #cluster: Cluster | undefined
-  /** The servers that have left a command without an answer. */
-  readonly #silent = new WeakSet<Client>()
+  /** Connections with a command that got no answer in time. */
+  readonly #unresponsive = new WeakSet<Client>()
   readonly #faults: RetriedFaults
   #isLost = false
 
@@ -74,18 +74,18 @@ export class RedisServer {
     this.#faults = new RetriedFaults(hooks)
     this.#client = client
     this.#cluster = cluster
-    if (cluster === undefined) this.#listen(client)
-    else cluster.on('error', this.#lost).on('node-error', this.#lost).on('node-ready', this.#back)
+    if (cluster === undefined) this.#observe(client)
+    else cluster.on('error', this.#onLost).on('node-error', this.#onLost).on('node-ready', this.#onBack)
   }
 
-  /** @throws ServerRefused if there is no server, or none that will do */
+  /** @throws ServerRefused if the server cannot be reached or is too old */
   static async open(url: string, hooks: ServerHooks): Promise<RedisServer> {
     const options = optionsOf(url)
     const info = await firstInfo(options, url)
     const version = valueIn(info, 'redis_version')
     if (Number.parseInt(version, 10) < MIN_VERSION) {
       throw new ServerRefused(
-        `${hostOf(url)} is Redis ${version}: Silly Chat needs ${MIN_VERSION} or newer, or Valkey.`
+        `${hostOf(url)} runs Redis ${version}. Silly Chat needs Redis ${MIN_VERSION} or newer, or Valkey.`
       )
     }
     const cluster = valueIn(info, 'redis_mode') === 'cluster' ? clusterOf(options) : undefined
@@ -99,26 +99,28 @@ export class RedisServer {
   }
 
   /**
-   * Runs a script on the keys of a chat, in one round trip; `bytes` for texts that are to come as bytes.
+   * Runs a script on the keys of a chat, in one round trip. With `bytes`, strings in the reply are Buffers.
    * @throws StoreUnavailable
    */
   async run(script: Script, tag: string, args: readonly (string | number)[], as?: 'bytes'): Promise<Reply> {
-    const asked = this.#client
+    const current = this.#client
     try {
       const client = await this.clientFor(tag)
-      const reply = readReply(await this.#ask(client, () => this.#evaluateAnywhere(script, tag, args.map(String), as)))
+      const reply = readReply(
+        await this.#send(client, () => this.#evaluateDuringMigration(script, tag, args.map(String), as))
+      )
       this.#faults.ended(COMMANDS)
       return reply
     } catch (error) {
-      const fault = this.#explain(error, asked)
-      // Who is answered with it is told why in the log; open streams wait for as long as it takes, and say nothing.
+      const fault = this.#toStoreFault(error, current)
+      // The caller retries or answers 503 without logging the cause, so it is reported here.
       if (fault instanceof StoreUnavailable && !this.#isLost) this.#faults.failed(COMMANDS, fault)
       throw fault
     }
   }
 
   /**
-   * The connection to the server that has this chat, as far as is known.
+   * The connection to the server that has this chat, as far as the cluster's topology is known.
    * @throws StoreUnavailable
    */
   async clientFor(tag: string): Promise<Client> {
@@ -126,34 +128,34 @@ export class RedisServer {
     try {
       return await withDeadline(this.#cluster.getNodeClientForKey(chatKey(tag)))
     } catch (cause) {
-      this.#lost(cause)
+      this.#onLost(cause)
       void this.refresh()
       throw new StoreUnavailable('unreachable', { cause })
     }
   }
 
-  /** Asks a cluster which of its servers has what; if that fails, what was known stands. */
+  /** Reads the topology of a cluster. If that fails, the known topology stays. */
   async refresh(): Promise<void> {
-    // Commands that are sent to the wrong server bring it to light too, but subscriptions and lost servers do not.
-    // `_slots` is no public interface of the library: its version is pinned in package.json, and a test watches that.
-    await this.#cluster?._slots.rediscover().catch(this.#lost)
+    // A MOVED reply to a command also updates the topology, but subscriptions and lost servers get no such reply.
+    // `_slots` is a private interface of the library, so package.json pins its version and a test checks that it does.
+    await this.#cluster?._slots.rediscover().catch(this.#onLost)
   }
 
   /** @throws StoreUnavailable unless every server answers */
   async ping(): Promise<void> {
-    const asked = this.#client
+    const current = this.#client
     try {
       const clients =
         this.#cluster === undefined
           ? [this.#client]
           : await withDeadline(Promise.all(this.#cluster.masters.map((master) => this.#cluster?.nodeClient(master))))
-      await Promise.all(clients.map((client) => client && this.#ask(client, () => client.ping())))
+      await Promise.all(clients.map((client) => client && this.#send(client, () => client.ping())))
     } catch (error) {
-      throw this.#explain(error, asked)
+      throw this.#toStoreFault(error, current)
     }
   }
 
-  /** Whether `onLost` was told so, and nothing else since. */
+  /** Whether `onLost` was called, and not `onBack` since. */
   get isLost(): boolean {
     return this.#isLost
   }
@@ -170,73 +172,79 @@ export class RedisServer {
     try {
       return await target.evalSha(script.digest, options)
     } catch (error) {
-      // A server that was started meanwhile.
-      if (!isReply(error, 'NOSCRIPT')) throw error
+      // The server has restarted and lost its script cache.
+      if (!hasCode(error, 'NOSCRIPT')) throw error
       return await target.eval(script.source, options)
     }
   }
 
-  /** Until all keys of a chat that moves from one server of a cluster to another have arrived, neither can do anything. */
-  async #evaluateAnywhere(script: Script, tag: string, args: string[], as: 'bytes' | undefined): Promise<unknown> {
-    const deadline = performance.now() + MOVING_MS.most
+  /** While a cluster moves a slot, its keys can be split between two servers, and both reply TRYAGAIN. */
+  async #evaluateDuringMigration(
+    script: Script,
+    tag: string,
+    args: string[],
+    as: 'bytes' | undefined
+  ): Promise<unknown> {
+    const deadline = performance.now() + SLOT_MIGRATION_MS.most
     for (;;) {
       try {
         return await this.#evaluate(script, tag, args, as)
       } catch (error) {
-        if (!isReply(error, 'TRYAGAIN') || performance.now() > deadline) throw error
-        await sleep(MOVING_MS.pause)
+        if (!hasCode(error, 'TRYAGAIN') || performance.now() > deadline) throw error
+        await sleep(SLOT_MIGRATION_MS.pause)
       }
     }
   }
 
-  /** Every word that is sent would put off that a connection is given up for its silence. */
-  async #ask<Answer>(client: Client, question: () => Promise<Answer>): Promise<Answer> {
-    if (this.#silent.has(client)) throw new NoAnswer()
-    return await withDeadline(question(), () => this.#waitFor(client))
+  /** Writing resets the socket's idle timer, so nothing is sent to a server that is not answering. */
+  async #send<Answer>(client: Client, command: () => Promise<Answer>): Promise<Answer> {
+    if (this.#unresponsive.has(client)) throw new NoAnswer()
+    return await withDeadline(command(), () => this.#pauseUntilAnswer(client))
   }
 
-  /** Nothing is asked of this server until it answers, or its connection is given up for its silence. */
-  #waitFor(client: Client): void {
-    if (this.#silent.has(client)) return
-    this.#silent.add(client)
-    const again = (): void => {
-      this.#silent.delete(client)
-      this.#back()
+  /** Stops sending to this server until it answers a PING or its connection is closed by the idle timeout. */
+  #pauseUntilAnswer(client: Client): void {
+    if (this.#unresponsive.has(client)) return
+    this.#unresponsive.add(client)
+    const resume = (): void => {
+      this.#unresponsive.delete(client)
+      this.#onBack()
     }
-    this.#lost(new NoAnswer())
-    client.ping().then(again, () => this.#silent.delete(client)) // lost by now, as its listener has heard
+    this.#onLost(new NoAnswer())
+    // If the PING fails the connection is lost, and its `error` listener has been called.
+    client.ping().then(resume, () => this.#unresponsive.delete(client))
   }
 
-  #explain(error: unknown, asked: Client): unknown {
-    if (error instanceof StoreUnavailable || FAULTS_OF_OURS.some((kind) => error instanceof kind)) return error
+  #toStoreFault(error: unknown, client: Client): unknown {
+    if (error instanceof StoreUnavailable || PROGRAMMING_ERRORS.some((kind) => error instanceof kind)) return error
     if (!(error instanceof ErrorReply)) return new StoreUnavailable('unreachable', { cause: error })
-    const word = wordOf(error)
-    if (word === 'OOM') return new StoreUnavailable('full', { cause: error })
-    // It was the master when we connected; the address may lead to another one by now.
-    if (word === 'READONLY') this.#reconnect(asked)
+    const code = errorCode(error)
+    if (code === 'OOM') return new StoreUnavailable('full', { cause: error })
+    // This server is no longer the master. The address may lead to the new master by now.
+    if (code === 'READONLY') this.#reconnect(client)
     return isRetryable(error) ? new StoreUnavailable('unreachable', { cause: error }) : error
   }
 
-  #reconnect(asked: Client): void {
-    // Of many that are refused at once the first does it.
-    if (this.#cluster !== undefined || asked !== this.#client) return
+  #reconnect(client: Client): void {
+    // If many commands fail at once, only the first one reconnects.
+    if (this.#cluster !== undefined || client !== this.#client) return
     this.#client.destroy()
     this.#client = clientOf(this.#options)
-    this.#listen(this.#client)
-    // It tries until it is there; what is wrong is heard by its listener.
-    this.#client.connect().catch(this.#lost)
+    this.#observe(this.#client)
+    // The client retries until it is connected. Its errors reach the `error` listener.
+    this.#client.connect().catch(this.#onLost)
   }
 
-  #listen(client: Client): void {
-    client.on('error', this.#lost).on('ready', this.#back)
+  #observe(client: Client): void {
+    client.on('error', this.#onLost).on('ready', this.#onBack)
   }
 
-  readonly #lost = (cause: unknown): void => {
+  readonly #onLost = (cause: unknown): void => {
     if (!this.#isLost) this.hooks.onLost(cause)
     this.#isLost = true
   }
 
-  readonly #back = (): void => {
+  readonly #onBack = (): void => {
     if (this.#isLost) this.hooks.onBack()
     this.#isLost = false
   }
@@ -246,38 +254,38 @@ class NoAnswer extends Error {
   override readonly name = 'NoAnswer'
 }
 
-/** Whether it may pass by itself: what is wrong with a connection does, and some of what a server says. */
+/** Whether a retry can succeed: after every connection error and after TRANSIENT_ERRORS of the server. */
 export function isRetryable(error: unknown): boolean {
-  if (error instanceof ErrorReply) return TRANSIENT_ERRORS.has(wordOf(error))
-  return !FAULTS_OF_OURS.some((kind) => error instanceof kind)
+  if (error instanceof ErrorReply) return TRANSIENT_ERRORS.has(errorCode(error))
+  return !PROGRAMMING_ERRORS.some((kind) => error instanceof kind)
 }
 
-const FAULTS_OF_OURS = [TypeError, RangeError, ReferenceError, SyntaxError]
+const PROGRAMMING_ERRORS = [TypeError, RangeError, ReferenceError, SyntaxError]
 
-function wordOf({ message }: ErrorReply): string {
+function errorCode({ message }: ErrorReply): string {
   return message.split(' ', 1)[0] ?? ''
 }
 
-function isReply(error: unknown, word: string): boolean {
-  return error instanceof ErrorReply && error.message.startsWith(`${word} `)
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof ErrorReply && errorCode(error) === code
 }
 
 async function withDeadline<Answer>(answer: Promise<Answer>, onLate?: () => void): Promise<Answer> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
+  const deadline = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       onLate?.()
       reject(new NoAnswer())
     }, COMMAND_DEADLINE_MS)
   })
   try {
-    return await Promise.race([answer, late])
+    return await Promise.race([answer, deadline])
   } finally {
     clearTimeout(timer)
   }
 }
 
-/** The name of the first key of a chat, given its tag, and of its channel. What stands under each is told in `chat.lua`. */
+/** The first key of a chat and the name of its channel. `chat.lua` describes all keys. */
 export function chatKey(tag: string): string {
   return `silly-chat:{${tag}}`
 }
@@ -301,9 +309,9 @@ function optionsOf(url: string) {
   return {
     url,
     RESP: 3 as const,
-    // What cannot be done now is answered now.
+    // Without a connection commands fail at once instead of waiting in a queue.
     disableOfflineQueue: true,
-    // Ours is for the answer, not for the place in the queue.
+    // Turns off the library's timeout, which covers only the time in the queue; `withDeadline` covers the answer.
     commandOptions: { timeout: 0 },
     pingInterval: PING_MS,
     socket: {
@@ -329,19 +337,19 @@ function clusterOf({ url, ...defaults }: Options) {
       ...(password !== '' && { password: decodeURIComponent(password) }),
       socket: { ...defaults.socket, ...(protocol === 'rediss:' && { tls: true as const }) }
     },
-    // Otherwise one server that is not there would hold up finding out about all of them.
+    // Otherwise one unreachable server would delay reading the topology of all of them.
     minimizeConnections: true,
-    // When a server is lost, whoever has taken over is looked for so soon.
+    // How soon the topology is read again after a server is lost, to find its replacement.
     topologyRefreshOnReconnectionAttemptStrategy: RECONNECT_MS.first
   })
 }
 
-/** What the server says of itself, once it is there. */
+/** The reply to INFO. Waits for the server to start. */
 async function firstInfo(options: Options, url: string): Promise<string> {
   const deadline = performance.now() + START_DEADLINE_MS
   for (;;) {
     const client = createClient({ ...options, socket: { ...options.socket, reconnectStrategy: false } })
-    client.on('error', () => undefined) // `connect` rejects with it, too
+    client.on('error', () => undefined) // `connect` rejects with the same error
     try {
       await client.connect()
       return await client.info('server')

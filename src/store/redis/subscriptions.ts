@@ -1,38 +1,36 @@
 /**
- * Subscriptions to the channels of chats (sharded publish/subscribe, Redis 7): each on a connection to the server that has
- * the chat. One that was lost is made anew until it is there, and its owner told, who then has to read what was missed.
+ * Subscriptions to the channels of chats (sharded Pub/Sub, Redis 7), each on a connection to the server that has the chat.
+ * A lost subscription is renewed until it succeeds. `onRenewed` then tells the owner to read what it has missed.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { type ChatTag, chatTag } from '../../chat/ids.ts'
 import { StoreUnavailable } from '../../chat/store.ts'
 import { RetriedFaults } from '../retried-faults.ts'
-import { type Client, chatKey, isRetryable, type RedisServer, tagIn } from './server.ts'
+import { type Client, COMMAND_DEADLINE_MS, chatKey, isRetryable, type RedisServer, tagIn } from './server.ts'
 
 const RETRY_MS = { first: 50, most: 1000 }
-/** How long a server may take to answer; then the connection is given up. */
-const ANSWER_DEADLINE_MS = 3000
-/** How many subscriptions are made anew at once. */
-const AT_ONCE = 100
-/** How often it is looked whether chats have moved to another server. */
+/** Subscriptions that are renewed concurrently. */
+const MAX_CONCURRENT_RENEWALS = 100
+/** How often to check whether chats have moved to another server. */
 const CHECK_MS = 5000
-/** How many are looked at before other work has its turn. */
-const CHECKED_A_TURN = 1000
-/** Works that are not about one chat. */
+/** Subscriptions that are checked before the event loop continues with other work. */
+const CHECKS_PER_TURN = 1000
+/** Names in `RetriedFaults` for work that is not about one chat. */
 const ADDING = 'subscribing'
 const VERIFYING = 'verifying connections'
 const FINDING = 'finding moved chats'
 
 export interface SubscriptionHooks {
-  /** Something was told on the channel of a chat. */
+  /** A message has arrived on the channel of a chat. */
   readonly onMessage: (tag: ChatTag, text: string) => void
-  /** A subscription is there again; what was told meanwhile is lost. */
+  /** A lost subscription works again. Messages published in the meantime are lost. */
   readonly onRenewed: (tag: ChatTag) => void
 }
 
 interface Subscription {
-  /** The connection it is on; undefined while it is on none. */
+  /** Its connection; undefined while it is lost. */
   client: Client | undefined
-  /** How often it was lost. */
+  /** How often it was lost, to detect a loss while it is being renewed. */
   losses: number
 }
 
@@ -40,7 +38,7 @@ export class Subscriptions {
   readonly #server: RedisServer
   readonly #hooks: SubscriptionHooks
   readonly #subscriptions = new Map<ChatTag, Subscription>()
-  /** The subscribed connection beside each connection for commands. */
+  /** For each connection for commands the connection for subscriptions to the same server. */
   readonly #subscriberConnections = new Map<Client, Promise<Client>>()
   readonly #lost = new Set<ChatTag>()
   readonly #check: NodeJS.Timeout
@@ -58,8 +56,8 @@ export class Subscriptions {
   }
 
   /**
-   * Resolves once everything is heard that is told from now on.
-   * @throws StoreUnavailable if that may pass
+   * After this resolves every message on the channel is received.
+   * @throws StoreUnavailable if a retry can succeed
    */
   async add(tag: ChatTag): Promise<void> {
     const subscription: Subscription = { client: undefined, losses: 0 }
@@ -71,7 +69,7 @@ export class Subscriptions {
       void this.#server.refresh()
       if (this.#subscriptions.get(tag) === subscription) this.remove(tag)
       if (!isRetryable(cause)) throw cause
-      // Whoever wants to watch tries again as long as it takes, and says nothing.
+      // The caller retries without logging the cause, so it is reported here.
       this.#failed(ADDING, cause)
       throw new StoreUnavailable('unreachable', { cause })
     }
@@ -80,7 +78,7 @@ export class Subscriptions {
   remove(tag: ChatTag): void {
     const subscription = this.#subscriptions.get(tag)
     this.#subscriptions.delete(tag)
-    this.#found(tag)
+    this.#resolved(tag)
     if (subscription?.client !== undefined) this.#unsubscribe(tag, subscription.client)
   }
 
@@ -89,53 +87,54 @@ export class Subscriptions {
     clearInterval(this.#check)
     this.#subscriptions.clear()
     this.#lost.clear()
-    for (const link of this.#subscriberConnections.values()) {
-      link.then(
+    for (const connecting of this.#subscriberConnections.values()) {
+      connecting.then(
         (client) => client.destroy(),
-        () => undefined // it was never there, which whoever asked for it was told
+        () => undefined // it never connected, which was reported to the caller of `#connectionTo`
       )
     }
   }
 
   async #subscribe(tag: ChatTag, subscription: Subscription, server: Client): Promise<void> {
-    const client = await this.#linkTo(server)
+    const client = await this.#connectionTo(server)
     const { losses } = subscription
-    // Every word that is sent would put off that a connection is given up for its silence.
-    const late = setTimeout(() => client.isOpen && this.#drop(server, client), ANSWER_DEADLINE_MS)
+    // Subscribing resets the socket's idle timer, so a server that does not answer is detected here.
+    const deadline = setTimeout(() => client.isOpen && this.#drop(server, client), COMMAND_DEADLINE_MS)
     try {
-      await client.sSubscribe(chatKey(tag), this.#hear)
+      await client.sSubscribe(chatKey(tag), this.#onMessage)
     } finally {
-      clearTimeout(late)
+      clearTimeout(deadline)
     }
-    // That a chat has moved may be told in the same breath.
-    if (!client.isReady || subscription.losses !== losses) throw new Error('it was lost meanwhile')
+    // The reply can be followed at once by the message that the chat has moved.
+    if (!client.isReady || subscription.losses !== losses) throw new Error('the subscription was lost meanwhile')
     const wanted = this.#subscriptions.get(tag)
     if (wanted === subscription) subscription.client = client
     else if (wanted === undefined) this.#unsubscribe(tag, client)
   }
 
   #unsubscribe(tag: ChatTag, client: Client): void {
-    client.sUnsubscribe(chatKey(tag), this.#hear).catch(() => undefined) // an error of its connection, on which nothing is heard then anyway
+    // Fails only if the connection is lost, and then nothing is received on it anyway.
+    client.sUnsubscribe(chatKey(tag), this.#onMessage).catch(() => undefined)
   }
 
-  readonly #hear = (text: string, channel: string): void => {
+  readonly #onMessage = (text: string, channel: string): void => {
     const tag = chatTag(tagIn(channel))
     if (this.#subscriptions.has(tag)) this.#hooks.onMessage(tag, text)
   }
 
-  #linkTo(server: Client): Promise<Client> {
+  #connectionTo(server: Client): Promise<Client> {
     const known = this.#subscriberConnections.get(server)
     if (known !== undefined) return known
     if (this.#isClosed) return Promise.reject(new Error('the store is closed'))
     const { socket } = server.options
     const client = server.duplicate({ socket: { ...socket, reconnectStrategy: false } })
-    // Its cause is told if the subscriptions cannot be made anew.
+    // The error itself is reported only if renewing the subscriptions fails.
     client.on('error', () => this.#drop(server, client))
     client.on('sharded-channel-moved', (channel: string) => this.#renew([chatTag(tagIn(channel))]))
-    const link = client.connect()
-    this.#subscriberConnections.set(server, link)
-    link.catch(() => this.#drop(server, client))
-    return link
+    const connecting = client.connect()
+    this.#subscriberConnections.set(server, connecting)
+    connecting.catch(() => this.#drop(server, client))
+    return connecting
   }
 
   #drop(server: Client, client: Client): void {
@@ -144,17 +143,19 @@ export class Subscriptions {
     this.#renew(this.#tagsOn(client))
   }
 
-  /** Chats may have moved to another server, by themselves or since that one was lost. */
+  /** Finds chats whose slot was moved or whose server was replaced after a failure. */
   async #findMoved(): Promise<void> {
     if (this.#isChecking || this.#subscriptions.size === 0) return
     this.#isChecking = true
     try {
       await this.#server.refresh()
-      await Promise.all([...this.#subscriberConnections].map(([server, link]) => this.#verify(server, link)))
+      await Promise.all(
+        [...this.#subscriberConnections].map(([server, connecting]) => this.#verify(server, connecting))
+      )
       let checked = 0
       for (const [tag, { client }] of this.#subscriptions) {
-        if (client !== undefined && (await this.#linkOf(tag)) !== client) this.#renew([tag])
-        if (++checked % CHECKED_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve))
+        if (client !== undefined && (await this.#connectionOf(tag)) !== client) this.#renew([tag])
+        if (++checked % CHECKS_PER_TURN === 0) await nextTurn()
       }
       this.#faults.ended(FINDING)
     } catch (error) {
@@ -164,18 +165,19 @@ export class Subscriptions {
     }
   }
 
-  /** Drops a connection that is of no use any more, or is not subscribed to all that it should be. */
-  async #verify(server: Client, link: Promise<Client>): Promise<void> {
+  /** Drops a connection that is no longer needed or lacks a subscription that it should have. */
+  async #verify(server: Client, connecting: Promise<Client>): Promise<void> {
     try {
-      const client = await link
+      const client = await connecting
       const tags = this.#tagsOn(client)
-      // The client takes what it is told of a moved chat for an answer if it waits for one.
+      // While a reply is pending, the library mistakes the message that a chat has moved for that reply. So subscriptions
+      // can be lost unnoticed, and the server is asked how many there are.
       const { ssub = 0 } = await client.clientInfo()
       const expected = tags.filter((tag) => this.#subscriptions.get(tag)?.client === client).length
       if (!server.isOpen || ssub < expected) this.#drop(server, client)
       this.#faults.ended(VERIFYING)
     } catch (error) {
-      // A connection that is lost is dropped for that. But the server may also not let us ask.
+      // Lost connections are dropped by their `error` listener. But an ACL can also forbid CLIENT INFO.
       this.#failed(VERIFYING, error)
     }
   }
@@ -184,12 +186,12 @@ export class Subscriptions {
     return [...this.#subscriptions].flatMap(([tag, subscription]) => (subscription.client === client ? [tag] : []))
   }
 
-  /** The connection on which this chat should be subscribed, if there is one. */
-  async #linkOf(tag: ChatTag): Promise<Client | undefined> {
+  /** The connection that this chat should be subscribed on, if it exists. */
+  async #connectionOf(tag: ChatTag): Promise<Client | undefined> {
     try {
       return await this.#subscriberConnections.get(await this.#server.clientFor(tag))
     } catch (error) {
-      // There is none, or its server is not known at the moment.
+      // The chat's server is unknown or unreachable at the moment.
       this.#failed(FINDING, error)
       return undefined
     }
@@ -217,12 +219,12 @@ export class Subscriptions {
       ) {
         await sleep(pause)
         const rest = this.#lost.values()
-        // After the first chat of a server that cannot be had the others of it wait for the next round.
+        // After the first failure on a server its other chats wait for the next round.
         const down = new Set<Client>()
         const renewNext = async (): Promise<void> => {
           for (let next = rest.next(); !next.done; next = rest.next()) await this.#renewOne(next.value, down)
         }
-        await Promise.all(Array.from({ length: AT_ONCE }, renewNext))
+        await Promise.all(Array.from({ length: MAX_CONCURRENT_RENEWALS }, renewNext))
       }
     } finally {
       this.#isRenewing = false
@@ -232,7 +234,7 @@ export class Subscriptions {
   async #renewOne(tag: ChatTag, down: Set<Client>): Promise<void> {
     const subscription = this.#subscriptions.get(tag)
     if (subscription === undefined) {
-      this.#found(tag)
+      this.#resolved(tag)
       return
     }
     let server: Client | undefined
@@ -243,21 +245,21 @@ export class Subscriptions {
     } catch (error) {
       this.#failed(tag, error)
       if (server !== undefined) down.add(server)
-      // A chat that has moved is to be found by the next round.
+      // So that the next round finds a chat that has moved.
       await this.#server.refresh()
       return
     }
     if (this.#subscriptions.get(tag) !== subscription) return
-    this.#found(tag)
+    this.#resolved(tag)
     if (subscription.client !== undefined) this.#hooks.onRenewed(tag)
   }
 
-  #found(tag: ChatTag): void {
+  #resolved(tag: ChatTag): void {
     this.#lost.delete(tag)
     this.#faults.ended(tag)
   }
 
-  /** While the server itself is known to be lost, it is no news that subscriptions are. */
+  /** Lost subscriptions are not reported while the server itself is reported as lost. */
   #failed(work: string, error: unknown): void {
     const isTransient = isRetryable(error)
     if (!isTransient || !this.#server.isLost) this.#faults.failed(work, error, isTransient)

@@ -1,7 +1,7 @@
 /**
- * The chats that are watched in this process. What happens in them is told on their channels with the id of the event
- * before; where that is not the newest one told, or the connection was lost, what is missing is read from the log. So all
- * who watch hear one sequence, wherever it was committed.
+ * The chats that this process watches. Each channel message contains the id of the previous event. If that is not the
+ * newest event known here, or after a lost connection, the missing events are read from the log. So all listeners
+ * get the same sequence, whichever process committed it.
  */
 import type { LoggedEvent } from '../../chat/events.ts'
 import type { ChatTag } from '../../chat/ids.ts'
@@ -13,19 +13,19 @@ import { isRetryable, type RedisServer } from './server.ts'
 import { Subscriptions } from './subscriptions.ts'
 
 const PAGE: EventsPage = { maxBytes: 262_144, allJoins: true }
-/** When reading what is missing is tried again that has failed. */
+/** After a failed attempt to read missing events. */
 const RETRY_MS = 500
 
 interface WatchedChat {
   readonly listeners: Set<Listener>
-  /** Resolves when it is known where the log ended, and all from then on is heard. */
+  /** Resolves when the subscription works and the end of the log at that time is known. */
   readonly started: Promise<'watched' | 'gone'>
-  /** The newest event that was told, or was there at the start. */
+  /** The newest event that listeners were notified of, or the end of the log at the start. */
   newest: number
   idleSince: number
-  /** The newest event that is known to be there. */
-  heard: number
-  /** Whether something is being read, so that what is heard has to wait. */
+  /** The newest event that is known to exist. Infinity: unknown, so the log must be read again. */
+  newestKnown: number
+  /** While the log is being read, channel messages only update `newestKnown`. */
   isReading: boolean
 }
 
@@ -41,7 +41,7 @@ export class WatchedChats {
     this.#server = server
     this.#faults = new RetriedFaults(server.hooks)
     this.#subscriptions = new Subscriptions(server, {
-      onMessage: (tag, text) => this.#hear(tag, text),
+      onMessage: (tag, text) => this.#onMessage(tag, text),
       onRenewed: (tag) => {
         const chat = this.#chats.get(tag)
         if (chat !== undefined) this.#catchUp(tag, chat)
@@ -51,13 +51,13 @@ export class WatchedChats {
 
   async watch(tag: ChatTag, listener: Listener): Promise<Unwatch | 'gone'> {
     const chat = this.#chats.get(tag) ?? this.#start(tag)
-    // A wrapper of its own, so that the same function may watch twice and each be told once.
-    const own: Listener = (told) => listener(told)
+    // A wrapper, because the same function can be registered twice and must then be called twice.
+    const own: Listener = (notification) => listener(notification)
     const unwatch = (): void => {
       chat.listeners.delete(own)
       if (chat.listeners.size === 0) this.#drop(tag, chat)
     }
-    // Before it is known where the log ends nothing is told.
+    // Registered early: nothing is notified before `started` has resolved.
     chat.listeners.add(own)
     try {
       if ((await chat.started) === 'gone') return 'gone'
@@ -68,19 +68,19 @@ export class WatchedChats {
     }
   }
 
-  /** The watched chats that are idle since `since` or longer, and those without any event that are so since `emptySince`. */
+  /** See `Store.idleChats`. */
   idle(since: number, emptySince: number): ChatTag[] {
     return [...this.#chats]
       .filter(([, { newest, idleSince }]) => idleSince <= (newest === 0 ? emptySince : since))
       .map(([tag]) => tag)
   }
 
-  /** A chat was found not to be there: it has gone by itself, or was lost. */
+  /** The chat no longer exists in Redis: it was removed, has expired, or was lost. */
   gone(tag: ChatTag): void {
     const chat = this.#chats.get(tag)
     if (chat === undefined) return
     this.#drop(tag, chat)
-    this.#tell(chat, 'gone')
+    this.#notify(chat, 'gone')
   }
 
   close(): void {
@@ -94,7 +94,7 @@ export class WatchedChats {
       started: Promise.resolve().then(() => this.#begin(tag, chat)),
       newest: 0,
       idleSince: Number.POSITIVE_INFINITY,
-      heard: 0,
+      newestKnown: 0,
       isReading: true
     }
     this.#chats.set(tag, chat)
@@ -112,7 +112,7 @@ export class WatchedChats {
       chat.newest = head.lastEventId
       chat.idleSince = head.idleSince
       chat.isReading = false
-      if (chat.heard > chat.newest) this.#catchUp(tag, chat)
+      if (chat.newestKnown > chat.newest) this.#catchUp(tag, chat)
       return 'watched'
     } catch (error) {
       this.#drop(tag, chat)
@@ -127,30 +127,30 @@ export class WatchedChats {
     this.#subscriptions.remove(tag)
   }
 
-  #hear(tag: ChatTag, text: string): void {
+  #onMessage(tag: ChatTag, text: string): void {
     const chat = this.#chats.get(tag)
     if (chat === undefined) return
-    const news = readChannelMessage(text)
-    if (news === undefined) {
+    const message = readChannelMessage(text)
+    if (message === undefined) {
       this.#catchUp(tag, chat)
       return
     }
-    if (news === 'gone') {
+    if (message === 'gone') {
       this.gone(tag)
       return
     }
-    const last = news.events.at(-1)?.id ?? 0
-    chat.heard = Math.max(chat.heard, last)
+    const last = message.events.at(-1)?.id ?? 0
+    chat.newestKnown = Math.max(chat.newestKnown, last)
     if (chat.isReading) return
-    // Also if it seems to be known: the clock of a server that has taken over may be behind.
-    if (news.before === chat.newest) this.#told(chat, news.events, news.instant)
+    // Even if the id seems to be known: after a failover ids start at the clock of the new server, which may be slow.
+    if (message.before === chat.newest) this.#advance(chat, message.events, message.instant)
     else this.#catchUp(tag, chat)
   }
 
-  /** Reads and tells what is missing. */
+  /** Reads missing events and notifies the listeners of them. */
   async #catchUp(tag: ChatTag, chat: WatchedChat): Promise<void> {
     if (chat.isReading) {
-      chat.heard = Number.POSITIVE_INFINITY
+      chat.newestKnown = Number.POSITIVE_INFINITY
       return
     }
     chat.isReading = true
@@ -159,7 +159,7 @@ export class WatchedChats {
       chat.isReading = false
       this.#faults.ended(tag)
     } catch (error) {
-      // Of a chat that is not watched any more nothing is read again.
+      // A chat that is no longer watched is not retried.
       if (this.#chats.get(tag) === chat) this.#failed(tag, error)
       setTimeout(() => {
         chat.isReading = false
@@ -168,7 +168,7 @@ export class WatchedChats {
     }
   }
 
-  /** While the server itself is known to be lost, it is no news that nothing can be read. */
+  /** Failed reads are not reported while the server itself is reported as lost. */
   #failed(tag: ChatTag, error: unknown): void {
     const isTransient = isRetryable(error)
     if (!isTransient || !this.#server.isLost) this.#faults.failed(tag, error, isTransient)
@@ -176,7 +176,7 @@ export class WatchedChats {
 
   async #readMissing(tag: ChatTag, chat: WatchedChat): Promise<void> {
     do {
-      chat.heard = 0
+      chat.newestKnown = 0
       const events = await this.#log.events(tag, chat.newest, PAGE)
       if (this.#chats.get(tag) !== chat) return
       const head = await this.#log.head(tag)
@@ -188,24 +188,24 @@ export class WatchedChats {
       if (events === 'cursor-unknown') {
         chat.newest = head.lastEventId
         chat.idleSince = head.idleSince
-        this.#tell(chat, 'reset')
-      } else if (events.length > 0) this.#told(chat, events, head.idleSince)
-      chat.heard = Math.max(chat.heard, head.lastEventId)
-    } while (chat.heard > chat.newest)
+        this.#notify(chat, 'reset')
+      } else if (events.length > 0) this.#advance(chat, events, head.idleSince)
+      chat.newestKnown = Math.max(chat.newestKnown, head.lastEventId)
+    } while (chat.newestKnown > chat.newest)
   }
 
-  #told(chat: WatchedChat, events: readonly LoggedEvent[], instant: number): void {
+  #advance(chat: WatchedChat, events: readonly LoggedEvent[], instant: number): void {
     chat.newest = events.at(-1)?.id ?? chat.newest
     chat.idleSince = instant
-    this.#tell(chat, events)
+    this.#notify(chat, events)
   }
 
-  #tell(chat: WatchedChat, told: readonly LoggedEvent[] | 'reset' | 'gone'): void {
+  #notify(chat: WatchedChat, notification: readonly LoggedEvent[] | 'reset' | 'gone'): void {
     for (const listener of chat.listeners) {
       try {
-        listener(told)
+        listener(notification)
       } catch (error) {
-        // A fault of the product. The others are told all the same, and the connection that told us is not lost by it.
+        // A bug in Silly Chat. It must affect neither the other listeners nor the connection that delivered the message.
         this.#server.hooks.onFault(error)
       }
     }

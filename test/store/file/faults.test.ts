@@ -396,7 +396,7 @@ describe('what a removed chat leaves behind', () => {
 })
 
 describe('what nobody waits for', () => {
-  it('is reported when it fails: removing what is left of a chat, once, and no more when it works again', async () => {
+  it('is reported when it fails: purging a removed chat, once, and no more when it works again', async () => {
     const disk = memoryDisk()
     const faults: unknown[] = []
     let range = disk.range

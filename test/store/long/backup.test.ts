@@ -116,8 +116,8 @@ describe('the commands', () => {
       ['backup', full, `file:${made}`, / is not empty\. Choose a new folder\.$/],
       ['restore', made, `file:${full}`, / is not empty\. Choose a new folder\.$/],
       ['restore', made, `file:${made}`, / is not empty\. Choose a new folder\.$/],
-      ['backup', folder, `file:${full}`, / holds no chats of Silly Chat\.$/],
-      ['restore', folder, `file:${full}`, / holds no chats of Silly Chat\.$/],
+      ['backup', folder, `file:${full}`, / contains no Silly Chat store\.$/],
+      ['restore', folder, `file:${full}`, / contains no Silly Chat store\.$/],
       ['backup', join(folder, 'a', 'b'), `file:${made}`, / cannot be used: ENOENT: .*\.$/],
       ['backup', join(full, 'letter'), `file:${made}`, / cannot be used: ENOTDIR: .*\.$/]
     ]

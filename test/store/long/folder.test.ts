@@ -27,7 +27,7 @@ import { aChat, append, texts } from '../contract/support.ts'
 
 const PAGE = 4096
 const FORMAT_FILE = 'silly-chat-format'
-const IN_USE = /is in use by another process of Silly Chat\. Stop that first\.$/
+const IN_USE = /is in use by another Silly Chat process\. Stop that process first\.$/
 
 /** One with some chats in it, that nobody has open. */
 async function aUsedFolder() {
@@ -66,7 +66,7 @@ describe('a folder', () => {
     const link = `${folder}-link`
     symlinkSync(folder, link)
     for (const path of [folder, `${folder}/`, link, relative(process.cwd(), folder)]) {
-      expect(await refusal(path)).toBe(`${path} is in use by another process of Silly Chat. Stop that first.`)
+      expect(await refusal(path)).toBe(`${path} is in use by another Silly Chat process. Stop that process first.`)
     }
     const tag = await aChat(store)
     await append(store, tag, 'undisturbed')
@@ -126,7 +126,7 @@ describe('a folder', () => {
     const { folder } = await aUsedFolder()
     writeFileSync(join(folder, FORMAT_FILE), '2\n')
     const before = readFileSync(dataOf(folder))
-    const sentence = `${folder} was written by a newer version of Silly Chat (format 2, this one reads 1). Use that.`
+    const sentence = `${folder} was written by a newer version of Silly Chat (format 2; this one reads 1). Use that version.`
     expect(await refusal(folder)).toBe(sentence)
     expect(await refusalOfProgram(folder)).toBe(sentence)
     expect(readFileSync(dataOf(folder)).equals(before)).toBe(true)
@@ -135,7 +135,7 @@ describe('a folder', () => {
   it.each(['', 'one', '1.5', '-1', '0', '0x1', '99999999999999'])('whose format is "%s" is refused', async (text) => {
     const { folder } = await aUsedFolder()
     writeFileSync(join(folder, FORMAT_FILE), text)
-    expect(await refusal(folder)).toBe(`${join(folder, FORMAT_FILE)} is damaged: it should hold a number.`)
+    expect(await refusal(folder)).toBe(`${join(folder, FORMAT_FILE)} is damaged: it must contain a number.`)
   })
 
   it('that holds data of somebody else is refused and stays as it is', async () => {
@@ -144,7 +144,9 @@ describe('a folder', () => {
     const foreign = [readFileSync(dataOf(folder)), 'a letter', Buffer.alloc(200_000)]
     for (const data of foreign) {
       writeFileSync(dataOf(folder), data)
-      expect(await refusal(folder)).toBe(`${folder} holds a data.mdb that is not of Silly Chat. Choose another folder.`)
+      expect(await refusal(folder)).toBe(
+        `${folder} contains a data.mdb that was not written by Silly Chat. Choose another folder.`
+      )
       expect(readFileSync(dataOf(folder)).equals(Buffer.from(data))).toBe(true)
     }
   })
@@ -198,17 +200,25 @@ const DAMAGES: readonly [damage: string, says: RegExp, (data: string) => void][]
   ['is all zeros', /its first page/, (data) => writeFileSync(data, Buffer.alloc(statSync(data).size))],
   ['ends in its first page', /its first page/, (data) => truncateSync(data, 100)],
   ['ends after its first page', /its second page/, (data) => truncateSync(data, PAGE)],
-  ['ends after its second page', /its end is missing/, (data) => truncateSync(data, 2 * PAGE)],
-  ['lacks its last byte', /its end is missing/, (data) => truncateSync(data, usedBytes(data) - 1)],
+  ['ends after its second page', /it is truncated/, (data) => truncateSync(data, 2 * PAGE)],
+  ['lacks its last byte', /it is truncated/, (data) => truncateSync(data, usedBytes(data) - 1)],
   ['has a wrong mark', /its first page/, (data) => overwrite(data, 24, Buffer.alloc(4))],
   ['has a wrong mark on its second page', /its second page/, (data) => overwrite(data, PAGE + 24, Buffer.alloc(4))],
   ['has pages of no size', /its first page/, (data) => overwrite(data, 48, Buffer.alloc(4))],
   ['has pages of two sizes', /its second page/, (data) => overwrite(data, PAGE + 48, Buffer.of(0, 8, 0, 0))],
   ['has trees of another kind', /its (first|second) page/, (data) => overwriteBoth(data, 52, Buffer.of(0xff))],
-  ['has a tree that begins nowhere', /do not fit together/, (data) => overwriteBoth(data, 136, Buffer.alloc(8, 9))],
-  ['has a tree that begins at its start', /do not fit together/, (data) => overwriteBoth(data, 136, Buffer.alloc(8))],
-  ['has zeros behind its second page', /do not fit together/, (data) => overwriteRest(data, 0)],
-  ['has noise behind its second page', /do not fit together/, (data) => overwriteRest(data, 0xa5)],
+  [
+    'has a tree that begins nowhere',
+    /its pages are inconsistent/,
+    (data) => overwriteBoth(data, 136, Buffer.alloc(8, 9))
+  ],
+  [
+    'has a tree that begins at its start',
+    /its pages are inconsistent/,
+    (data) => overwriteBoth(data, 136, Buffer.alloc(8))
+  ],
+  ['has zeros behind its second page', /its pages are inconsistent/, (data) => overwriteRest(data, 0)],
+  ['has noise behind its second page', /its pages are inconsistent/, (data) => overwriteRest(data, 0xa5)],
   ['is a folder', /EISDIR/, (data) => toFolder(data)],
   ['is missing', /ENOENT/, (data) => rmSync(data)]
 ]
@@ -265,7 +275,7 @@ describe('a data file', () => {
     const { folder } = await aUsedFolder()
     truncateSync(dataOf(folder), 3 * PAGE)
     expect(await refusalOfProgram(folder)).toBe(
-      `${dataOf(folder)} is damaged (its end is missing). Restore a backup into an empty folder.`
+      `${dataOf(folder)} is damaged (it is truncated). Restore a backup into an empty folder.`
     )
   })
 })

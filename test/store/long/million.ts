@@ -2,9 +2,8 @@
 import { open } from 'lmdb'
 import { newDoor } from '../../../src/chat/changes.ts'
 import { type ChatId, digestOf, newChatId, newUserId, tagOf, type UserId } from '../../../src/chat/ids.ts'
-import { encodeDoor } from '../../../src/store/door-json.ts'
+import { encodeDoor, messageJson } from '../../../src/store/codec.ts'
 import * as records from '../../../src/store/file/records.ts'
-import { messageJson } from '../../../src/store/message-json.ts'
 import { opened } from '../../support/file-store.ts'
 
 export const CHATS = 10_000
