@@ -4,13 +4,13 @@ import type { LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/eve
 import type { ChatTag, PostKey } from '../../chat/ids.ts'
 import { type EventsPage, JOIN_EVENT_BYTES, type MessagePage, type MessagesPage } from '../../chat/store.ts'
 import { escapeLineBreaks, escapeLineBreaksIn } from '../../wire/json.ts'
+import { COMMA } from '../codec.ts'
 import type { Disk, Entry } from './disk.ts'
 import type { ChatRecord } from './records.ts'
 import * as records from './records.ts'
 
 /** Entries that are read before the event loop continues with other work. */
 const ENTRIES_PER_TURN = 1000
-const COMMA = Buffer.from(',')
 
 export class FileLog {
   readonly #disk: Disk

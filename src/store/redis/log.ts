@@ -3,6 +3,7 @@ import type { LoggedEvent } from '../../chat/events.ts'
 import type { ChatTag } from '../../chat/ids.ts'
 import type { EventsPage, MessagePage, MessagesPage } from '../../chat/store.ts'
 import { escapeLineBreaksIn } from '../../wire/json.ts'
+import { COMMA } from '../codec.ts'
 import { isStatusReply, readEvents } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'
 import type { RedisServer } from './server.ts'
@@ -15,7 +16,6 @@ export interface Head {
 
 /** Messages per script call. Redis runs nothing else during a call. */
 const MESSAGES_PER_CALL = 500
-const COMMA = Buffer.from(',')
 
 export class RedisLog {
   readonly #server: RedisServer

@@ -76,7 +76,7 @@ export class WatchedChats {
   }
 
   /** The chat no longer exists in Redis: it was removed, has expired, or was lost. */
-  gone(tag: ChatTag): void {
+  onGone(tag: ChatTag): void {
     const chat = this.#chats.get(tag)
     if (chat === undefined) return
     this.#drop(tag, chat)
@@ -136,7 +136,7 @@ export class WatchedChats {
       return
     }
     if (message === 'gone') {
-      this.gone(tag)
+      this.onGone(tag)
       return
     }
     const last = message.events.at(-1)?.id ?? 0
@@ -182,7 +182,7 @@ export class WatchedChats {
       const head = await this.#log.head(tag)
       if (this.#chats.get(tag) !== chat) return
       if (events === 'gone' || head === 'gone') {
-        this.gone(tag)
+        this.onGone(tag)
         return
       }
       if (events === 'cursor-unknown') {

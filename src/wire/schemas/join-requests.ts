@@ -26,11 +26,9 @@ export const joinRequestsQuery = z.object({ user_id: userIdMember })
 
 export const joinRequests = z
   .object({
-    join_requests: z
-      .array(joinRequest)
-      .meta({
-        description: `Oldest first: all that are pending or approved, the latest ${MAX_ENDED_KEPT} that were declined or left, and the latest ${formatCount(MAX_ENDED_WITH_LINK_KEPT)} that ended with their link.`
-      }),
+    join_requests: z.array(joinRequest).meta({
+      description: `Oldest first: all that are pending or approved, the latest ${MAX_ENDED_KEPT} that were declined or left, and the latest ${formatCount(MAX_ENDED_WITH_LINK_KEPT)} that ended with their link.`
+    }),
     last_event_id: eventId
   })
   .meta({ id: 'JoinRequests' })
