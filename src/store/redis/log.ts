@@ -49,15 +49,16 @@ export class RedisLog {
     if (!isId(after)) return await this.#unknownCursor(tag)
     const parts: Uint8Array[] = []
     let [from, end] = [after, upTo]
-    for (let left = limit; ; left -= MESSAGES_PER_CALL) {
-      const read = await this.#page(tag, from, end, Math.min(left, MESSAGES_PER_CALL))
-      if (typeof read === 'string') return read
+    for (let remaining = limit; ; remaining -= MESSAGES_PER_CALL) {
+      const page = await this.#page(tag, from, end, Math.min(remaining, MESSAGES_PER_CALL))
+      if (typeof page === 'string') return page
       // Messages logged during this read are not part of it.
-      end ??= read.lastEventId
-      if (read.json.length > 0) parts.push(COMMA, read.json)
-      from = read.upTo ?? from
-      const { hasMore } = read
-      if (!hasMore || left <= MESSAGES_PER_CALL) return { json: parts.slice(1), upTo: hasMore ? from : end, hasMore }
+      end ??= page.lastEventId
+      if (page.json.length > 0) parts.push(COMMA, page.json)
+      from = page.upTo ?? from
+      const { hasMore } = page
+      if (!hasMore || remaining <= MESSAGES_PER_CALL)
+        return { json: parts.slice(1), upTo: hasMore ? from : end, hasMore }
     }
   }
 

@@ -52,13 +52,13 @@ export class WatchedChats {
   async watch(tag: ChatTag, listener: Listener): Promise<Unwatch | 'gone'> {
     const chat = this.#chats.get(tag) ?? this.#start(tag)
     // A wrapper, because the same function can be registered twice and must then be called twice.
-    const own: Listener = (notification) => listener(notification)
+    const wrapper: Listener = (notification) => listener(notification)
     const unwatch = (): void => {
-      chat.listeners.delete(own)
+      chat.listeners.delete(wrapper)
       if (chat.listeners.size === 0) this.#drop(tag, chat)
     }
     // Registered early: nothing is notified before `started` has resolved.
-    chat.listeners.add(own)
+    chat.listeners.add(wrapper)
     try {
       if ((await chat.started) === 'gone') return 'gone'
       return unwatch

@@ -7,8 +7,8 @@ import { type MemberFacts, member } from './members.ts'
 const requestIdInput = z
   .string()
   .transform((typed, context) => {
-    const read = readRequestId(typed)
-    if (read !== undefined) return read
+    const parsed = readRequestId(typed)
+    if (parsed !== undefined) return parsed
     context.addIssue(`Send a request_id of eight characters, like ${EXAMPLE.requestId}.`)
     return z.NEVER
   })

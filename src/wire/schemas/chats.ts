@@ -66,7 +66,7 @@ export const message = z
   .meta({ id: 'Message', description: 'A message cannot be changed or deleted.' })
 
 const MAX_PAGE = 1000
-const wantedLimit = `Send a whole number from 1 to ${formatCount(MAX_PAGE)}.`
+const limitMessage = `Send a whole number from 1 to ${formatCount(MAX_PAGE)}.`
 
 export const readMessagesQuery = z.object({
   after: member(
@@ -85,7 +85,7 @@ export const readMessagesQuery = z.object({
     }
   ),
   limit: member(
-    wholeNumber(z.number(wantedLimit).min(1, wantedLimit).max(MAX_PAGE, wantedLimit).optional()).meta({
+    wholeNumber(z.number(limitMessage).min(1, limitMessage).max(MAX_PAGE, limitMessage).optional()).meta({
       type: 'integer',
       minimum: 1,
       maximum: MAX_PAGE,

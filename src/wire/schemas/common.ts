@@ -58,8 +58,8 @@ export const chatUrlInput = member(
   z
     .string()
     .transform((text, context) => {
-      const read = readChatUrl(text)
-      if (read !== undefined) return read
+      const parsed = readChatUrl(text)
+      if (parsed !== undefined) return parsed
       context.addIssue(readLinkUrl(text) ? `This is the URL of a link. Send ${CHAT_URL}.` : `Send ${CHAT_URL}.`)
       return z.NEVER
     })
@@ -72,8 +72,8 @@ export const linkUrlInput = member(
   z
     .string()
     .transform((text, context) => {
-      const read = readLinkUrl(text)
-      if (read !== undefined) return read
+      const parsed = readLinkUrl(text)
+      if (parsed !== undefined) return parsed
       context.addIssue(readChatUrl(text) ? `This is the URL of a chat. Send ${LINK_URL}.` : `Send ${LINK_URL}.`)
       return z.NEVER
     })
@@ -105,12 +105,12 @@ export function wholeNumber<Schema extends z.ZodType>(schema: Schema) {
 }
 
 const MAX_WAIT_SECONDS = 300
-const wantedWait = `Send a whole number of seconds from 1 to ${MAX_WAIT_SECONDS}.`
+const waitMessage = `Send a whole number of seconds from 1 to ${MAX_WAIT_SECONDS}.`
 
 /** How many seconds a request waits. */
 export function waitSeconds(description: string) {
   return member(
-    wholeNumber(z.number(wantedWait).min(1, wantedWait).max(MAX_WAIT_SECONDS, wantedWait).optional()).meta({
+    wholeNumber(z.number(waitMessage).min(1, waitMessage).max(MAX_WAIT_SECONDS, waitMessage).optional()).meta({
       type: 'integer',
       minimum: 1,
       maximum: MAX_WAIT_SECONDS,

@@ -25,8 +25,8 @@ const SECONDS = { min: 60, max: 31_536_000 }
 const GUESTS = { min: 1, max: 1000 }
 
 function between({ min, max }: { min: number; max: number }, noun: string) {
-  const wanted = `Send a whole number of ${noun} from ${min} to ${formatCount(max)}.`
-  return z.int(wanted).min(min, wanted).max(max, wanted).nullish()
+  const message = `Send a whole number of ${noun} from ${min} to ${formatCount(max)}.`
+  return z.int(message).min(min, message).max(max, message).nullish()
 }
 
 export const createLinkBody = z
