@@ -130,10 +130,10 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     const { door, lastEventId } = await loadChat(chat)
     orRefuse(rules.requireMember(door, digestOf(user)))
     // Events after `lastEventId` may include the user's removal.
-    const found = await store.messages(tagOf(door.chat), page.after ?? 0, { limit: page.limit, upTo: lastEventId })
-    if (found === 'gone') throw new Refused({ refused: 'chat-not-found' })
-    if (found === 'cursor-unknown') throw new Refused({ refused: 'cursor-unknown' })
-    return { chat: door.chat, page: found }
+    const messages = await store.messages(tagOf(door.chat), page.after ?? 0, { limit: page.limit, upTo: lastEventId })
+    if (messages === 'gone') throw new Refused({ refused: 'chat-not-found' })
+    if (messages === 'cursor-unknown') throw new Refused({ refused: 'cursor-unknown' })
+    return { chat: door.chat, page: messages }
   }
 
   /** Checks that the user can follow the chat's live stream. Returns the tag to follow. */

@@ -15,6 +15,9 @@ export function decodeDoor(text: string): Door {
   return { ...door, requests: new Map(requests.map((request) => [request.guest, request])) }
 }
 
+/** Separates the messages of a page (`MessagePage.json`). */
+export const COMMA = Buffer.from(',')
+
 /** A message is stored as the JSON that answers the post, so that reading it needs no encoding. */
 export function messageJson(id: number, message: NewMessage): string {
   return `{"id":${id},${messageJsonAfterId(message)}`

@@ -61,7 +61,7 @@ describe('the command line', () => {
   })
 
   it('explains its commands', () => {
-    expect(help()).toMatch(/backup <folder> copies .*restore <folder> makes /)
+    expect(help()).toMatch(/backup <folder> copy .*restore <folder> create /)
     expect(read('help')).toEqual(read('--help'))
     expect(read('backup', '--help')).toMatchObject({
       text: expect.stringContaining('silly-chat backup [options] <folder>')

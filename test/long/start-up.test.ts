@@ -19,7 +19,7 @@ it.each([
     [],
     'STORE_URL: The store at no.such.host.invalid cannot be reached: '
   ],
-  [{}, ['--store', 'file:./data\r'], '--store must be without white space'],
+  [{}, ['--store', 'file:./data\r'], '--store must not start or end with white space'],
   [{}, ['--stroe', 'memory:'], "error: unknown option '--stroe'"]
 ])('%j %j', async (env, args, start) => {
   const { code, out, err } = await runProgram({ env, args }).ended
@@ -66,7 +66,7 @@ it('tells the truth about where it listens, with an address that can be opened f
   for (const HOST of ['0.0.0.0', '::']) {
     const { url, said } = await startProgram({ env: { HOST } })
     expect(said.out).toBe(
-      `Silly Chat listens on ${url}. Other machines can reach it, too (HOST=${HOST}). Try ${url}/docs\n`
+      `Silly Chat listens on ${url}. Other machines can reach it too (HOST=${HOST}). Try ${url}/docs\n`
     )
     expect((await call(`${url}/health`)).status).toBe(200)
   }

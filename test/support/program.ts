@@ -1,10 +1,8 @@
 /** The built program as a process of its own, as `npm start` runs it; ended with the test. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+import { ROOT } from './server-process.ts'
 
 interface Run {
   readonly env?: Record<string, string>

@@ -1,15 +1,13 @@
 /** A store whose answers take their time, as those of a store on another machine do: other work runs in between. */
 import type { Store } from '../../src/chat/store.ts'
+import { turns } from './disks.ts'
 
-/** `turns` says how many turns of the event loop the next answer takes, before and after the store has acted. */
-export function slowStore(store: Store, turns: () => number): Store {
-  async function pause(): Promise<void> {
-    for (let rest = turns(); rest > 0; rest--) await new Promise((resolve) => setImmediate(resolve))
-  }
+/** `turnsOfAnswer` says how many turns of the event loop the next answer takes, before and after the store has acted. */
+export function slowStore(store: Store, turnsOfAnswer: () => number): Store {
   async function slowly<Result>(work: () => Promise<Result>): Promise<Result> {
-    await pause()
+    await turns(turnsOfAnswer())
     const result = await work()
-    await pause()
+    await turns(turnsOfAnswer())
     return result
   }
   return {

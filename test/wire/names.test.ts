@@ -5,11 +5,11 @@ import { problemOfName } from '../../src/wire/names.ts'
 
 const SENTENCES = {
   long: 'Use at most 64 characters.',
-  breaks: 'Leave out line breaks and other control characters.',
-  half: 'Leave out the character that is not complete (half of a surrogate pair).',
-  formatting: 'Leave out invisible formatting characters.',
-  pile: 'Put at most four accents or other combining marks on one letter.',
-  blank: 'Use at least one letter, digit or sign that can be seen.'
+  breaks: 'Remove line breaks and other control characters.',
+  half: 'Remove the incomplete character (half of a surrogate pair).',
+  formatting: 'Remove invisible formatting characters.',
+  pile: 'Use at most four accents or other combining marks per letter.',
+  blank: 'Use at least one visible letter, digit or symbol.'
 }
 
 it.each([

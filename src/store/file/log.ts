@@ -4,13 +4,13 @@ import type { LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/eve
 import type { ChatTag, PostKey } from '../../chat/ids.ts'
 import { type EventsPage, JOIN_EVENT_BYTES, type MessagePage, type MessagesPage } from '../../chat/store.ts'
 import { escapeLineBreaks, escapeLineBreaksIn } from '../../wire/json.ts'
+import { COMMA } from '../codec.ts'
 import type { Disk, Entry } from './disk.ts'
 import type { ChatRecord } from './records.ts'
 import * as records from './records.ts'
 
 /** Entries that are read before the event loop continues with other work. */
 const ENTRIES_PER_TURN = 1000
-const COMMA = Buffer.from(',')
 
 export class FileLog {
   readonly #disk: Disk
@@ -26,7 +26,7 @@ export class FileLog {
     after: number,
     { maxBytes, allJoins, upTo }: EventsPage
   ): LoggedEvent[] | undefined {
-    if (!knows(record, after, upTo) || (allJoins && after < record.newestForgotten)) return undefined
+    if (!isKnownId(record, after, upTo) || (allJoins && after < record.newestForgotten)) return undefined
     const events: LoggedEvent[] = []
     let size = 0
     for (const event of this.#eventsBetween(tag, after, lastOf(record, upTo))) {
@@ -45,20 +45,20 @@ export class FileLog {
     { limit = Number.POSITIVE_INFINITY, upTo }: MessagesPage,
     exists: () => boolean
   ): Promise<MessagePage | 'gone' | undefined> {
-    if (!knows(record, after, upTo)) return undefined
+    if (!isKnownId(record, after, upTo)) return undefined
     const end = records.messageKey(tag, lastOf(record, upTo) + 1)
-    const found: Entry[] = []
+    const entries: Entry[] = []
     for (;;) {
-      const next = (found.length === 0 ? after : idOf(found.at(-1))) + 1
+      const next = (entries.length === 0 ? after : idOf(entries.at(-1))) + 1
       // One more than `limit`, to know whether there are more.
-      const wanted = Math.min(ENTRIES_PER_TURN, limit + 1 - found.length)
-      const read = [...this.#disk.range(records.messageKey(tag, next), end, wanted)]
-      found.push(...read)
-      if (found.length > limit) {
-        found.pop()
-        return { json: joined(found), upTo: idOf(found.at(-1)), hasMore: true }
+      const count = Math.min(ENTRIES_PER_TURN, limit + 1 - entries.length)
+      const slice = [...this.#disk.range(records.messageKey(tag, next), end, count)]
+      entries.push(...slice)
+      if (entries.length > limit) {
+        entries.pop()
+        return { json: joined(entries), upTo: idOf(entries.at(-1)), hasMore: true }
       }
-      if (read.length < wanted) return { json: joined(found), upTo: upTo ?? record.lastEventId, hasMore: false }
+      if (slice.length < count) return { json: joined(entries), upTo: upTo ?? record.lastEventId, hasMore: false }
       await nextTurn()
       if (!exists()) return 'gone'
     }
@@ -126,7 +126,7 @@ export class FileLog {
   }
 }
 
-function knows({ lastEventId }: ChatRecord, after: number, upTo = lastEventId): boolean {
+function isKnownId({ lastEventId }: ChatRecord, after: number, upTo = lastEventId): boolean {
   return Number.isInteger(after) && after >= 0 && after <= lastEventId && after <= upTo
 }
 

@@ -3,6 +3,7 @@ import type { LoggedEvent } from '../../chat/events.ts'
 import type { ChatTag } from '../../chat/ids.ts'
 import type { EventsPage, MessagePage, MessagesPage } from '../../chat/store.ts'
 import { escapeLineBreaksIn } from '../../wire/json.ts'
+import { COMMA } from '../codec.ts'
 import { isStatusReply, readEvents } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'
 import type { RedisServer } from './server.ts'
@@ -15,7 +16,6 @@ export interface Head {
 
 /** Messages per script call. Redis runs nothing else during a call. */
 const MESSAGES_PER_CALL = 500
-const COMMA = Buffer.from(',')
 
 export class RedisLog {
   readonly #server: RedisServer
@@ -49,15 +49,16 @@ export class RedisLog {
     if (!isId(after)) return await this.#unknownCursor(tag)
     const parts: Uint8Array[] = []
     let [from, end] = [after, upTo]
-    for (let left = limit; ; left -= MESSAGES_PER_CALL) {
-      const read = await this.#page(tag, from, end, Math.min(left, MESSAGES_PER_CALL))
-      if (typeof read === 'string') return read
+    for (let remaining = limit; ; remaining -= MESSAGES_PER_CALL) {
+      const page = await this.#page(tag, from, end, Math.min(remaining, MESSAGES_PER_CALL))
+      if (typeof page === 'string') return page
       // Messages logged during this read are not part of it.
-      end ??= read.lastEventId
-      if (read.json.length > 0) parts.push(COMMA, read.json)
-      from = read.upTo ?? from
-      const { hasMore } = read
-      if (!hasMore || left <= MESSAGES_PER_CALL) return { json: parts.slice(1), upTo: hasMore ? from : end, hasMore }
+      end ??= page.lastEventId
+      if (page.json.length > 0) parts.push(COMMA, page.json)
+      from = page.upTo ?? from
+      const { hasMore } = page
+      if (!hasMore || remaining <= MESSAGES_PER_CALL)
+        return { json: parts.slice(1), upTo: hasMore ? from : end, hasMore }
     }
   }
 

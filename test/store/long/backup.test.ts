@@ -80,7 +80,7 @@ describe('a backup under load', () => {
     await Promise.all(posters.map(({ warm }) => warm))
     const before = chats.map((_, index) => acknowledgedIn(index))
     const backup = await command(['backup', copy], `file:${folder}`)
-    expect(backup).toEqual({ code: 0, out: `Copied the chats in ${folder} to ${copy}.\n`, err: '' })
+    expect(backup).toEqual({ code: 0, out: `Copied the chats from ${folder} to ${copy}.\n`, err: '' })
     await Promise.all(posters.map(({ stop }) => stop()))
     const after = chats.map((_, index) => acknowledgedIn(index))
     server.child.kill('SIGKILL')
@@ -88,7 +88,7 @@ describe('a backup under load', () => {
 
     // By flag this time.
     const restore = await command(['restore', copy, '--store', `file:${restored}`], 'memory:')
-    expect(restore).toEqual({ code: 0, out: `Copied the chats in ${copy} to ${restored}.\n`, err: '' })
+    expect(restore).toEqual({ code: 0, out: `Copied the chats from ${copy} to ${restored}.\n`, err: '' })
     const again = await startProgram({ env: { ...env, STORE_URL: `file:${restored}` } })
     for (const [index, made] of chats.entries()) {
       const chat = made.chat.replace(server.url, again.url)
@@ -112,7 +112,7 @@ describe('the commands', () => {
     writeFileSync(join(full, 'letter'), 'dear')
     const before = readFileSync(join(made, 'data.mdb'))
     const wrong: [kind: 'backup' | 'restore', folder: string, storeUrl: string, says: RegExp][] = [
-      ['backup', folder, 'memory:', /^Only a file store can be copied: .*\.$/],
+      ['backup', folder, 'memory:', /^Only a file store can be backed up or restored\. .*\.$/],
       ['backup', full, `file:${made}`, / is not empty\. Choose a new folder\.$/],
       ['restore', made, `file:${full}`, / is not empty\. Choose a new folder\.$/],
       ['restore', made, `file:${made}`, / is not empty\. Choose a new folder\.$/],

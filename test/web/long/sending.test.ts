@@ -120,7 +120,7 @@ it.skipIf(!haveAll('chromium'))(
     const long = 'long '.repeat(80).trim()
     await say(owner, long)
     await page.getByText('Not sent').waitFor()
-    await page.getByText('The messages of this chat have reached its limit.').waitFor()
+    await page.getByText('This chat has reached its size limit.').waitFor()
     await say(owner, 'short')
     await shows(owner, ['short'])
     await page.reload()
