@@ -11,6 +11,9 @@ interface Call {
   readonly headers?: Record<string, string>
 }
 
+/** A user id that the server has never made. */
+export const STRANGER = '406a3207-a070-4411-b9b6-8527c0c19c7e'
+
 const METHOD = /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) /
 
 /** `call('POST http://…', …)`; GET where no method is named, or POST where JSON is sent. */

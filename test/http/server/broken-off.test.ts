@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
 import { call, createChat } from '../../support/api.ts'
+import { METRICS, scrape } from '../../support/metrics.ts'
 import { openSocket } from '../../support/raw.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
 
@@ -34,7 +35,7 @@ it.each([
 ])(
   'a request whose peer has reset its connection (%s) is broken off, without an error or a warning',
   async (_, count) => {
-    const env = { RATE_LIMIT: 'on', METRICS_ADDRESS: '127.0.0.1:0' }
+    const env = { RATE_LIMIT: 'on', ...METRICS }
     const server = await startServer({ env })
     for (let index = 0; index < 8; index++) await sendAndReset(server, POST.repeat(count))
     const lines = linesOf(server)
@@ -43,10 +44,7 @@ it.each([
     expect(ends.filter((end) => !ENDINGS.includes(end))).toEqual([])
     expect(ends).toContain(ENDINGS[0])
     expect(lines.filter(({ level, msg }) => level > 30 && !msg.includes('TRUST_PROXY'))).toEqual([])
-    const { address } = z
-      .looseObject({ address: z.object({ port: z.int() }) })
-      .parse(lines.find(({ msg }) => msg === 'metrics are served'))
-    const metrics = await (await fetch(`http://127.0.0.1:${address.port}/metrics`)).text()
+    const { text: metrics } = await scrape(server)
     expect(metrics).toMatch(/requests_total\{method="POST",route="\/v1\/chats",status="499"\} [1-9]/)
     expect(metrics).not.toContain('status="500"')
   }

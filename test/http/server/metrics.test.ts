@@ -1,27 +1,9 @@
 /** What Prometheus is told is what has happened, and holds no secret. */
 import { expect, it } from 'vitest'
 import { approve, call, createChat, createChatWithMember, createLink, decline, knock, post } from '../../support/api.ts'
-import { startServer, type TestServer } from '../../support/server.ts'
+import { METRICS as env, metricsAddress, scrape } from '../../support/metrics.ts'
+import { startServer } from '../../support/server.ts'
 import { openStream } from '../../support/streams.ts'
-
-const env = { METRICS_ADDRESS: '127.0.0.1:0' }
-
-function addressOf(server: TestServer): string {
-  const line = server.log.map((one) => JSON.parse(one)).find(({ msg }) => msg === 'metrics are served')
-  return `http://127.0.0.1:${line.address.port}`
-}
-
-async function scrape(server: TestServer): Promise<{ text: string; value: (sample: string) => number }> {
-  const text = await (await fetch(`${addressOf(server)}/metrics`)).text()
-  return {
-    text,
-    value: (sample) => {
-      const line = text.split('\n').find((one) => one.startsWith(`${sample} `))
-      if (line === undefined) throw new Error(`there is no ${sample}`)
-      return Number(line.slice(sample.length))
-    }
-  }
-}
 
 it('counts requests, streams, deliveries, chats and requests at the door as they were', async () => {
   const server = await startServer({ env })
@@ -118,10 +100,10 @@ it('labels are few and hold nothing of what was asked', async () => {
 it('they are on their own address alone, and only if one is set', async () => {
   const server = await startServer({ env })
   expect((await call(`${server.url}/metrics`)).status).toBe(404)
-  expect((await call(`${addressOf(server)}/health`)).status).toBe(404)
-  expect((await call(`POST ${addressOf(server)}/metrics`)).status).toBe(404)
+  expect((await call(`${metricsAddress(server)}/health`)).status).toBe(404)
+  expect((await call(`POST ${metricsAddress(server)}/metrics`)).status).toBe(404)
   await server.close()
-  await expect(fetch(`${addressOf(server)}/metrics`)).rejects.toThrow()
+  await expect(fetch(`${metricsAddress(server)}/metrics`)).rejects.toThrow()
   const silent = await startServer()
   expect(silent.log.join('')).not.toContain('metrics')
 })
