@@ -65,6 +65,7 @@ describe('DELETE', () => {
       expect([answer.status, await answer.text()]).toEqual([204, ''])
       expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
       expect(answer.headers.get('referrer-policy')).toBe('no-referrer')
+      expect(answer.headers.get('cache-control')).toBe('no-store')
     }
   })
 
