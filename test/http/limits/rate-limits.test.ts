@@ -15,7 +15,7 @@ import {
   requestsOf
 } from '../../support/api.ts'
 import { startServer } from '../../support/server.ts'
-import { openStream } from '../../support/streams.ts'
+import { openReady, openStream } from '../../support/streams.ts'
 
 const on = { RATE_LIMIT: 'on', TRUST_PROXY: 'on' }
 const from = (address: string) => ({ 'x-forwarded-for': address })
@@ -177,8 +177,7 @@ describe('streams and waits of one user', () => {
     const unknown = `${server.url}/v1/links/${'x'.repeat(36)}?wait=5`
     expect((await call(unknown, { user: member })).status).toBe(404)
     expect((await call(`${link}?wait=5`, { user: member })).status).toBe(200)
-    const other = await openStream(`${chat}/events`, { user: owner })
-    await other.until('ready')
+    await openReady(chat, owner)
     await post(chat, owner, 'hello')
     expect((await wait).status).toBe(200)
     const again = await openStream(`${chat}/events`, { user: member })

@@ -41,7 +41,7 @@ describe('CHAT_TTL_SECONDS', () => {
   })
 
   it.each(['post', 'knock', 'approve', 'decline', 'leave', 'revoke'] as const)(
-    'starts again with every event: %s',
+    'counts from every event: %s',
     async (event) => {
       const server = await startServer({ env: TTL })
       const { chat, owner, link, member, requestId } = await createChatWithMember(server)
@@ -62,7 +62,7 @@ describe('CHAT_TTL_SECONDS', () => {
     }
   )
 
-  it.each(['read', 'link', 'repeat', 'refused'] as const)('does not start again without an event: %s', async (what) => {
+  it.each(['read', 'link', 'repeat', 'refused'] as const)('does not count from anything else: %s', async (what) => {
     const server = await startServer({ env: TTL })
     const { chat, owner, link, requestId } = await createChatWithMember(server)
     const keyed = { user: owner, json: { text: 'once' }, headers: { 'idempotency-key': 'k' } }

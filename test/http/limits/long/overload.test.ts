@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { call, createChat, post } from '../../../support/api.ts'
 import { startServer } from '../../../support/server.ts'
-import { openStream } from '../../../support/streams.ts'
+import { openReady } from '../../../support/streams.ts'
 
 /** Longer than the event loop may be held up. */
 const HELD_UP_MS = 1500
@@ -14,8 +14,7 @@ function holdUp(): void {
 it('new work is refused while the event loop is late, streams go on, and after that all is as before', async () => {
   const server = await startServer()
   const { chat, owner } = await createChat(server)
-  const stream = await openStream(`${chat}/events`, { user: owner })
-  await stream.until('ready')
+  const stream = await openReady(chat, owner)
   let refused = await call(`POST ${server.url}/v1/chats`)
   while (refused.status === 201) {
     holdUp()
