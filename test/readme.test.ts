@@ -36,18 +36,18 @@ function openTerminal(cwd?: string): Terminal {
   for (const stream of [bash.stdout, bash.stderr]) {
     stream.on('data', (chunk) => {
       text += chunk
-      for (const look of waiting) look()
+      for (const check of waiting) check()
     })
   }
   const shows = (wanted: string | RegExp) =>
     new Promise<void>((resolve) => {
-      const look = () => {
+      const check = () => {
         if (text.search(wanted) === -1) return
-        waiting.delete(look)
+        waiting.delete(check)
         resolve()
       }
-      waiting.add(look)
-      look()
+      waiting.add(check)
+      check()
     })
   return {
     output: () => text,

@@ -64,13 +64,13 @@ export function decline(linkUrl: string, owner: string, requestId?: string): Pro
   return call(new URL('/v1/approval', linkUrl).href, { user: owner, json })
 }
 
-/** The join requests of a chat as its owner sees them, oldest first. */
+/** The join requests of a chat, oldest first. */
 export async function requestsOf(chat: string, owner: string) {
   const answer = await call(`${chat}/join-requests`, { user: owner })
   return joinRequests.parse(await answer.json()).join_requests
 }
 
-/** The links of a chat as its owner sees them, oldest first. */
+/** The links of a chat, oldest first. */
 export async function linksOf(chat: string, owner: string) {
   const answer = await call(`${chat}/links`, { user: owner })
   return links.parse(await answer.json()).links

@@ -1,7 +1,7 @@
-/** A store whose answers take their time, as those of a store on another machine do: other work runs in between. */
+/** A store whose calls take several turns of the event loop, like those of a store on another machine. */
 import type { Store } from '../../src/chat/store.ts'
 
-/** `turns` says how many turns of the event loop the next answer takes, before and after the store has acted. */
+/** `turns` returns how many turns the next call takes, before and after the store acts. */
 export function slowStore(store: Store, turns: () => number): Store {
   async function pause(): Promise<void> {
     for (let rest = turns(); rest > 0; rest--) await new Promise((resolve) => setImmediate(resolve))

@@ -10,16 +10,16 @@ describe('a guest is admitted', () => {
   }, 20_000)
 
   it('if the stream ended while they were pending and the state could not be read', async () => {
-    let looks = 0
+    let polls = 0
     const { owner, guest } = await atTheDoor((owner, requestId) =>
       split(always(null, { status: 204 }), async (input, init) => {
-        looks++
-        if (looks === 1) return new Response(null, { status: 503 })
-        if (looks === 3) await owner.approve(`${input}`, requestId)
+        polls++
+        if (polls === 1) return new Response(null, { status: 503 })
+        if (polls === 3) await owner.approve(`${input}`, requestId)
         return fetch(input, init)
       })
     )
     expect(await guest.waitUntilAdmitted()).toMatchObject({ url: owner.url })
-    expect(looks).toBe(3)
+    expect(polls).toBe(3)
   }, 20_000)
 })

@@ -172,8 +172,8 @@ it('every answer has exactly the security headers of its kind', async () => {
 it('every answer has Strict-Transport-Security if PUBLIC_URL is https, and none otherwise', async () => {
   const server = await startServer({ env: { PUBLIC_URL: 'https://localhost/silly' } })
   const rows = [...byStrangers(server), ...shown(server), ...refused(server)]
-  const said = (await scan(rows)).map(([what, , headers]) => [what, headers[HSTS]])
-  expect(said).toEqual(rows.map(([what]) => [what, 'max-age=31536000']))
+  const found = (await scan(rows)).map(([what, , headers]) => [what, headers[HSTS]])
+  expect(found).toEqual(rows.map(([what]) => [what, 'max-age=31536000']))
 })
 
 /** Types with a charset, and types without. */
