@@ -1,8 +1,8 @@
-/** A store whose answers take their time, as those of a store on another machine do: other work runs in between. */
+/** A store whose calls take several turns of the event loop, like those of a store on another machine. */
 import type { Store } from '../../src/chat/store.ts'
 import { turns } from './disks.ts'
 
-/** `turnsOfAnswer` says how many turns of the event loop the next answer takes, before and after the store has acted. */
+/** `turnsOfAnswer` returns how many turns the next call takes, before and after the store acts. */
 export function slowStore(store: Store, turnsOfAnswer: () => number): Store {
   async function slowly<Result>(work: () => Promise<Result>): Promise<Result> {
     await turns(turnsOfAnswer())
