@@ -4,8 +4,8 @@ import { createRequire } from 'node:module'
 import type { Browser } from 'playwright-core'
 import { build, type Plugin } from 'vite'
 import { onTestFinished } from 'vitest'
+import { listenOn } from '../kit/wire.ts'
 import { EVENT_NAMES, Follower, fired } from './follower.ts'
-import { listenOn } from './tcp-proxy.ts'
 
 const ENTRY = 'virtual:libraries'
 const { resolve } = createRequire(import.meta.url)

@@ -1,9 +1,9 @@
 /** A server that is stopped and comes back on the same port with the same chats, while others follow. */
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
+import { openWire } from '../kit/wire.ts'
 import { createChat, post } from '../support/api.ts'
 import { startServer } from '../support/server.ts'
 import type { Follower } from './follower.ts'
-import { startTcpProxy } from './tcp-proxy.ts'
 
 interface Scene {
   /** Puts something in front of the server on this port. */
@@ -15,7 +15,8 @@ interface Scene {
 /** What was posted before, meanwhile and afterwards must reach every follower, once and in order. */
 export async function followAcrossRestart({ inFront, follow }: Scene): Promise<void> {
   const first = await startServer()
-  const port = await startTcpProxy(first.port)
+  const port = await openWire(first.port)
+  onTestFinished(port.close)
   const front = inFront === undefined ? port : await inFront(port.port)
   const { chat, owner } = await createChat(front)
   await post(chat, owner, 'earlier')

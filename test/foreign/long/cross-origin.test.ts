@@ -3,12 +3,12 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { listenOn } from '../../kit/wire.ts'
 import { createChat } from '../../support/api.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { startServer } from '../../support/server.ts'
 import { openWindow } from '../../web/window.ts'
 import { startChromium } from '../chromium.ts'
-import { listenOn } from '../tcp-proxy.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const PAGE = `<!doctype html><title>elsewhere</title>

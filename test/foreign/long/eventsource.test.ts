@@ -1,18 +1,19 @@
 /** The EventSource of npm, which programs use. */
 import { randomUUID } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { openWire } from '../../kit/wire.ts'
 import { approve, createChat, createLink, knock, post } from '../../support/api.ts'
 import { startServer } from '../../support/server.ts'
 import { slowStore } from '../../support/slow-store.ts'
 import { followInNode } from '../follower.ts'
 import { followAcrossRestart } from '../restart.ts'
-import { startTcpProxy } from '../tcp-proxy.ts'
 
 describe('an EventSource', () => {
   it('is told every message once and in order, however its connection is cut while others talk', async () => {
     let turn = 0
     const server = await startServer({ wrap: (store) => slowStore(store, () => turn++ % 4) })
-    const wire = await startTcpProxy(server.port)
+    const wire = await openWire(server.port)
+    onTestFinished(wire.close)
     const { chat, owner } = await createChat(server)
     const posted: [string, number, string][] = []
     const talk = async (rounds: number) => {

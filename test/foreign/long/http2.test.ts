@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { type ClientHttp2Session, connect } from 'node:http2'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { openWire } from '../../kit/wire.ts'
 import { createChat, post } from '../../support/api.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { startServer } from '../../support/server.ts'
@@ -9,7 +10,6 @@ import { isLive, openTab, openWindow, SOON, say, shows, startChat } from '../../
 import { followInPage, startChromium } from '../chromium.ts'
 import { Growing } from '../growing.ts'
 import { startNginx } from '../nginx.ts'
-import { startTcpProxy } from '../tcp-proxy.ts'
 
 async function aSecureServer() {
   const server = await startServer({ env: { TRUST_PROXY: '127.0.0.1' } })
@@ -109,7 +109,8 @@ describe.skipIf(!haveAll('nginx', 'openssl'))('over one HTTP/2 connection', () =
     'an EventSource comes back when the server does, and misses nothing',
     async () => {
       const first = await startServer()
-      const port = await startTcpProxy(first.port)
+      const port = await openWire(first.port)
+      onTestFinished(port.close)
       const nginx = await startNginx(port.port, { tls: true })
       const { chat, owner } = await createChat(first)
       const events = `${nginx.url}${new URL(chat).pathname}/events?last_event_id=0&user_id=${owner}`

@@ -2,6 +2,7 @@
 import { createServer } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Chat } from '../../../src/client/index.ts'
+import { listenOn } from '../../kit/wire.ts'
 import { approve, call, createChat, createLink, knock, post } from '../../support/api.ts'
 import { type BuiltServer, startBuilt } from '../../support/built-server.ts'
 import { freePort } from '../../support/ports.ts'
@@ -10,7 +11,6 @@ import { aRedis } from '../../support/redis.ts'
 import { openStream } from '../../support/streams.ts'
 import { followInNode } from '../follower.ts'
 import { startNginxForNodes } from '../nginx.ts'
-import { listenOn } from '../tcp-proxy.ts'
 
 const portOf = ({ url }: BuiltServer) => Number(new URL(url).port)
 

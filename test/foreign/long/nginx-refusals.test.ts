@@ -8,13 +8,13 @@ import { loadSettings } from '../../../src/cli/settings.ts'
 import { crossOriginHeaders } from '../../../src/http/response/cors.ts'
 import { safeHeaders } from '../../../src/http/response/security-headers.ts'
 import { Problem, type ProblemKind } from '../../../src/wire/problems.ts'
+import { listenOn } from '../../kit/wire.ts'
 import { call, createChat } from '../../support/api.ts'
 import { freePort } from '../../support/ports.ts'
 import { exchangeBytes, parseAnswer, type RawAnswer } from '../../support/raw.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { startServer } from '../../support/server.ts'
 import { startDeployedNginx, startNginx, startNginxForNodes } from '../nginx.ts'
-import { listenOn } from '../tcp-proxy.ts'
 
 type Start = (port: number) => Promise<{ url: string }>
 

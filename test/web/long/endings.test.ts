@@ -1,8 +1,8 @@
 /** How asking ends, as guests see it on the page while they wait, and what they can do then. */
 import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { launchChromium } from '../../foreign/chromium.ts'
-import { startTcpProxy } from '../../foreign/tcp-proxy.ts'
+import { openWire } from '../../kit/wire.ts'
 import {
   approve,
   call,
@@ -32,7 +32,8 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
   /** Ana waits at a link; its owner is a program. */
   async function atTheDoor(limits: Parameters<typeof createLink>[2] = {}) {
     const server = await startServer()
-    const wire = await startTcpProxy(server.port)
+    const wire = await openWire(server.port)
+    onTestFinished(wire.close)
     const { chat, owner } = await createChat(wire)
     const link = await createLink(chat, owner, limits)
     // A link that ends by itself is half a second from its end.

@@ -1,9 +1,9 @@
 /** A conversation over lines that break, are slow, or are not there for a while. */
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import type { Store } from '../../../src/chat/store.ts'
 import { memoryStore } from '../../../src/store/memory/memory-store.ts'
 import { startChromium } from '../../foreign/chromium.ts'
-import { startTcpProxy } from '../../foreign/tcp-proxy.ts'
+import { openWire } from '../../kit/wire.ts'
 import { ROOMY } from '../../store/contract.ts'
 import * as api from '../../support/api.ts'
 import { haveAll } from '../../support/real-parts.ts'
@@ -31,7 +31,8 @@ it.skipIf(!haveAll('chromium'))(
   'two people talk over a line that breaks again and again, and nothing is lost, doubled or out of order',
   async () => {
     const server = await startServer()
-    const proxy = await startTcpProxy(server.port)
+    const proxy = await openWire(server.port)
+    onTestFinished(proxy.close)
     const browser = await startChromium()
     const owner = await openWindow(browser)
     const guest = await openWindow(browser)
@@ -66,7 +67,8 @@ it.skipIf(!haveAll('chromium'))(
   'a restart is said and gets over, with what was said meanwhile',
   async () => {
     const first = await startServer()
-    const proxy = await startTcpProxy(first.port)
+    const proxy = await openWire(first.port)
+    onTestFinished(proxy.close)
     const browser = await startChromium()
     const owner = await openWindow(browser)
     const guest = await openWindow(browser)
@@ -140,7 +142,8 @@ it.skipIf(!haveAll('chromium'))(
   'what a proxy says on the way ends neither a chat nor a wait at the door',
   async () => {
     const server = await startServer()
-    const proxy = await startTcpProxy(server.port)
+    const proxy = await openWire(server.port)
+    onTestFinished(proxy.close)
     const browser = await startChromium()
     const owner = await openWindow(browser)
     const guest = await openWindow(browser)
@@ -190,7 +193,8 @@ it.skipIf(!haveAll('chromium'))(
   'when the log has lost its tail all read again, with a stream or without',
   async () => {
     const first = await startServer()
-    const proxy = await startTcpProxy(first.port)
+    const proxy = await openWire(first.port)
+    onTestFinished(proxy.close)
     const browser = await startChromium()
     const owner = await openWindow(browser)
     const guest = await openWindow(browser)
