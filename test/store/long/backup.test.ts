@@ -67,7 +67,10 @@ describe('a backup under load', () => {
     for (const [index, book] of crowd.books.entries()) {
       await expectCopied(new Chat(atNew(book.owner.url), book.owner.userId), book, before[index] ?? [])
     }
-    expect(await (await call(atNew(link), { user: member })).json()).toMatchObject({ chat: atNew(chat) })
+    expect(await (await call(atNew(link), { user: member })).json()).toMatchObject({
+      state: 'approved',
+      chat: atNew(chat)
+    })
     expect(await (await call(atNew(chat), keyed)).json()).toMatchObject({ id: 3 })
     expect(await post(atNew(chat), member, 'next')).toBe(4)
   })
