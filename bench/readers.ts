@@ -38,15 +38,15 @@ async function open(stream: Stream, count: number): Promise<void> {
 }
 
 async function waitUntilCaughtUp(messages: number): Promise<number> {
-  const behind = () => readers.filter(({ position }) => position < log.length).length
-  const isCaughtUp = () => log.events >= messages && behind() === 0
+  const countBehind = () => readers.filter(({ position }) => position < log.length).length
+  const isCaughtUp = () => log.events >= messages && countBehind() === 0
   const deadline = Date.now() + CATCH_UP_MS
   while (fault === undefined && !isCaughtUp() && Date.now() < deadline) await sleep(POLL_MS)
   const at = Date.now()
   if (fault === undefined) await sleep(SURPLUS_MS)
   if (fault !== undefined) throw fault
   if (log.events !== messages) throw new Error(`${messages} messages were posted, but readers received ${log.events}.`)
-  if (behind() > 0) throw new Error(`${behind()} of ${readers.length} readers lost messages at the end.`)
+  if (countBehind() > 0) throw new Error(`${countBehind()} of ${readers.length} readers lost messages at the end.`)
   return at
 }
 

@@ -11,7 +11,7 @@ const MAX_RETRY_MS = 30_000
 const MAX_DOUBLINGS = 5
 
 export interface FollowOptions extends ClientOptions {
-  /** How long a connection may be silent before it counts as dead, in milliseconds; more than its heartbeat. */
+  /** After how much silence a connection counts as dead, in milliseconds; must be longer than the heartbeat. */
   readonly silenceMs?: number | undefined
   /** Called when a connection is open, and when it is lost and the client is going to reconnect. */
   readonly onState?: ((state: 'open' | 'lost') => void) | undefined

@@ -58,7 +58,7 @@ export { isRetryable, RequestError, SillyChatError }
 /** @deprecated Use `isRetryable`. This name will be removed in the next version. */
 export const isPassing = isRetryable
 
-/** How often a post is sent again before it counts as failed. */
+/** How often a post is sent at most. */
 const POST_ATTEMPTS = 6
 const POST_RETRY_MS = 500
 /** How long a guest waits before the next poll for a decision after a stream has ended without one. */
@@ -246,7 +246,7 @@ export class Guest {
     const events = follow(`${this.link}/events`, this.clientId, options, {
       read: readApproval,
       isLast: ({ state }) => state !== 'pending',
-      // A proxy may not let any stream through.
+      // A proxy can block streams.
       isOver: async () => (await this.#decided(options)) !== undefined
     })
     for await (const { chat } of events) if (chat !== null) return chat

@@ -1,4 +1,4 @@
-/** Chromium without a window. */
+/** Headless Chromium. */
 import { existsSync } from 'node:fs'
 import { type Browser, chromium } from 'playwright-core'
 import { onTestFinished } from 'vitest'

@@ -1,4 +1,4 @@
-/** nginx in front of a server, or of several. */
+/** nginx in front of one or more servers. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -92,7 +92,7 @@ export function Messages({ session }: { session: ChatSession }) {
     return () => clearTimeout(timer)
   }, [isRead, shown[0]?.id])
 
-  // The rendered messages may not fill the view.
+  // Renders more if the view is not full.
   useEffect(() => {
     const element = box.current
     if (element !== null && element.scrollHeight <= element.clientHeight) showMore()

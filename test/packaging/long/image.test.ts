@@ -40,7 +40,7 @@ describe('the image', () => {
     expect(scripts).toHaveProperty('build')
   })
 
-  it('is on a version of Node that is named in full, and says what it is', () => {
+  it('uses a fully specified version of Node, and has labels', () => {
     const [, node = ''] = /^ARG NODE=(\S+)$/m.exec(DOCKERFILE) ?? []
     expect(node).toMatch(/^24\.\d+\.\d+-[a-z]+-slim$/)
     const images = [...DOCKERFILE.matchAll(/^FROM (\S+)/gm)].map(([, from]) => from)

@@ -192,7 +192,7 @@ const OPEN_ALL = `
 `
 
 /** `[the damage, the expected message, a function that damages a data file]` */
-const DAMAGES: readonly [damage: string, says: RegExp, (data: string) => void][] = [
+const DAMAGES: readonly [damage: string, message: RegExp, (data: string) => void][] = [
   ['is empty', /its first page/, (data) => truncateSync(data)],
   ['is a text', /its first page/, (data) => writeFileSync(data, 'a letter\n'.repeat(5000))],
   ['is all zeros', /its first page/, (data) => writeFileSync(data, Buffer.alloc(statSync(data).size))],
@@ -207,8 +207,8 @@ const DAMAGES: readonly [damage: string, says: RegExp, (data: string) => void][]
   ['has trees of another kind', /its (first|second) page/, (data) => overwriteBoth(data, 52, Buffer.of(0xff))],
   ['has a tree that begins nowhere', /do not fit together/, (data) => overwriteBoth(data, 136, Buffer.alloc(8, 9))],
   ['has a tree that begins at its start', /do not fit together/, (data) => overwriteBoth(data, 136, Buffer.alloc(8))],
-  ['has zeros behind its second page', /do not fit together/, (data) => overwriteRest(data, 0)],
-  ['has noise behind its second page', /do not fit together/, (data) => overwriteRest(data, 0xa5)],
+  ['has zeros after its second page', /do not fit together/, (data) => overwriteRest(data, 0)],
+  ['has noise after its second page', /do not fit together/, (data) => overwriteRest(data, 0xa5)],
   ['is a folder', /EISDIR/, (data) => toFolder(data)],
   ['is missing', /ENOENT/, (data) => rmSync(data)]
 ]
@@ -254,9 +254,9 @@ describe('a data file', () => {
     }).ended
     expect({ code, err }, out).toEqual({ code: 0, err: '' })
     const lines = out.trim().split('\n')
-    for (const [index, [damage, says]] of DAMAGES.entries()) {
+    for (const [index, [damage, message]] of DAMAGES.entries()) {
       expect(lines[index], damage).toMatch(/^FolderRefused: .*\.$/)
-      expect(lines[index], damage).toMatch(says)
+      expect(lines[index], damage).toMatch(message)
       expect(lines[index], damage).toContain(folders[index])
     }
   })

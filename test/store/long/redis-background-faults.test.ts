@@ -21,7 +21,7 @@ async function refusals(redis: Redis, code: string, count: number): Promise<void
   await eventually(isRefused, `Redis has refused ${count} commands with ${code}`, { withinMs: 15_000 })
 }
 
-/** A store that watches a chat, with the watcher that `listener` replaces if it is given. */
+/** A store that watches a chat: first with `listener`, then with a watcher that records its notifications. */
 async function aWatchedChat(redis: Redis, listener?: Listener) {
   const faults: unknown[] = []
   const store = await openRedisStore(redis.url, { ...OPTIONS, onFault: (fault) => faults.push(fault) })
@@ -30,7 +30,7 @@ async function aWatchedChat(redis: Redis, listener?: Listener) {
   const tag = tagOf(door.chat)
   await store.create(door)
   if (listener !== undefined) await store.watch(tag, listener)
-  const { notified } = listener === undefined ? await watched(store, tag) : { notified: [] }
+  const { notified } = await watched(store, tag)
   const publish = (text: string) => redis.cli('spublish', `silly-chat:{${tag}}`, text)
   return { store, door, tag, faults, notified, publish, key: (part: string) => `silly-chat:{${tag}}:${part}` }
 }
@@ -64,10 +64,9 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a watched chat', () => {
   it('notifies the other watchers, and reports the fault, if a listener throws', async () => {
     const redis = await aRedis()
     const fault = new TypeError('a listener')
-    const { store, tag, door, faults } = await aWatchedChat(redis, () => {
+    const { store, tag, door, faults, notified } = await aWatchedChat(redis, () => {
       throw fault
     })
-    const { notified } = await watched(store, tag)
     await store.append(tag, door.rights, { text: 'x', createdAt: 1 })
     await isNotified(notified)
     expect(faults).toEqual([fault])

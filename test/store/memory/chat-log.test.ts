@@ -18,7 +18,7 @@ type Logged = number | readonly string[]
 
 const text = fc.string({ unit: 'grapheme', maxLength: 60 })
 const short = fc.array(fc.oneof(fc.integer({ min: 1, max: 4 }), fc.array(text, { maxLength: 6 })), { maxLength: 20 })
-/** Often more join events than are kept. */
+/** Often more join events than the log keeps. */
 const long = fc.array(
   fc.oneof(fc.integer({ min: 200, max: 900 }), fc.nat(3), fc.array(text, { minLength: 1, maxLength: 4 })),
   { minLength: 4, maxLength: 8, size: 'max' }

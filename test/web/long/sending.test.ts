@@ -34,7 +34,7 @@ describe.skipIf(!haveAll('chromium'))('sending', { timeout: 120_000 }, () => {
     await untilLost(owner)
     const sent = ['one', 'two', 'three']
     for (const text of sent) await send(owner, text)
-    await page.getByLabel('Message', { exact: true }).fill('not said yet')
+    await page.getByLabel('Message', { exact: true }).fill('not sent yet')
     await expectUnsent(owner, sent)
     expect(await page.getByText('Sending …').count()).toBe(3)
 
@@ -44,7 +44,7 @@ describe.skipIf(!haveAll('chromium'))('sending', { timeout: 120_000 }, () => {
     await page.reload()
     await untilLive(page)
     await expectUnsent(owner, sent)
-    expect(await page.getByLabel('Message', { exact: true }).inputValue()).toBe('not said yet')
+    expect(await page.getByLabel('Message', { exact: true }).inputValue()).toBe('not sent yet')
     isOpen = true
     await expectTexts(owner, sent)
     await expectUnsent(owner, [])
