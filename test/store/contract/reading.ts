@@ -1,4 +1,4 @@
-/** What was logged is read, page by page, from any event on. */
+/** Reading the log in pages, after any event. */
 import { expect } from 'vitest'
 import type { LoggedEvent } from '../../../src/chat/events.ts'
 import type { ChatTag } from '../../../src/chat/ids.ts'
@@ -7,7 +7,7 @@ import { ALL, aChat, append, type Check, commitKnock, ids, message, texts } from
 
 const from = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index)
 
-/** All that comes after an event, a page of some kilobytes at a time. */
+/** All events after an event, read in pages of 64 KiB. */
 async function replayed(
   store: Store,
   tag: ChatTag,
@@ -29,12 +29,12 @@ function idsOf(events: readonly LoggedEvent[] | string): number[] {
   return events.map(({ id }) => id)
 }
 
-/** As texts: comparing a thousand numbers one by one takes its time. */
+/** Compares strings, which is much faster than comparing a thousand numbers. */
 function expectIds(found: readonly number[], expected: readonly number[]): void {
   expect(found.join()).toBe(expected.join())
 }
 
-/** More than a thousand join events, and messages between them: the latest thousand are 6 to 605 and 607 to 1006. */
+/** More than a thousand join events with messages between them. The latest thousand have the ids 6 to 605 and 607 to 1006. */
 async function aLongLog(store: Store): Promise<{ tag: ChatTag; messages: readonly number[]; last: number }> {
   const tag = await aChat(store)
   await append(store, tag, 'a')
@@ -49,7 +49,7 @@ async function aLongLog(store: Store): Promise<{ tag: ChatTag; messages: readonl
 
 export const READING: readonly Check[] = [
   {
-    promise: 'events come in order, from any event on, and none after the last',
+    promise: 'events are read in order after any event, and there are none after the last',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
@@ -62,7 +62,7 @@ export const READING: readonly Check[] = [
     }
   },
   {
-    promise: 'a page of events is bounded by bytes, yet never empty before the end',
+    promise: 'a page of events is limited in bytes, but never empty before the end',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
@@ -77,7 +77,8 @@ export const READING: readonly Check[] = [
     }
   },
   {
-    promise: 'messages are paged: so many after an event, with the event up to which the page is complete',
+    promise:
+      'messages are read in pages: a number of messages after an event, and the event up to which the page is complete',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
@@ -98,7 +99,7 @@ export const READING: readonly Check[] = [
     }
   },
   {
-    promise: 'a page stays as it was, whatever is posted later',
+    promise: 'a page does not change when something is posted later',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
@@ -111,7 +112,7 @@ export const READING: readonly Check[] = [
     }
   },
   {
-    promise: 'a cursor that is no event of the log is said to be unknown',
+    promise: 'a cursor that is not an event of the log is unknown',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
@@ -123,7 +124,7 @@ export const READING: readonly Check[] = [
     }
   },
   {
-    promise: 'a page of messages ends at `upTo`, also with a limit, and knows no cursor behind it',
+    promise: 'a page of messages ends at `upTo`, also with a limit, and a cursor after `upTo` is unknown',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
@@ -132,18 +133,18 @@ export const READING: readonly Check[] = [
       await commitKnock(store, tag)
       await append(store, tag, 'c')
       const pages = [
-        { after: 0, page: { upTo: 2 }, gives: ['a', 'b'], upTo: 2, hasMore: false },
-        { after: 0, page: { upTo: 3 }, gives: ['a', 'b'], upTo: 3, hasMore: false },
-        { after: 1, page: { upTo: 3 }, gives: ['b'], upTo: 3, hasMore: false },
-        { after: 0, page: { upTo: 3, limit: 1 }, gives: ['a'], upTo: 1, hasMore: true },
-        { after: 0, page: { upTo: 3, limit: 2 }, gives: ['a', 'b'], upTo: 3, hasMore: false },
-        { after: 0, page: { upTo: 3, limit: 3 }, gives: ['a', 'b'], upTo: 3, hasMore: false },
-        { after: 3, page: { upTo: 3 }, gives: [], upTo: 3, hasMore: false },
-        { after: 0, page: { upTo: 0 }, gives: [], upTo: 0, hasMore: false },
-        { after: 2, page: { upTo: 4, limit: 1 }, gives: ['c'], upTo: 4, hasMore: false }
+        { after: 0, page: { upTo: 2 }, expected: ['a', 'b'], upTo: 2, hasMore: false },
+        { after: 0, page: { upTo: 3 }, expected: ['a', 'b'], upTo: 3, hasMore: false },
+        { after: 1, page: { upTo: 3 }, expected: ['b'], upTo: 3, hasMore: false },
+        { after: 0, page: { upTo: 3, limit: 1 }, expected: ['a'], upTo: 1, hasMore: true },
+        { after: 0, page: { upTo: 3, limit: 2 }, expected: ['a', 'b'], upTo: 3, hasMore: false },
+        { after: 0, page: { upTo: 3, limit: 3 }, expected: ['a', 'b'], upTo: 3, hasMore: false },
+        { after: 3, page: { upTo: 3 }, expected: [], upTo: 3, hasMore: false },
+        { after: 0, page: { upTo: 0 }, expected: [], upTo: 0, hasMore: false },
+        { after: 2, page: { upTo: 4, limit: 1 }, expected: ['c'], upTo: 4, hasMore: false }
       ]
-      for (const { after, page, gives, upTo, hasMore } of pages) {
-        expect(await texts(store, tag, after, page)).toEqual(gives)
+      for (const { after, page, expected, upTo, hasMore } of pages) {
+        expect(await texts(store, tag, after, page)).toEqual(expected)
         expect(await store.messages(tag, after, page)).toMatchObject({ upTo, hasMore })
       }
       expect(await store.messages(tag, 3, { upTo: 2 })).toBe('cursor-unknown')
@@ -151,7 +152,7 @@ export const READING: readonly Check[] = [
     }
   },
   {
-    promise: 'a page of events ends at `upTo` as well, and knows no cursor behind it',
+    promise: 'a page of events ends at `upTo`, and a cursor after `upTo` is unknown',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
@@ -184,7 +185,7 @@ export const READING: readonly Check[] = [
     }
   },
   {
-    promise: 'who needs all join events gets all of them, or is told that the cursor is too old',
+    promise: 'with `allJoins`, the page has all join events or the cursor is unknown',
     run: async (make) => {
       const store = await make()
       const { tag, last } = await aLongLog(store)
@@ -195,7 +196,7 @@ export const READING: readonly Check[] = [
     }
   },
   {
-    promise: 'messages are kept for ever: who does not need all join events gets each after any event, in order',
+    promise: 'messages are kept forever: without `allJoins`, all messages after any event are read, in order',
     run: async (make) => {
       const store = await make()
       const { tag, messages, last } = await aLongLog(store)

@@ -1,4 +1,4 @@
-/** Messages that were stored with raw line breaks in their JSON are read without. */
+/** The JSON of messages can contain raw line breaks if an older version stored them. They are read escaped. */
 import { expect, it } from 'vitest'
 import { postKey } from '../../../src/chat/ids.ts'
 import { fileStore } from '../../../src/store/file/file-store.ts'
@@ -8,7 +8,7 @@ import { aUser } from '../../support/doors.ts'
 import { RAW_TEXT, rawJson, sentEvent, sentJson } from '../../support/raw-message.ts'
 import { ALL, aChat, append, loaded, message, texts } from '../contract/support.ts'
 
-it('a message of before is read without raw line breaks, and is what it was', async () => {
+it('a message of an older version is read without raw line breaks, with the same text', async () => {
   const disk = memoryDisk()
   const options = { maxChatBytes: 10_000, onBroken: () => undefined, onFault: () => undefined }
   const before = fileStore(disk, options)

@@ -1,4 +1,4 @@
-/** A folder with a million messages, written straight in the store's format: many times faster than posting them. */
+/** Writes a folder with a million messages directly in the store's format, which is much faster than posting them. */
 import { open } from 'lmdb'
 import { newDoor } from '../../../src/chat/changes.ts'
 import { type ChatId, digestOf, newChatId, newUserId, tagOf, type UserId } from '../../../src/chat/ids.ts'
@@ -26,7 +26,7 @@ export async function fill(folder: string): Promise<FilledChat[]> {
     noSync: true
   })
   const chats = Array.from({ length: CHATS }, () => ({ chat: newChatId(), owner: newUserId() }))
-  // In the order of the keys, so that the file is written from its beginning to its end.
+  // In the order of the keys, so that the file is written sequentially.
   chats.sort((one, other) => Buffer.compare(Buffer.from(tagOf(one.chat)), Buffer.from(tagOf(other.chat))))
   for (let first = 0; first < CHATS; first += CHATS_AT_ONCE) {
     await db.batch(() => {
