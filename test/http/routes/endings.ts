@@ -26,7 +26,7 @@ const MINUTE_MS = 60_000
 const SHORTLY_MS = 20
 /** A stream that receives it goes on. */
 const LAST = 'the last message'
-const DEADLINE_MS = 2000
+const DEADLINE_MS = 5000
 const NO_ANSWER = 'no answer'
 
 type Answers = Map<string, Promise<string>>
