@@ -161,7 +161,7 @@ describe('GET /v1/links/:link as a newcomer', () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const problem = await problemOf(await call(`${await createLink(chat, owner)}?name=Ana&name=Ben`))
-    expect(problem).toMatchObject({ status: 400, errors: [{ path: 'name', message: 'Send `name` once.' }] })
+    expect(problem).toMatchObject({ status: 400, errors: [{ path: 'name' }] })
   })
 
   it('is 429 if a hundred guests are pending', async () => {
