@@ -16,8 +16,7 @@ import {
   requestsOf,
   STRANGER
 } from '../../support/api.ts'
-import { eventually } from '../../support/eventually.ts'
-import { METRICS, scrape } from '../../support/metrics.ts'
+import { METRICS, untilWaiting } from '../../support/metrics.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
 import { openReady, openStream, type StreamEvent, type StreamReader } from '../../support/streams.ts'
 
@@ -167,8 +166,7 @@ async function connectAll({ server, chat, link, owner, ana, isMember, ben, dan, 
     connect("guest's open stream of the link", linkStreamSummary(await streamAtLink(ana), ana))
     connect("guest's open wait at the link", waitAtLink(ana))
   }
-  const waiting = async () => (await scrape(server)).value('silly_chat_open_streams{kind="wait"}') === 5
-  await eventually(waiting, 'five requests wait')
+  await untilWaiting(server, 5)
 }
 
 /** What is asked after the ending, by whom, in this order. */
