@@ -20,6 +20,8 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { isReadable, mutated, placesIn, randomFrom } from './mutate/places.mjs'
 
+/** More than the tests of one name take. */
+const OWN_TEST_MS = 15_000
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const REDIS = ['store', 'nodes', 'background-faults', 'line-breaks', 'failover'] // the others take a minute each
 const redisTests = REDIS.map((name) => `test/store/long/redis-${name}`)
@@ -120,14 +122,15 @@ function runTests(tree, tests, limitMs) {
 function stepsFor(file) {
   const { steps } = areaOf(file)
   const isOwn = (test) => basename(test).startsWith(`${basename(file, '.ts')}.`) && test.endsWith('.test.ts')
-  const own = files.filter((test) => isOwn(test) && steps.flat().some((folder) => isIn(test, folder)))
+  const isNear = (test) => steps.flat().some((folder) => isIn(test, folder)) && !test.includes('/long/')
+  const own = files.filter((test) => isOwn(test) && isNear(test))
   return own.length > 0 ? [own, ...steps] : steps
 }
 
 /** How long each step takes without a break. */
 async function measure(tree, places) {
   const times = new Map()
-  const all = places.flatMap(({ file }) => stepsFor(file))
+  const all = places.flatMap(({ file }) => areaOf(file).steps)
   for (const [name, tests] of new Map(all.map((tests) => [tests.join(' '), tests]))) {
     const startedAt = performance.now()
     const { ended, output } = await runTests(tree, tests, 600_000)
@@ -147,7 +150,7 @@ async function tryPlace(tree, place, times) {
   writeFileSync(path, mutated(place, text))
   try {
     for (const tests of stepsFor(place.file)) {
-      const { ended, by } = await runTests(tree, tests, 3 * times.get(tests.join(' ')) + 15_000)
+      const { ended, by } = await runTests(tree, tests, 3 * (times.get(tests.join(' ')) ?? OWN_TEST_MS) + 15_000)
       if (ended !== 'passed') return { result: ended === 'failed' ? 'killed' : ended, by: by ?? tests.join(' ') }
     }
     return { result: 'survived' }
