@@ -33,7 +33,7 @@ const aroundRoutes = ['limits', 'request', 'response', 'server'].map((name) => `
  */
 const AREAS = [
   ['src/store/redis', [redisTests]],
-  ['src/store', [['test/store'], ['test/chat', 'test/streams']]],
+  ['src/store', [['test/store'], ['test/chat', 'test/streams', 'test/cli']]],
   ['src/chat', [['test/chat'], ['test/streams', 'test/http/routes']]],
   ['src/streams', [['test/streams'], ['test/http/routes', 'test/client']]],
   ['src/http/routes', [['test/http/routes'], ['test/client', 'test/openapi.test.ts']]],
