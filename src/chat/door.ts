@@ -3,6 +3,7 @@
  * time, ids and digests are arguments. `changes.ts` has the functions that change a door.
  */
 import type { ChatId, LinkId, RequestId, Source, UserDigest } from './ids.ts'
+import type { Requests } from './requests.ts'
 
 /** Instants are milliseconds since the Unix epoch. A door is immutable. */
 export interface Door {
@@ -16,7 +17,7 @@ export interface Door {
   /** When the next open link expires; null if none does. */
   readonly nextExpiry: number | null
   /** By guest, oldest first. */
-  readonly requests: ReadonlyMap<UserDigest, JoinRequest>
+  readonly requests: Requests
 }
 
 /** Why a link stopped working. Members who joined through it stay. */
@@ -115,12 +116,14 @@ export function endingOf(request: EndedRequest): 'declined' | ClosedRequest['rea
   return request.state === 'declined' ? 'declined' : request.reason
 }
 
+/** Oldest first. */
 export function pendingRequests(door: Door): PendingRequest[] {
-  return [...door.requests.values()].filter((request) => request.state === 'pending')
+  const pending = door.links.flatMap(({ id }) => door.requests.at(id).pending)
+  return pending.sort((one, other) => one.requestedAt - other.requestedAt)
 }
 
 export function requestIdIsTaken(door: Door, id: RequestId): boolean {
-  return [...door.requests.values()].some((request) => request.id === id)
+  return door.requests.byId(id) !== undefined
 }
 
 /** A link with its numbers of pending requests and of members who joined through it. */
@@ -133,12 +136,10 @@ export interface CountedLink {
 /** For the owner. Oldest first. */
 export function linksFor(door: Door, user: UserDigest): readonly CountedLink[] | Refusal {
   if (user !== door.owner) return { refused: 'not-the-owner' }
-  const counts = new Map(door.links.map(({ id }) => [id, { pending: 0, approved: 0 }]))
-  for (const { link, state } of door.requests.values()) {
-    const count = counts.get(link)
-    if (count !== undefined && (state === 'pending' || state === 'approved')) count[state]++
-  }
-  return door.links.map((link) => ({ link, pending: 0, approved: 0, ...counts.get(link.id) }))
+  return door.links.map((link) => {
+    const { pending, approved } = door.requests.at(link.id)
+    return { link, pending: pending.length, approved }
+  })
 }
 
 /** How a user relates to a link: a guest of this link, or the owner or a member who joined through another link. */
@@ -184,18 +185,15 @@ export function approvalAt(
   if (user !== undefined && user !== door.owner && own?.link !== link) return { refused: 'not-this-guest' }
   if (named !== undefined) return named.state === 'approved'
   if (own !== undefined) return own.state === 'approved'
-  const states = requestsAt(door, link).map(({ state }) => state)
-  return states.includes('approved') && !states.includes('pending')
+  const { pending, approved } = door.requests.at(link)
+  return approved > 0 && pending.length === 0
 }
 
 export function linkOf(door: Door, id: LinkId): Link | undefined {
   return door.links.find((link) => link.id === id)
 }
 
-export function requestsAt(door: Door, link: LinkId): JoinRequest[] {
-  return [...door.requests.values()].filter((request) => request.link === link)
-}
-
 export function requestAt(door: Door, link: LinkId, id: RequestId): JoinRequest | Refusal {
-  return requestsAt(door, link).find((request) => request.id === id) ?? { refused: 'request-not-found' }
+  const request = door.requests.byId(id)
+  return request?.link === link ? request : { refused: 'request-not-found' }
 }

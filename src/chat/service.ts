@@ -5,9 +5,13 @@
  * Loading a chat first commits its due expiries, so no use case ever sees an expired link as open, or an expired chat.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { asOf, type Lifetime } from './as-of.ts'
 import * as changes from './changes.ts'
+import { Decisions } from './decisions.ts'
 import * as rules from './door.ts'
-import { type JoinEvent, type LoggedMessage, textOf } from './events.ts'
+import { type LoggedMessage, textOf } from './events.ts'
+import { type History, readHistory, type WhichMessages } from './history.ts'
 import {
   type ChatId,
   type ChatTag,
@@ -25,9 +29,9 @@ import {
   type UserDigest,
   type UserId
 } from './ids.ts'
-import { Refused } from './refusals.ts'
+import { isRefusal, orRefuse, Refused, type ServiceRefusal } from './refusals.ts'
 import { DoorStats } from './stats.ts'
-import type { LoadedChat, MessagePage, Store } from './store.ts'
+import { type LoadedChat, type Store, StoreUnavailable } from './store.ts'
 
 export interface ServiceDependencies {
   readonly store: Store
@@ -39,6 +43,8 @@ export interface ServiceDependencies {
 }
 
 const DAY_MS = 86_400_000
+/** Chats that the sweep handles before other work gets its turn. */
+const SWEPT_PER_TURN = 100
 
 /** After how long a chat that never had an event is removed: after `chatTtlMs`, but after a day at the latest. */
 export function emptyTtlOf(chatTtlMs: number): number {
@@ -72,6 +78,11 @@ export type Service = ReturnType<typeof createService>
 
 export function createService({ store, now, chatTtlMs, stats = new DoorStats() }: ServiceDependencies) {
   const emptyTtlMs = emptyTtlOf(chatTtlMs)
+  const lifetime: Lifetime =
+    chatTtlMs === 0
+      ? { afterEventMs: Number.POSITIVE_INFINITY, emptyMs: Number.POSITIVE_INFINITY }
+      : { afterEventMs: chatTtlMs, emptyMs: emptyTtlMs }
+  const decisions = new Decisions({ store, now, lifetime, stats })
 
   async function createChat(): Promise<{ chat: ChatId; author: UserId }> {
     const author = newUserId()
@@ -122,18 +133,11 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     }
   }
 
-  async function readMessages(
-    chat: ChatId,
-    user: UserId,
-    page: { after?: number | undefined; limit?: number | undefined }
-  ): Promise<{ chat: ChatId; page: MessagePage }> {
+  async function readMessages(chat: ChatId, user: UserId, which: WhichMessages): Promise<History> {
     const { door, lastEventId } = await loadChat(chat)
     orRefuse(rules.requireMember(door, digestOf(user)))
     // Events after `lastEventId` may include the user's removal.
-    const found = await store.messages(tagOf(door.chat), page.after ?? 0, { limit: page.limit, upTo: lastEventId })
-    if (found === 'gone') throw new Refused({ refused: 'chat-not-found' })
-    if (found === 'cursor-unknown') throw new Refused({ refused: 'cursor-unknown' })
-    return { chat: door.chat, page: found }
+    return await readHistory(store, door.chat, which, lastEventId)
   }
 
   /** Checks that the user can follow the chat's live stream. Returns the tag to follow. */
@@ -147,7 +151,7 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
   async function closeChat(chat: ChatId, user: UserId): Promise<void> {
     const { door } = await loadChat(chat)
     orRefuse(rules.requireOwner(door, digestOf(user)))
-    await remove(door)
+    if (await store.remove(tagOf(chat))) stats.ended(door)
   }
 
   async function joinRequests(
@@ -169,7 +173,8 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     { expiresInSeconds, maxGuests }: NewLink = {}
   ): Promise<{ chat: ChatId; link: rules.Link }> {
     const digest = maker && digestOf(maker)
-    return change(await loadChat(chat), (door, at) => {
+    return change(chat, 'chat-not-found', (door, at) => {
+      if (door.chat !== chat) return { refused: 'chat-not-found' }
       const expiresAt = expiresInSeconds === undefined ? null : at + expiresInSeconds * 1000
       const id = newLinkId(tagOf(door.chat))
       const decision = changes.addLink(door, id, digest, at, { expiresAt, maxGuests: maxGuests ?? null })
@@ -178,8 +183,7 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
   }
 
   async function revokeLink(link: LinkId, user: UserId): Promise<void> {
-    const loaded = await loadChatByLink(link)
-    await change(loaded, (door, at) => changes.revokeLink(door, loaded.link, digestOf(user), at))
+    await change(link, 'link-not-found', (door, at) => changes.revokeLink(door, link, digestOf(user), at))
   }
 
   /** Opens a link. Without a user id this creates a join request; with one it returns the state of that user. */
@@ -188,43 +192,38 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     user: UserId | undefined,
     { name, network }: Newcomer = { name: null }
   ): Promise<Exchange> {
-    const loaded = await loadChatByLink(link)
-    const { door } = loaded
     if (user !== undefined) {
-      const standing: rules.Standing = orRefuse(rules.standingAt(door, loaded.link, digestOf(user)))
-      if (standing.is === 'inside') return { chat: door.chat, link: loaded.link, is: 'inside' }
+      const { door } = await loadChatByLink(link)
+      const standing: rules.Standing = orRefuse(rules.standingAt(door, link, digestOf(user)))
+      if (standing.is === 'inside') return { chat: door.chat, link, is: 'inside' }
       const request = assertNotEnded(standing.request, user)
-      return { chat: door.chat, link: loaded.link, is: 'guest', client: user, request }
+      return { chat: door.chat, link, is: 'guest', client: user, request }
     }
     const client = newUserId()
-    const identity = { link: loaded.link, guest: digestOf(client), name }
-    const source = network === undefined ? undefined : sourceOf(tagOf(loaded.link), network)
-    const request = await change(loaded, (current, at) =>
-      changes.knock(current, { ...identity, id: freeRequestId(current), requestedAt: at }, source)
-    )
-    return { chat: door.chat, link: loaded.link, is: 'guest', client, request }
+    const identity = { link, guest: digestOf(client), name }
+    const source = network === undefined ? undefined : sourceOf(tagOf(link), network)
+    return await change(link, 'link-not-found', (door, at) => {
+      const knock = changes.knock(door, { ...identity, id: freeRequestId(door), requestedAt: at }, source)
+      if ('refused' in knock) return knock
+      return { ...knock, result: { is: 'guest' as const, chat: door.chat, link, client, request: knock.result } }
+    })
   }
 
   /** Withdraws a guest's request, or removes the guest from the chat. If the request has ended, this changes nothing. */
   async function leave(link: LinkId, client: UserId): Promise<void> {
     const guest = digestOf(client)
-    const loaded = await loadChatByLink(link)
-    await change(loaded, (door, at) => changes.leave(door, loaded.link, guest, at))
+    await change(link, 'link-not-found', (door, at) => changes.leave(door, link, guest, at))
   }
 
   /** Checks that a newcomer can join through the link. Creates no join request. */
   async function checkLink(link: LinkId): Promise<void> {
-    const loaded = await loadChatByLink(link)
-    orRefuse(rules.openLink(loaded.door, loaded.link))
+    const { door } = await loadChatByLink(link)
+    orRefuse(rules.openLink(door, link))
   }
 
-  async function ownRequest(
-    link: LinkId,
-    user: UserId
-  ): Promise<{ chat: ChatId; link: LinkId; request: rules.JoinRequest }> {
-    const loaded = await loadChatByLink(link)
-    const request = orRefuse(rules.requestOf(loaded.door, loaded.link, digestOf(user)))
-    return { chat: loaded.door.chat, link: loaded.link, request }
+  async function ownRequest(link: LinkId, user: UserId): Promise<{ chat: ChatId; request: rules.JoinRequest }> {
+    const { door } = await loadChatByLink(link)
+    return { chat: door.chat, request: orRefuse(rules.requestOf(door, link, digestOf(user))) }
   }
 
   async function approvalStatus(
@@ -232,8 +231,8 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     user: UserId | undefined,
     request: RequestId | undefined
   ): Promise<boolean> {
-    const loaded = await loadChatByLink(link)
-    return orRefuse(rules.approvalAt(loaded.door, loaded.link, user && digestOf(user), request))
+    const { door } = await loadChatByLink(link)
+    return orRefuse(rules.approvalAt(door, link, user && digestOf(user), request))
   }
 
   /** For the owner. */
@@ -243,61 +242,43 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     request: RequestId | undefined,
     verdict: 'approve' | 'decline'
   ): Promise<rules.ApprovedRequest | rules.DeclinedRequest> {
-    const loaded = await loadChatByLink(link)
-    const ref = { link: loaded.link, id: request }
+    const ref = { link, id: request }
     const digest = digestOf(user)
-    return change<rules.ApprovedRequest | rules.DeclinedRequest>(loaded, (door, at) =>
+    return change<rules.ApprovedRequest | rules.DeclinedRequest>(link, 'link-not-found', (door, at) =>
       verdict === 'approve' ? changes.approve(door, ref, digest, at) : changes.decline(door, ref, digest, at)
     )
   }
 
-  /** Commits due expiries. Returns the milliseconds until the next one, if there is one. */
+  /** Stores what is due in a chat. Resolves to the milliseconds until something else is, or to undefined for never. */
   async function applyDueExpiries(tag: ChatTag): Promise<number | undefined> {
-    const { nextExpiry } = (await load(tag))?.door ?? { nextExpiry: null }
-    return nextExpiry === null ? undefined : nextExpiry - now()
+    const storeDue = (door: rules.Door) => ({ door, events: [], result: door.nextExpiry })
+    const nextExpiry = await decisions.decide(tag, storeDue, true)
+    return nextExpiry === 'gone' || nextExpiry === null ? undefined : nextExpiry - now()
   }
 
-  /** Removes idle chats. */
+  /**
+   * Removes idle chats. Goes on past chats that fail.
+   * @throws the first fault, after all chats have been tried; `StoreUnavailable` at once
+   */
   async function sweep(): Promise<void> {
     if (chatTtlMs === 0) return
-    for (const tag of await store.idleChats(now() - chatTtlMs, now() - emptyTtlMs)) await load(tag)
-  }
-
-  /** The current chat, after its due expiries have been committed, each with the instant at which it was due. */
-  async function load(tag: ChatTag): Promise<LoadedChat | undefined> {
-    for (;;) {
-      const chat = await store.load(tag)
-      if (chat === undefined) return undefined
-      const due = Math.min(chat.door.nextExpiry ?? Number.POSITIVE_INFINITY, now())
-      if (due >= endOf(chat)) await remove(chat.door, chat.lastEventId)
-      else {
-        const { door, events } = changes.expireLinks(chat.door, due)
-        if (door === chat.door) return chat
-        await commit(chat, door, events, due)
-      }
+    const faults: unknown[] = []
+    let swept = 0
+    for (const tag of await store.idleChats(now() - chatTtlMs, now() - emptyTtlMs)) {
+      if (++swept % SWEPT_PER_TURN === 0) await nextTurn()
+      await applyDueExpiries(tag).catch((error: unknown) => {
+        if (error instanceof StoreUnavailable) throw error
+        faults.push(error)
+      })
     }
+    if (faults.length > 0) throw faults[0]
   }
 
-  async function commit(
-    before: LoadedChat,
-    door: rules.Door,
-    events: readonly JoinEvent[],
-    at: number
-  ): Promise<'committed' | 'conflict' | 'gone'> {
-    const outcome = await store.commit(tagOf(door.chat), before.version, door, events, at)
-    if (typeof outcome === 'string') return outcome
-    stats.changed(before.door, events)
-    return 'committed'
-  }
-
-  async function remove(door: rules.Door, lastEventId?: number): Promise<void> {
-    if (await store.remove(tagOf(door.chat), lastEventId)) stats.ended(door)
-  }
-
-  /** When the chat is removed if no further event is logged. */
-  function endOf({ idleSince, lastEventId }: LoadedChat): number {
-    if (chatTtlMs === 0) return Number.POSITIVE_INFINITY
-    return idleSince + (lastEventId === 0 ? emptyTtlMs : chatTtlMs)
+  /** The chat as it is now: with what is due, although it may not be stored. */
+  async function load(tag: ChatTag): Promise<LoadedChat | undefined> {
+    const stored = await store.load(tag)
+    const present = stored && asOf(stored, now(), lifetime)
+    return present === undefined || present === 'ended' ? undefined : present.chat
   }
 
   async function loadChat(chat: ChatId): Promise<LoadedChat> {
@@ -307,35 +288,27 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     return loaded
   }
 
-  /** The cached chat, unless something in it is due. */
   function cachedChat(chat: ChatId): LoadedChat | undefined {
     const cached = store.cached(tagOf(chat))
-    if (cached?.door.chat !== chat) return undefined
-    return now() < Math.min(endOf(cached), cached.door.nextExpiry ?? Number.POSITIVE_INFINITY) ? cached : undefined
+    const present = cached && asOf(cached, now(), lifetime)
+    return present !== undefined && present !== 'ended' && present.chat.door.chat === chat ? present.chat : undefined
   }
 
   /** The chat with the link's tag. The rules check whether the link exists there. */
-  async function loadChatByLink(link: LinkId): Promise<LoadedChat & { link: LinkId }> {
+  async function loadChatByLink(link: LinkId): Promise<LoadedChat> {
     const loaded = await load(tagOf(link))
     if (loaded === undefined) throw new Refused({ refused: 'link-not-found' })
-    return { ...loaded, link }
+    return loaded
   }
 
   async function change<Result>(
-    loaded: LoadedChat & { readonly link?: LinkId },
-    decide: (door: rules.Door, at: number) => changes.Change<Result> | rules.Refusal
+    id: ChatId | LinkId,
+    gone: 'chat-not-found' | 'link-not-found',
+    decide: (door: rules.Door, at: number) => changes.Change<Result> | ServiceRefusal
   ): Promise<Result> {
-    const tag = tagOf(loaded.door.chat)
-    for (let chat: LoadedChat | undefined = loaded; chat !== undefined; chat = await load(tag)) {
-      const at = now()
-      if (changes.expireLinks(chat.door, at).door !== chat.door) continue
-      const decision = orRefuse(decide(chat.door, at))
-      if (decision.door === chat.door) return decision.result
-      const outcome = await commit(chat, decision.door, decision.events, at)
-      if (outcome === 'gone') break
-      if (outcome === 'committed') return decision.result
-    }
-    throw removedMeanwhile(loaded)
+    const result = await decisions.decide(tagOf(id), decide)
+    if (result === 'gone') throw new Refused({ refused: gone })
+    return result
   }
 
   return {
@@ -365,21 +338,6 @@ export function assertNotEnded(request: rules.JoinRequest, client: UserId): rule
   if (!rules.isEnded(request)) return request
   const { id, state } = request
   throw new Refused({ refused: 'request-ended', ending: rules.endingOf(request), state, request: id, client })
-}
-
-/** A caller who used a link gets `link-not-found`: they may not know the chat. */
-function removedMeanwhile({ link }: { readonly link?: LinkId }): Refused {
-  return new Refused({ refused: link === undefined ? 'chat-not-found' : 'link-not-found' })
-}
-
-/** @throws Refused if the rules refuse */
-function orRefuse<Granted>(decision: Granted | rules.Refusal): Granted {
-  if (isRefusal(decision)) throw new Refused(decision)
-  return decision
-}
-
-function isRefusal(decision: unknown): decision is rules.Refusal {
-  return typeof decision === 'object' && decision !== null && 'refused' in decision
 }
 
 function freeRequestId(door: rules.Door): RequestId {

@@ -60,8 +60,14 @@ export interface Store {
    */
   events(tag: ChatTag, after: number, page: EventsPage): Promise<readonly LoggedEvent[] | 'cursor-unknown' | 'gone'>
 
-  /** The messages after the event `after` (0: from the beginning) up to the event `upTo`, at most `limit` of them. */
-  messages(tag: ChatTag, after: number, page?: MessagesPage): Promise<MessagePage | 'cursor-unknown' | 'gone'>
+  /**
+   * The messages from `start` to the event `upTo`, in order: at most `limit`, and as many as fit into about `maxBytes`, but at
+   * least one if there is one. `cursor-unknown`: the log has no event `after`.
+   */
+  messages(tag: ChatTag, start: MessagesStart, page: MessagesPage): Promise<MessagePage | 'cursor-unknown' | 'gone'>
+
+  /** Finds where the newest messages begin. The cost does not depend on how many older messages there are. */
+  newestMessages(tag: ChatTag, newest: NewestMessages): Promise<MessagesStartFound | 'gone'>
 
   /**
    * Notifies `listener` of every event committed after the promise resolves, once each, in id order, whichever process
@@ -129,9 +135,26 @@ export interface EventsPage {
   readonly upTo?: number | undefined
 }
 
+/** `after`: with the first message after this event, 0 for all. `from`: with this message or the first one after it. */
+export type MessagesStart = { readonly after: number } | { readonly from: number }
+
 export interface MessagesPage {
   readonly limit?: number | undefined
   readonly upTo?: number | undefined
+  readonly maxBytes: number
+}
+
+export interface NewestMessages {
+  readonly count: number
+  /** Only messages before this event; need not be an event of the log. */
+  readonly before?: number | undefined
+  readonly upTo?: number | undefined
+}
+
+export interface MessagesStartFound {
+  /** The id of the oldest of the messages, or where one would be if there is none. */
+  readonly from: number
+  readonly hasOlder: boolean
 }
 
 export interface NewMessage {
@@ -145,6 +168,7 @@ export interface MessagePage {
    * without messages there is none. The bytes are never changed.
    */
   readonly json: readonly Uint8Array[]
+  readonly count: number
   /** The event id up to which the page is complete: its last message if there are more, else `upTo` or the end of the log. */
   readonly upTo: number
   readonly hasMore: boolean

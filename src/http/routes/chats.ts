@@ -1,5 +1,6 @@
 /** `/v1/chats`: create a chat, post to it, read it, follow it, list its links and join requests. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
+import type { History } from '../../chat/history.ts'
 import { tagOf } from '../../chat/ids.ts'
 import type { Service } from '../../chat/service.ts'
 import type { Hub } from '../../streams/hub.ts'
@@ -19,7 +20,7 @@ import { joinRequests, joinRequestsQuery } from '../../wire/schemas/join-request
 import { links, linksQuery } from '../../wire/schemas/links.ts'
 import { BODY_PROBLEMS, problemResponses, READING_PROBLEMS } from '../../wire/schemas/problems.ts'
 import { chatEvents, cursorHeaders, cursorQuery } from '../../wire/schemas/streams.ts'
-import { chatEventsUrl, chatUrl } from '../../wire/urls.ts'
+import { type Base, chatEventsUrl, chatUrl } from '../../wire/urls.ts'
 import { countedLinkView, joinRequestView } from '../../wire/views.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
 import { assertStreamQuota } from '../limits/stream-quota.ts'
@@ -29,7 +30,7 @@ import { requireObjectOrNoBody } from '../request/json-body.ts'
 import { varyByAccept } from '../request/page-requests.ts'
 import { requireUserId, userOf } from '../request/user-id.ts'
 import { cursorOf, openEventStream, takesChunks } from '../response/event-stream-head.ts'
-import { sendJson, sendJsonParts } from '../response/send-json.ts'
+import { type JsonPages, sendJson, sendJsonPages } from '../response/send-json.ts'
 
 export interface ChatRoutesOptions {
   readonly service: Service
@@ -135,19 +136,16 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
     async (request, reply) => {
       const { wait } = request.query
       const read = () => service.readMessages(chatIdOf(request), userOf(request), request.query)
-      let found = await read()
-      if (wait !== undefined && found.page.json.length === 0) {
+      let history = await read()
+      if (wait !== undefined && history.first.count === 0) {
         assertStreamQuota(hub, userOf(request))
         const hasMessages = async () => {
-          found = await read()
-          return found.page.json.length > 0
+          history = await read()
+          return history.first.count > 0
         }
-        await hub.wait(tagOf(found.chat), wait, clientAbortSignal(request, reply), hasMessages, userOf(request))
+        await hub.wait(tagOf(history.chat), wait, clientAbortSignal(request, reply), hasMessages, userOf(request))
       }
-      const { chat, page } = found
-      const start = `{"chat":${toJson(chatUrl(request.base, chat))},"messages":[`
-      const end = `],"last_event_id":${page.upTo},"has_more":${page.hasMore}}`
-      await sendJsonParts(reply, start, page.json, end)
+      await sendJsonPages(reply, historyPages(request.base, history))
     }
   )
 
@@ -275,6 +273,28 @@ Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`close
 
   done()
 }
+
+/** `GET /v1/chats/:chat` as it is sent. */
+function historyPages(base: Base, { chat, first, isWhole, rest, end }: History): JsonPages {
+  let last = first
+  async function* pages() {
+    for await (const page of rest) {
+      last = page
+      yield [COMMA, ...page.json]
+    }
+  }
+  return {
+    start: `{"chat":${toJson(chatUrl(base, chat))},"messages":[`,
+    first: first.json,
+    rest: isWhole ? undefined : pages(),
+    end: () => {
+      const { lastEventId, hasMore } = end(last)
+      return `],"last_event_id":${lastEventId},"has_more":${hasMore}}`
+    }
+  }
+}
+
+const COMMA = Buffer.from(',')
 
 const NEW_CHAT_EXAMPLE = { chat: EXAMPLE.chat, author_id: EXAMPLE.authorId, events: `${EXAMPLE.chat}/events` }
 

@@ -3,6 +3,8 @@ export interface Disk {
   get(key: Buffer): Buffer | undefined
   /** A snapshot of the entries from `start` (inclusive) to `end` (exclusive), ordered by the bytes of their keys. */
   range(start: Buffer, end: Buffer, limit?: number): Iterable<Entry>
+  /** The last `limit` keys of such a range, from the last one down. */
+  keysBackwards(start: Buffer, end: Buffer, limit: number): Iterable<Buffer>
   /**
    * Atomic, and synced to the disk before it resolves. Only one write at a time. Keys and values must not be changed
    * afterwards.

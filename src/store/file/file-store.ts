@@ -18,13 +18,14 @@ import {
   type Store,
   type StoreUnavailable
 } from '../../chat/store.ts'
-import { encodeDoor, messageJson } from '../codec.ts'
+import { doorBytes } from '../cache-limits.ts'
+import { doorChanges, encodeRequest, messageJson, wholeDoor } from '../codec.ts'
 import type { FaultHooks } from '../retried-faults.ts'
 import { type Chat, ChatCache, type State } from './cache.ts'
+import { withChecksums } from './checksums.ts'
 import type { Change, Disk } from './disk.ts'
 import { GroupCommit } from './group-commit.ts'
 import { FileLog } from './log.ts'
-import type { ChatRecord } from './records.ts'
 import * as records from './records.ts'
 import { RemovedChatPurger } from './removed-chats.ts'
 
@@ -39,7 +40,8 @@ const NO_VALUE = Buffer.alloc(0)
 /** The operation to run synchronously, or why it is refused. */
 type Decision<Done, Refused> = { readonly act: () => Promise<Done> | Done } | { readonly refused: Refused }
 
-export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileStoreOptions): Store {
+export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: FileStoreOptions): Store {
+  const disk = withChecksums(bareDisk)
   const commits = new GroupCommit(disk, onBroken)
   const cache = new ChatCache(disk)
   const log = new FileLog(disk)
@@ -56,7 +58,9 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
     notification: readonly LoggedEvent[] | 'gone'
   ): Promise<void> {
     const before = chat.latest
+    const upgrade = chat.isOld ? upgradeChanges(tag, before) : []
     chat.latest = next
+    chat.isOld = false
     chat.writes++
     const written = new Promise<void>((resolve, reject) => {
       const onEnd = (): void => {
@@ -64,7 +68,7 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
         if (chat.durable === undefined && chat.writes === 0) cache.drop(tag, chat)
       }
       commits.add(
-        [...changes, ...recordChanges(tag, before, next)],
+        [...upgrade, ...changes, ...recordChanges(tag, before, next)],
         () => {
           chat.durable = next
           onEnd()
@@ -73,6 +77,7 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
         },
         (error) => {
           chat.latest = chat.durable
+          chat.isOld ||= upgrade.length > 0
           onEnd()
           reject(error)
         }
@@ -138,7 +143,7 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
   async function commitTo(
     tag: ChatTag,
     chat: Chat,
-    record: ChatRecord,
+    { door: before, record }: State,
     door: Door,
     events: readonly JoinEvent[],
     now: number
@@ -152,12 +157,12 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
     const dropped = [...log.oldestJoins(tag, record, excess), ...logged.map(({ id }) => id)].slice(0, excess)
     next.joins -= dropped.length
     next.newestForgotten = dropped.at(-1) ?? record.newestForgotten
-    const value = Buffer.from(encodeDoor(door))
-    cache.resize(chat, value.length)
+    next.rights = door.rights
+    cache.resize(chat, doorBytes(door))
     const changes: Change[] = [
-      { key: records.doorKey(tag), value },
+      ...doorRecords(tag, doorChanges(before, door)),
       ...joins,
-      ...dropped.map((id) => ({ key: records.joinKey(tag, id), value: undefined }))
+      ...dropped.map((id) => ({ key: records.joinKeyOf(tag, record, id), value: undefined }))
     ]
     await write(tag, chat, { door, record: next }, changes, logged)
     return logged
@@ -186,11 +191,12 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
         idleSince: door.createdAt,
         messageBytes: 0,
         joins: 0,
-        newestForgotten: 0
+        newestForgotten: 0,
+        rights: door.rights,
+        lastOldEvent: 0
       }
-      const value = Buffer.from(encodeDoor(door))
-      const chat = cache.add(tag, undefined, value.length)
-      await write(tag, chat, { door, record }, [{ key: records.doorKey(tag), value }], [])
+      const chat = cache.add(tag, undefined, doorBytes(door))
+      await write(tag, chat, { door, record }, doorRecords(tag, wholeDoor(door)), [])
       return 'created'
     },
 
@@ -199,9 +205,9 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
     cached: find,
 
     async commit(tag, version, door, events, now) {
-      return decide(tag, (chat, { record }) => {
-        if (record.version !== version) return { refused: 'conflict' }
-        return { act: () => commitTo(tag, chat, record, door, events, now) }
+      return decide(tag, (chat, state) => {
+        if (state.record.version !== version) return { refused: 'conflict' }
+        return { act: () => commitTo(tag, chat, state, door, events, now) }
       })
     },
 
@@ -221,11 +227,15 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
       return log.eventsAfter(tag, { ...durable.record, newestForgotten }, after, page) ?? 'cursor-unknown'
     },
 
-    async messages(tag, after, page = {}) {
-      const exists = (): boolean => cache.find(tag)?.durable !== undefined
+    async messages(tag, start, page) {
       const record = cache.find(tag)?.durable?.record
       if (record === undefined) return 'gone'
-      return (await log.messagesAfter(tag, record, after, page, exists)) ?? 'cursor-unknown'
+      return log.messages(tag, record, start, page) ?? 'cursor-unknown'
+    },
+
+    async newestMessages(tag, newest) {
+      const record = cache.find(tag)?.durable?.record
+      return record === undefined ? 'gone' : log.newestMessages(tag, record, newest)
     },
 
     async watch(tag, listener) {
@@ -245,7 +255,7 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
       const outcome = await decide<void, 'changed'>(tag, (chat, { record }) => {
         if ((lastEventId ?? record.lastEventId) !== record.lastEventId) return { refused: 'changed' }
         const changes: Change[] = [
-          { key: records.doorKey(tag), value: undefined },
+          { key: records.headKey(tag), value: undefined },
           { key: records.removedKey(tag), value: NO_VALUE }
         ]
         return { act: () => write(tag, chat, undefined, changes, 'gone') }
@@ -278,6 +288,24 @@ function decisionOn<Done, Refused>(
   decision: (chat: Chat, state: State) => Decision<Done, Refused>
 ): Decision<Done, Refused | 'gone'> {
   return state === undefined ? { refused: 'gone' } : decision(chat, state)
+}
+
+/** The records of a door that has changed. */
+function doorRecords(tag: ChatTag, { head, put, removed }: ReturnType<typeof doorChanges>): Change[] {
+  return [
+    ...(head === undefined ? [] : [{ key: records.headKey(tag), value: Buffer.from(head) }]),
+    ...put.map((one) => ({ key: records.requestKey(tag, one.request.guest), value: Buffer.from(encodeRequest(one)) })),
+    ...removed.map((guest) => ({ key: records.requestKey(tag, guest), value: undefined }))
+  ]
+}
+
+/** Stores a chat of version 1 of the format as version 2 does. Its record is written with every change. */
+function upgradeChanges(tag: ChatTag, state: State | undefined): Change[] {
+  return [
+    ...(state === undefined ? [] : doorRecords(tag, wholeDoor(state.door))),
+    { key: records.OLD.chatKey(tag), value: undefined },
+    { key: records.OLD.doorKey(tag), value: undefined }
+  ]
 }
 
 /** The changes to a chat's record and to the index of idle chats, which go with every change of the chat. */

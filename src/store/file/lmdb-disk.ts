@@ -55,6 +55,18 @@ export function lmdbDisk(folder: string): Disk {
       yield* entries
     },
 
+    *keysBackwards(start, end, limit) {
+      // The library begins at `start` and leaves `end` out also when it goes backwards.
+      const keys = db.getKeys({ start: end, end: start, reverse: true, limit: limit + 1 })
+      let found = 0
+      for (const key of keys) {
+        if (key.equals(end)) continue
+        if (found++ === limit) return
+        yield key
+      }
+      if (found < limit && db.doesExist(start)) yield start
+    },
+
     async write(changes) {
       let timer: NodeJS.Timeout | undefined
       const deadline = new Promise<never>((_, reject) => {

@@ -14,6 +14,7 @@ local room = tonumber(maxBytes) - chat.bytes
 if #rest + #'{"id":,' + #formatInteger(math.max(chat.last + 1, chat.base)) + 1 > room then return 'chat-full' end
 local id = nextId(chat.last)
 local json = '{"id":' .. formatInteger(id) .. ',' .. rest
+redis.call('HSETNX', CHAT, 'lastOld', formatInteger(chat.last))
 redis.call('XADD', MESSAGES, formatInteger(id) .. '-0', 'e', json)
 redis.call('HSET', CHAT, 'last', formatInteger(id), 'bytes', formatInteger(chat.bytes + #json + 1), 'idle', instant)
 if key ~= '' then redis.call('HSET', POSTS, key, formatInteger(id)) end

@@ -1,17 +1,23 @@
 -- Inserted before each script (scripts.ts).
 --
 -- The keys of a chat share the hash tag {tag}, so a cluster stores them in the same slot:
---   KEYS[1]  hash: door (JSON), version, rights, last (event id), idle (instant), bytes (of all messages), and
---            server (which server wrote it last, see `serverIdentity`), base (the lowest id for the next event),
+--   KEYS[1]  hash: layout (2), head (JSON of the door without its requests), version, headVersion (the version that
+--            changed the head last), rights, last (event id), idle (instant), bytes (of all messages), and
+--            floor (changes since this version or a later one are in KEYS[6]), server (which server wrote it last, see `serverIdentity`), base (the lowest id for the next event),
 --            gaps (ranges of ids without events: "after:before", separated by spaces),
---            forgotten (the newest join event that was dropped). Its name is also the name of the channel.
+--            forgotten (the newest join event that was dropped), lastOld (the last event of layout 1).
+--            Its name is also the name of the channel. Layout 1 has no layout, head, headVersion, floor and lastOld, but
+--            door (JSON with the requests); the first commit stores it anew.
 --   KEYS[2]  stream of messages, KEYS[3]  stream of join events: entry <event id>-0, field "e", value JSON
 --   KEYS[4]  hash of idempotency keys: key → event id
+--   KEYS[5]  hash of join requests: guest → record (codec.ts)
+--   KEYS[6]  sorted set of the guests whose records have changed, by version; the latest MAX_CHANGES at least
 --
 -- Each change publishes one message on the channel: "m <previous id> <instant> <id> <JSON>" for a message,
 -- "j <previous id> <instant> <first id> <JSON array>" for join events, "g" when the chat is removed.
 
-local CHAT, MESSAGES, JOINS, POSTS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local CHAT, MESSAGES, JOINS, POSTS, REQUESTS, CHANGES = unpack(KEYS)
+local MAX_CHANGES = 1000
 
 local function formatInteger(number)
   return string.format('%.0f', number)
@@ -46,7 +52,8 @@ local function detectFailover()
   local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
   local chat = numbers('version', 'rights', 'last')
   redis.call('HSET', CHAT, 'server', server, 'version', formatInteger(math.max(chat.version + 1, now)),
-    'rights', formatInteger(math.max(chat.rights + 1, now)), 'base', formatInteger(math.max(chat.last + 1, now)))
+    'rights', formatInteger(math.max(chat.rights + 1, now)), 'base', formatInteger(math.max(chat.last + 1, now)),
+    'floor', formatInteger(math.max(chat.version + 1, now)))
   return true
 end
 
@@ -66,6 +73,13 @@ local function isKnownId(chat, id)
     if id > tonumber(after) and id < tonumber(before) then return false end
   end
   return true
+end
+
+-- Lets keys expire together with the chat.
+local function expireLike(...)
+  local ttl = redis.call('PTTL', CHAT)
+  if ttl < 0 then return end
+  for _, key in ipairs({...}) do redis.call('PEXPIRE', key, ttl) end
 end
 
 -- Lets all keys of the chat expire after this time; "0" for never.

@@ -1,7 +1,14 @@
 /** Reads events and messages from Redis. */
 import type { LoggedEvent } from '../../chat/events.ts'
 import type { ChatTag } from '../../chat/ids.ts'
-import type { EventsPage, MessagePage, MessagesPage } from '../../chat/store.ts'
+import type {
+  EventsPage,
+  MessagePage,
+  MessagesPage,
+  MessagesStart,
+  MessagesStartFound,
+  NewestMessages
+} from '../../chat/store.ts'
 import { escapeLineBreaksIn } from '../../wire/json.ts'
 import { isStatusReply, readEvents } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -13,9 +20,8 @@ export interface Head {
   readonly idleSince: number
 }
 
-/** Messages per script call. Redis runs nothing else during a call. */
-const MESSAGES_PER_CALL = 500
-const COMMA = Buffer.from(',')
+/** More messages than a chat can have. */
+const MAX_LIMIT = 1e15
 
 export class RedisLog {
   readonly #server: RedisServer
@@ -43,35 +49,29 @@ export class RedisLog {
 
   async messages(
     tag: ChatTag,
-    after: number,
-    { limit = Number.POSITIVE_INFINITY, upTo }: MessagesPage
+    start: MessagesStart,
+    { limit = MAX_LIMIT, upTo, maxBytes }: MessagesPage
   ): Promise<MessagePage | 'cursor-unknown' | 'gone'> {
-    if (!isId(after)) return await this.#unknownCursor(tag)
-    const parts: Uint8Array[] = []
-    let [from, end] = [after, upTo]
-    for (let left = limit; ; left -= MESSAGES_PER_CALL) {
-      const read = await this.#page(tag, from, end, Math.min(left, MESSAGES_PER_CALL))
-      if (typeof read === 'string') return read
-      // Messages logged during this read are not part of it.
-      end ??= read.lastEventId
-      if (read.json.length > 0) parts.push(COMMA, read.json)
-      from = read.upTo ?? from
-      const { hasMore } = read
-      if (!hasMore || left <= MESSAGES_PER_CALL) return { json: parts.slice(1), upTo: hasMore ? from : end, hasMore }
+    if ('after' in start && !isId(start.after)) return await this.#unknownCursor(tag)
+    const cursor = 'after' in start ? [start.after, ''] : ['', start.from]
+    const reply = await this.#server.run(SCRIPTS.messages, tag, [...cursor, upTo ?? '', limit, maxBytes], 'bytes')
+    if (isStatusReply(reply)) return unknownOrGone(reply)
+    const [json = '', count, lastId, more, lastEventId] = reply
+    const hasMore = `${more}` === '1'
+    return {
+      // Messages of older versions can contain raw line breaks.
+      json: json.length === 0 ? [] : [escapeLineBreaksIn(Buffer.from(json))],
+      count: Number(count),
+      upTo: hasMore ? Number(lastId) : (upTo ?? Number(lastEventId)),
+      hasMore
     }
   }
 
-  async #page(tag: ChatTag, after: number, upTo: number | undefined, count: number) {
-    const reply = await this.#server.run(SCRIPTS.messages, tag, [after, upTo ?? '', count], 'bytes')
-    if (isStatusReply(reply)) return unknownOrGone(reply)
-    const [json = '', lastId = '', hasMore, lastEventId] = reply
-    return {
-      // Messages of older versions can contain raw line breaks.
-      json: escapeLineBreaksIn(Buffer.from(json)),
-      upTo: lastId.length > 0 ? Number(lastId) : undefined,
-      hasMore: `${hasMore}` === '1',
-      lastEventId: Number(lastEventId)
-    }
+  async newestMessages(tag: ChatTag, { count, before, upTo }: NewestMessages): Promise<MessagesStartFound | 'gone'> {
+    const reply = await this.#server.run(SCRIPTS.newest, tag, [count, before ?? '', upTo ?? ''])
+    if (isStatusReply(reply)) return 'gone'
+    const [from, hasOlder] = reply
+    return { from: Number(from), hasOlder: hasOlder === '1' }
   }
 
   async #unknownCursor(tag: ChatTag): Promise<'cursor-unknown' | 'gone'> {

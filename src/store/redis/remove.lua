@@ -2,6 +2,6 @@
 -- ARGV: last event id, or ''. Removes the chat if that is still its last event. Returns 1 if it did, otherwise 0.
 local chat = numbers('last')
 if not chat or (ARGV[1] ~= '' and tonumber(ARGV[1]) ~= chat.last) then return 0 end
-redis.call('UNLINK', CHAT, MESSAGES, JOINS, POSTS)
+redis.call('UNLINK', unpack(KEYS))
 redis.call('SPUBLISH', CHAT, 'g')
 return 1

@@ -18,6 +18,7 @@ export const SCRIPTS = {
   append: script('append'),
   events: script('events'),
   messages: script('messages'),
+  newest: script('newest'),
   remove: script('remove'),
   count: script('count')
 }

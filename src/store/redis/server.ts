@@ -297,7 +297,7 @@ export function tagIn(channel: string): string {
 
 function keysOf(tag: string): string[] {
   const chat = chatKey(tag)
-  return [chat, `${chat}:messages`, `${chat}:joins`, `${chat}:posts`]
+  return [chat, ...['messages', 'joins', 'posts', 'requests', 'changes'].map((part) => `${chat}:${part}`)]
 }
 
 const BYTES = { [RESP_TYPES.BLOB_STRING]: Buffer }

@@ -1,0 +1,149 @@
+/**
+ * Decides on doors, one chat at a time. What is to be decided while a commit of the same chat is under way waits; then it is
+ * decided one after the other and committed together. So guests who knock at the same moment do not conflict with each other.
+ */
+import { asOf, type Lifetime, type PresentChat } from './as-of.ts'
+import type { Change } from './changes.ts'
+import type { Door } from './door.ts'
+import type { JoinEvent } from './events.ts'
+import type { ChatTag } from './ids.ts'
+import { isRefusal, Refused, type ServiceRefusal } from './refusals.ts'
+import type { DoorStats } from './stats.ts'
+import type { LoadedChat, Store } from './store.ts'
+
+/** Decisions that are committed together. One can log a hundred events. */
+const MAX_TOGETHER = 50
+
+export interface DecisionsOptions {
+  readonly store: Store
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number
+  readonly lifetime: Lifetime
+  readonly stats: DoorStats
+}
+
+interface Waiting {
+  /** Decides on a door. `settle` reports the outcome, once the door is stored. */
+  readonly decide: (door: Door, at: number) => { readonly change?: Change<unknown>; readonly settle: () => void }
+  readonly commitsDue: boolean
+  readonly onGone: () => void
+  readonly onFault: (error: unknown) => void
+}
+
+/** The door after all decisions of a batch. */
+interface Decided {
+  readonly door: Door
+  readonly events: readonly JoinEvent[]
+  /** The door before each group of events. */
+  readonly steps: readonly { readonly before: Door; readonly events: readonly JoinEvent[] }[]
+  readonly settle: () => void
+}
+
+export class Decisions {
+  readonly #options: DecisionsOptions
+  readonly #queues = new Map<ChatTag, Waiting[]>()
+
+  constructor(options: DecisionsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Decides on the door of a chat as it is now, and resolves when the change is stored, or to `gone` if there is no such
+   * chat. What is due is stored with the change; with `commitsDue` also if the decision changes nothing.
+   * @throws Refused what `decide` refuses
+   */
+  decide<Result>(
+    tag: ChatTag,
+    decide: (door: Door, at: number) => Change<Result> | ServiceRefusal,
+    commitsDue = false
+  ): Promise<Result | 'gone'> {
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = {
+        decide: (door, at) => {
+          const decision = decide(door, at)
+          if (isRefusal(decision)) return { settle: () => reject(new Refused(decision)) }
+          return { change: decision, settle: () => resolve(decision.result) }
+        },
+        commitsDue,
+        onGone: () => resolve('gone'),
+        onFault: reject
+      }
+      const queue = this.#queues.get(tag)
+      if (queue === undefined) {
+        this.#queues.set(tag, [waiting])
+        void this.#run(tag)
+      } else queue.push(waiting)
+    })
+  }
+
+  async #run(tag: ChatTag): Promise<void> {
+    for (let queue = this.#queues.get(tag); queue !== undefined && queue.length > 0; queue = this.#queues.get(tag)) {
+      const batch = queue.splice(0, MAX_TOGETHER)
+      try {
+        await this.#decideAll(tag, batch)
+      } catch (error) {
+        for (const { onFault } of batch) onFault(error)
+      }
+    }
+    this.#queues.delete(tag)
+  }
+
+  async #decideAll(tag: ChatTag, batch: readonly Waiting[]): Promise<void> {
+    const { store, stats } = this.#options
+    for (let stored = await store.load(tag); stored !== undefined; stored = await store.load(tag)) {
+      const at = this.#options.now()
+      const present = asOf(stored, at, this.#options.lifetime)
+      if (present === 'ended') {
+        if (await store.remove(tag, stored.lastEventId)) stats.ended(stored.door)
+      } else if (await this.#decideOn(tag, stored, present, batch, at)) return
+    }
+    for (const { onGone } of batch) onGone()
+  }
+
+  /** False: somebody else was faster, or has removed the chat. */
+  async #decideOn(
+    tag: ChatTag,
+    stored: LoadedChat,
+    { chat, events: due }: PresentChat,
+    batch: readonly Waiting[],
+    at: number
+  ): Promise<boolean> {
+    const decided = decideInTurn(stored, chat.door, due, batch, at)
+    const commitsDue = batch.some((one) => one.commitsDue)
+    if (decided.door !== (commitsDue ? stored.door : chat.door)) {
+      const instant = decided.door === chat.door ? chat.idleSince : at
+      const outcome = await this.#options.store.commit(tag, stored.version, decided.door, decided.events, instant)
+      if (typeof outcome === 'string') return false
+      for (const { before, events } of decided.steps) this.#options.stats.changed(before, events)
+    }
+    decided.settle()
+    return true
+  }
+}
+
+function decideInTurn(
+  stored: LoadedChat,
+  present: Door,
+  due: readonly JoinEvent[],
+  batch: readonly Waiting[],
+  at: number
+): Decided {
+  const steps = [{ before: stored.door, events: due }]
+  const outcomes: (() => void)[] = []
+  let door = present
+  for (const { decide } of batch) {
+    const { change, settle } = decide(door, at)
+    outcomes.push(settle)
+    if (change === undefined) continue
+    steps.push({ before: door, events: change.events })
+    door = change.door
+  }
+  return {
+    door,
+    events: steps.flatMap(({ events }) => events),
+    steps,
+    settle: () => {
+      for (const settle of outcomes) settle()
+    }
+  }
+}
