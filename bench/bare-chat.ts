@@ -1,4 +1,4 @@
-/** What both bare servers keep: chats in memory, and `res.write` to every reader of a chat. */
+/** The state of both bare servers: chats in memory, and `res.write` to every reader of a chat. */
 import { randomUUID } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 
@@ -32,7 +32,7 @@ export function findBareChat(id: string, authorization: string | undefined): Bar
   return authorization === `Bearer ${chat.author}` ? chat : 403
 }
 
-export function say({ messages, readers }: BareChat, text: string): BareMessage {
+export function publish({ messages, readers }: BareChat, text: string): BareMessage {
   const message = { id: messages.length + 1, text, created_at: new Date().toISOString() }
   messages.push(message)
   const frame = `id: ${message.id}\nevent: message\ndata: ${JSON.stringify(message)}\n\n`

@@ -1,12 +1,12 @@
 /**
- * What somebody would write first with Fastify alone: a JSON schema for what comes in and for what goes out (Fastify's
- * own way, and quicker than a type provider's serializer), and `res.write` on the hijacked response for streams. It
- * leaves out what `bare-http.ts` leaves out, but for Fastify's limit on bodies.
+ * A minimal chat server on Fastify alone: JSON schemas for requests and answers (Fastify's own way, and faster than a type
+ * provider's serializer), and `res.write` on the hijacked response for streams. It lacks the same features as
+ * `bare-http.ts`, except for Fastify's limit on bodies.
  */
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
-import { type BareChat, createBareChat, findBareChat, follow, say } from './bare-chat.ts'
+import { type BareChat, createBareChat, findBareChat, follow, publish } from './bare-chat.ts'
 
-interface OfChat {
+interface ChatRoute {
   Params: { id: string }
 }
 
@@ -27,8 +27,8 @@ const history = {
   }
 }
 
-/** Answers a refusal itself. */
-function chatOf({ params, headers }: FastifyRequest<OfChat>, reply: FastifyReply): BareChat | undefined {
+/** If the request is refused, answers it and returns undefined. */
+function chatOf({ params, headers }: FastifyRequest<ChatRoute>, reply: FastifyReply): BareChat | undefined {
   const chat = findBareChat(params.id, headers.authorization)
   if (typeof chat !== 'number') return chat
   reply.code(chat).send({ status: chat })
@@ -41,23 +41,23 @@ app.post('/v1/chats', { schema: { response: { 201: newChat } } }, async ({ host 
   reply.code(201).send(createBareChat(host))
 )
 
-app.post<OfChat & { Body: { text: string } }>(
+app.post<ChatRoute & { Body: { text: string } }>(
   '/v1/chats/:id',
   { schema: { params, body, response: { 201: message } } },
   async (request, reply) => {
     const chat = chatOf(request, reply)
-    return chat === undefined ? reply : reply.code(201).send(say(chat, request.body.text))
+    return chat === undefined ? reply : reply.code(201).send(publish(chat, request.body.text))
   }
 )
 
-app.get<OfChat>('/v1/chats/:id', { schema: { params, response: { 200: history } } }, async (request, reply) => {
+app.get<ChatRoute>('/v1/chats/:id', { schema: { params, response: { 200: history } } }, async (request, reply) => {
   const chat = chatOf(request, reply)
   if (chat === undefined) return reply
   const { messages } = chat
   return { chat: request.params.id, messages, last_event_id: messages.length, has_more: false }
 })
 
-app.get<OfChat>('/v1/chats/:id/events', { schema: { params } }, async (request, reply) => {
+app.get<ChatRoute>('/v1/chats/:id/events', { schema: { params } }, async (request, reply) => {
   const chat = chatOf(request, reply)
   if (chat === undefined) return reply
   reply.hijack()

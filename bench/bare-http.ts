@@ -1,10 +1,10 @@
 /**
- * What somebody would write first with nothing but node:http. It leaves out links, guests and approval, resuming by
- * `Last-Event-ID`, paging and waiting, heartbeats, limits of any kind (a slow reader is buffered without end, a body
- * is taken whatever its size), `Idempotency-Key`, problem details, CORS, a log, browsers, and an orderly end.
+ * A minimal chat server on node:http alone. It has no links, guests and approval, resuming by `Last-Event-ID`, paging and
+ * long polling, heartbeats, limits of any kind (buffers for slow readers and request bodies are unbounded),
+ * `Idempotency-Key`, problem details, CORS, log, support for browsers, or graceful shutdown.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { createBareChat, findBareChat, follow, say } from './bare-chat.ts'
+import { createBareChat, findBareChat, follow, publish } from './bare-chat.ts'
 
 const PATH = /^\/v1\/chats\/([^/]+)(\/events)?$/
 const MAX_TEXT = 4000
@@ -36,7 +36,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   }
   const text = await readText(request)
   if (text === undefined) return send(response, 400, { status: 400 })
-  send(response, 201, say(chat, text))
+  send(response, 201, publish(chat, text))
 }
 
 const server = createServer((request, response) => {

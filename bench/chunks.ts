@@ -1,10 +1,10 @@
-/** Takes HTTP's chunks apart (RFC 9112, section 7.1), without copying. */
+/** Decodes the chunked transfer coding (RFC 9112, section 7.1) without copying. */
 
 export class Chunks {
   readonly #onBytes: (bytes: Buffer) => void
-  /** Of the chunk that has begun. */
+  /** Bytes that remain of the current chunk. */
   #left = 0
-  /** A line that has not ended yet. */
+  /** The incomplete line. */
   #line = ''
 
   constructor(onBytes: (bytes: Buffer) => void) {
@@ -29,7 +29,7 @@ export class Chunks {
     }
   }
 
-  /** The line is a size, or the empty one after a chunk. */
+  /** The line is a chunk size, or the empty line after a chunk. */
   #begin(): void {
     const size = this.#line.trim()
     this.#line = ''

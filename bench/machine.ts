@@ -1,17 +1,17 @@
-/** What it is measured on, and which core is whose: the server has the first, all that loads it the others. */
+/** Describes the machine and pins processes to cores: the server to the first, the load to the others. */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, release, type } from 'node:os'
 
 export interface Machine {
-  /** One line for people. */
+  /** One line for the report. */
   readonly description: string
-  /** What a server's command begins with; empty where nothing can be pinned. */
+  /** A prefix for the server's command; empty if processes cannot be pinned. */
   readonly pinned: readonly string[]
 }
 
-/** Where the limit cannot be read. */
-const FEW_FILES = 1024
+/** Used if the limit cannot be read. */
+const DEFAULT_MAX_FILES = 1024
 
 /** `0-2,5` becomes 0, 1, 2, 5. */
 function readCores(list: string): number[] {
@@ -21,7 +21,7 @@ function readCores(list: string): number[] {
   })
 }
 
-/** Pins this process, and so the readers it starts, to all cores but the first of those it may use. */
+/** Pins this process, and so its child processes, to all available cores except the first. */
 function pinLoad(): readonly string[] {
   try {
     const [, list = '0'] = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? []
@@ -43,10 +43,10 @@ function systemName(): string {
 }
 
 export function prepareMachine(): Machine {
-  // Before the pinning, which hides the other cores from some versions of Node.
+  // Read before pinning, after which some versions of Node report only the pinned cores.
   const cores = cpus()
   const pinned = pinLoad()
-  const how = pinned.length > 0 ? 'server on one core, load on the other' : 'not pinned to cores, so less steady'
+  const how = pinned.length > 0 ? 'server on one core, load on the others' : 'not pinned to cores, so results vary more'
   const cpu = `${cores[0]?.model.trim() ?? 'unknown CPU'}, ${cores.length} cores`
   const system = `${systemName()} (${type()} ${release()})`
   const date = new Date().toISOString().slice(0, 10)
@@ -56,8 +56,8 @@ export function prepareMachine(): Machine {
 /** How many files and sockets a process may open. */
 export function maxOpenFiles(): number {
   try {
-    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? FEW_FILES)
+    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? DEFAULT_MAX_FILES)
   } catch {
-    return FEW_FILES
+    return DEFAULT_MAX_FILES
   }
 }

@@ -1,12 +1,11 @@
 /**
- * `npm run bench`: Silly Chat beside what somebody would write first, with node:http and with Fastify alone, in one run.
- * Prints one table for the README. The servers take turns, each measurement has a fresh process, and what is shown of
- * posting is the median of three rounds. ROUNDS=1 for a quick look. Exits with 1 if any reader lost, doubled or
- * misordered a message.
+ * `npm run bench` compares Silly Chat with two minimal servers, one on node:http and one on Fastify, and prints one table
+ * for the README. The servers alternate, each measurement starts a new process, and the results for posting are the
+ * median of three rounds. ROUNDS=1 makes a quick run. Exits with 1 if a reader lost, duplicated or reordered a message.
  */
 import { prepareMachine } from './machine.ts'
 import type { Measurement, OpenStore } from './measurement.ts'
-import { requireProc } from './process-figures.ts'
+import { requireProc } from './process-stats.ts'
 import { type Measured, tableOf } from './report.ts'
 import { postMessages, postSynced, postThroughRedis, readHistory } from './requests.ts'
 import { OURS, type RunningServer, requireBuild, SERVERS, type Server, startServer } from './servers.ts'
@@ -20,10 +19,10 @@ const MEASUREMENTS: readonly Measurement[] = [
   readHistory,
   idleStreams
 ]
-/** Behind the limits that every step has of its own. */
+/** Longer than the sum of the deadlines of all steps. */
 const DEADLINE_MS = 240_000
 
-/** What the run waits for, in case it never comes. */
+/** The current step, for the message when the deadline has passed. */
 let step = 'the start'
 
 function maxRounds(): number {
@@ -34,16 +33,16 @@ function maxRounds(): number {
 }
 
 async function measureOnce(measurement: Measurement, server: Server, pinned: readonly string[]) {
-  const { setting } = measurement
-  if (setting !== undefined && (server !== OURS || setting.missing() !== undefined)) return []
+  const { setup } = measurement
+  if (setup !== undefined && (server !== OURS || setup.missing() !== undefined)) return []
   let store: OpenStore | undefined
   const running: RunningServer[] = []
   try {
-    store = await setting?.open(pinned)
+    store = await setup?.open(pinned)
     const settings = store === undefined ? {} : { STORE_URL: store.url }
     const first = await startServer(server, pinned, settings)
     running.push(first)
-    while (running.length < (setting?.nodes ?? 1)) running.push(await startServer(server, pinned, settings))
+    while (running.length < (setup?.nodes ?? 1)) running.push(await startServer(server, pinned, settings))
     return await measurement.measure(first, { nodes: running.slice(1), store })
   } catch (error) {
     throw new Error(`${measurement.name}, ${server.name}: ${error instanceof Error ? error.message : String(error)}`)
@@ -53,8 +52,8 @@ async function measureOnce(measurement: Measurement, server: Server, pinned: rea
   }
 }
 
-/** Another server begins in every round, so that no one of them always has the warmer machine. */
-function inTurn(round: number): number[] {
+/** Rotates the order in every round, so that no server always runs on a warmer machine. */
+function orderIn(round: number): number[] {
   return SERVERS.map((_, index) => (index + round) % SERVERS.length)
 }
 
@@ -68,9 +67,9 @@ async function measureAll(pinned: readonly string[]): Promise<Measured[]> {
   for (let round = 0; round < last; round += 1) {
     for (const { measurement, rounds } of all.filter((one) => round < one.measurement.rounds)) {
       step = `round ${round + 1} of ${last}: ${measurement.name}`
-      const missing = measurement.setting?.missing()
-      process.stderr.write(missing === undefined ? `${step}\n` : `${step}: skipped, since ${missing}\n`)
-      for (const index of inTurn(round)) {
+      const missing = measurement.setup?.missing()
+      process.stderr.write(missing === undefined ? `${step}\n` : `${step}: skipped because ${missing}\n`)
+      for (const index of orderIn(round)) {
         const server = SERVERS[index]
         if (server !== undefined) rounds[index]?.push(await measureOnce(measurement, server, pinned))
       }
@@ -93,9 +92,9 @@ function fail(sentence: string): never {
   process.exit(1)
 }
 
-// What has been started ends with this process.
+// Without a handler, a signal would skip the `exit` listeners that stop the child processes.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
-setTimeout(() => fail(`The benchmark did not end in time; it still waits for ${step}.`), DEADLINE_MS).unref()
+setTimeout(() => fail(`The benchmark did not end in time. It was waiting for ${step}.`), DEADLINE_MS).unref()
 
 try {
   await bench()

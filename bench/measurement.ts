@@ -1,34 +1,34 @@
-/** What is measured, and how often. */
+/** What a measurement consists of. */
 import type { RunningServer } from './servers.ts'
 
 export interface Measurement {
   readonly name: string
   readonly rounds: number
-  /** What it measures, a row each. */
+  /** The labels of its results, one row each. */
   readonly rows: readonly string[]
-  /** How our server is run for it; then only ours is measured, since the others know nothing of it. */
-  readonly setting?: Setting
-  /** The figures of the rows. */
+  /** A store that only our server supports: the bare servers are not measured with it. */
+  readonly setup?: Setup
+  /** The values of the rows. */
   measure(server: RunningServer, others: Others): Promise<readonly number[]>
 }
 
-export interface Setting {
-  /** How many processes serve together. */
+export interface Setup {
+  /** How many server processes share the store. */
   readonly nodes: number
-  /** Why it cannot be measured here, if so. */
+  /** Why it cannot be measured on this machine; undefined if it can. */
   missing(): string | undefined
-  /** Makes what the chats are kept in. */
+  /** Starts the store. */
   open(pinned: readonly string[]): Promise<OpenStore>
 }
 
 export interface OpenStore {
   readonly url: string
-  /** The process that keeps them, if it is not the server's own. */
+  /** The process of the store, if it is not the server's own. */
   readonly pid?: number
   stop(): void
 }
 
-/** What is there besides the server. */
+/** The other server processes and the store. */
 interface Others {
   readonly nodes: readonly RunningServer[]
   readonly store?: OpenStore | undefined

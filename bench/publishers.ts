@@ -1,4 +1,4 @@
-/** Creates chats, and posts to one as fast as is answered. */
+/** Creates chats, and posts to one as fast as the server answers. */
 import { Agent, request } from 'node:http'
 import { z } from 'zod'
 
@@ -9,12 +9,12 @@ export interface OwnChat {
 
 export interface Burst {
   readonly publishers: number
-  /** It ends with whichever comes first. */
+  /** Ends when `most` or `forMs` is reached. */
   readonly most: number
   readonly forMs: number
 }
 
-/** As long as the message that all measurements post. */
+/** The message that all measurements post. */
 export const BODY = JSON.stringify({ text: 'm'.repeat(120) })
 
 const ANSWER_MS = 10_000
@@ -26,7 +26,7 @@ export async function createChat(server: string): Promise<OwnChat> {
   return { url: chat, headers: { authorization: `Bearer ${author_id}`, 'content-type': 'application/json' } }
 }
 
-/** @returns how many messages were said */
+/** @returns how many messages were posted */
 export async function post(chat: OwnChat, { publishers, most, forMs }: Burst): Promise<number> {
   const agent = new Agent({ keepAlive: true, maxSockets: publishers })
   const endsAt = performance.now() + forMs

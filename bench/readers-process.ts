@@ -1,11 +1,11 @@
-/** Readers in a process of their own, so that they do not slow down who posts, nor count as the server's. */
+/** Runs readers in another process, so that they neither slow down the publishers nor count as the server's load. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { OwnChat } from './publishers.ts'
-import { answer, type Question } from './readers-protocol.ts'
+import { type Command, reply } from './readers-protocol.ts'
 
 const FILE = fileURLToPath(new URL('./readers.ts', import.meta.url))
-const ANSWER_MS = 30_000
+const REPLY_MS = 30_000
 
 export class Readers {
   readonly #child: ChildProcess
@@ -18,15 +18,15 @@ export class Readers {
 
   /** @throws Error with a sentence if a stream does not open */
   async open({ url, headers }: OwnChat, count: number): Promise<void> {
-    await this.#ask({ ask: 'open', url: `${url}/events`, authorization: headers['authorization'] ?? '', count })
+    await this.#send({ command: 'open', url: `${url}/events`, authorization: headers['authorization'] ?? '', count })
   }
 
   /**
-   * @returns when the last of them had the last message, in ms since the epoch
-   * @throws Error with a sentence if any of them lost, doubled or reordered a message
+   * @returns when the last reader had received the last message, in ms since the epoch
+   * @throws Error with a sentence if a reader lost, duplicated or reordered a message
    */
-  level(messages: number): Promise<number> {
-    return this.#ask({ ask: 'level', messages })
+  waitUntilCaughtUp(messages: number): Promise<number> {
+    return this.#send({ command: 'catch up', messages })
   }
 
   stop(): void {
@@ -34,19 +34,19 @@ export class Readers {
     this.#kill()
   }
 
-  #ask(question: Question): Promise<number> {
+  #send(command: Command): Promise<number> {
     return new Promise((resolve, reject) => {
-      const ended = () => reject(new Error('The process of readers ended.'))
-      const late = setTimeout(() => reject(new Error('The process of readers does not answer.')), ANSWER_MS)
+      const ended = () => reject(new Error('The process of the readers ended.'))
+      const late = setTimeout(() => reject(new Error('The process of the readers does not reply.')), REPLY_MS)
       this.#child.once('exit', ended)
       this.#child.once('message', (message) => {
         clearTimeout(late)
         this.#child.off('exit', ended)
-        const read = answer.parse(message)
+        const read = reply.parse(message)
         if ('fault' in read) reject(new Error(read.fault))
         else resolve(read.at)
       })
-      this.#child.send(question)
+      this.#child.send(command)
     })
   }
 }

@@ -1,16 +1,16 @@
-/** What the benchmark and its process of readers say to each other: one answer to each question. */
+/** The messages between the benchmark and the process of its readers: one reply to each command. */
 import { z } from 'zod'
 
-export const question = z.discriminatedUnion('ask', [
-  z.object({ ask: z.literal('open'), url: z.url(), authorization: z.string(), count: z.int() }),
-  /** Answered when every reader has had all of this many messages. */
-  z.object({ ask: z.literal('level'), messages: z.int() })
+export const command = z.discriminatedUnion('command', [
+  z.object({ command: z.literal('open'), url: z.url(), authorization: z.string(), count: z.int() }),
+  /** Replied to when every reader has received this number of messages. */
+  z.object({ command: z.literal('catch up'), messages: z.int() })
 ])
-export type Question = z.output<typeof question>
+export type Command = z.output<typeof command>
 
-export const answer = z.union([
+export const reply = z.union([
   /** `at`: when the last byte was received, in ms since the epoch. */
   z.object({ at: z.number() }),
   z.object({ fault: z.string() })
 ])
-export type Answer = z.output<typeof answer>
+export type Reply = z.output<typeof reply>

@@ -1,19 +1,19 @@
-/** The process of readers: opens streams and says when all are level. Started by `readers-process.ts`. */
+/** The process of the readers: opens streams and reports when all have caught up. `readers-process.ts` starts it. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Answer, type Question, question } from './readers-protocol.ts'
+import { type Command, command, type Reply } from './readers-protocol.ts'
 import { SharedLog } from './shared-log.ts'
 import { openReader, type Stream, type StreamReader } from './stream-reader.ts'
 
-/** More at once would overrun the queue of connections that wait to be accepted. */
+/** More at a time would overflow the listen backlog. */
 const OPENING_AT_ONCE = 64
-const LEVEL_MS = 10_000
+const CATCH_UP_MS = 10_000
 const POLL_MS = 5
-/** How long an event that should not be there has to show itself. */
-const AFTERWARDS_MS = 50
+/** How long to wait for surplus events. */
+const SURPLUS_MS = 50
 
 const log = new SharedLog()
 const readers: StreamReader[] = []
-/** The first thing that went wrong. It counts from then on. */
+/** The first error. Every later command fails with it. */
 let fault: Error | undefined
 let failed: (error: Error) => void
 const faults = new Promise<never>((_, reject) => {
@@ -37,28 +37,28 @@ async function open(stream: Stream, count: number): Promise<void> {
   await Promise.all(Array.from({ length: OPENING_AT_ONCE }, openSome))
 }
 
-async function becomeLevel(messages: number): Promise<number> {
-  const behind = () => readers.filter(({ position }) => position < log.length).length
-  const isLevel = () => log.events >= messages && behind() === 0
-  const deadline = Date.now() + LEVEL_MS
-  while (fault === undefined && !isLevel() && Date.now() < deadline) await sleep(POLL_MS)
+async function waitUntilCaughtUp(messages: number): Promise<number> {
+  const countBehind = () => readers.filter(({ position }) => position < log.length).length
+  const isCaughtUp = () => log.events >= messages && countBehind() === 0
+  const deadline = Date.now() + CATCH_UP_MS
+  while (fault === undefined && !isCaughtUp() && Date.now() < deadline) await sleep(POLL_MS)
   const at = Date.now()
-  if (fault === undefined) await sleep(AFTERWARDS_MS)
+  if (fault === undefined) await sleep(SURPLUS_MS)
   if (fault !== undefined) throw fault
-  if (log.events !== messages) throw new Error(`${messages} messages were said, but readers got ${log.events}.`)
-  if (behind() > 0) throw new Error(`${behind()} of ${readers.length} readers lost messages at the end.`)
+  if (log.events !== messages) throw new Error(`${messages} messages were posted, but readers received ${log.events}.`)
+  if (countBehind() > 0) throw new Error(`${countBehind()} of ${readers.length} readers lost messages at the end.`)
   return at
 }
 
-async function answerTo(asked: Question): Promise<Answer> {
+async function run(received: Command): Promise<Reply> {
   try {
-    if (asked.ask === 'level') return { at: await becomeLevel(asked.messages) }
-    await open(asked, asked.count)
+    if (received.command === 'catch up') return { at: await waitUntilCaughtUp(received.messages) }
+    await open(received, received.count)
     return { at: Date.now() }
   } catch (error) {
     return { fault: error instanceof Error ? error.message : String(error) }
   }
 }
 
-process.on('message', async (message) => process.send?.(await answerTo(question.parse(message))))
+process.on('message', async (message) => process.send?.(await run(command.parse(message))))
 process.once('disconnect', () => process.exit())

@@ -1,15 +1,15 @@
-/** Redis alone: the store's own scripts, as fast as one client can ask. */
+/** The cost of the store's scripts for Redis itself, called as fast as one client can. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from 'redis'
 import { newDoor } from '../src/chat/changes.ts'
 import { type ChatTag, digestOf, newChatId, newUserId, postKey, tagOf } from '../src/chat/ids.ts'
-import { encodeDoor, messageJsonAfterId } from '../src/store/codec.ts'
+import { messageJsonAfterId, wholeDoor } from '../src/store/codec.ts'
 import { SCRIPTS } from '../src/store/redis/scripts.ts'
-import { chatKey } from '../src/store/redis/server.ts'
-import { cpuOf } from './process-figures.ts'
+import { chatKey, keysOf } from '../src/store/redis/server.ts'
+import { cpuOf } from './process-stats.ts'
 import type { RunningRedis } from './redis.ts'
 
-export type Figures = [name: string, figure: number][]
+export type Results = [name: string, value: number][]
 
 type Client = ReturnType<typeof clientOf>
 
@@ -20,12 +20,12 @@ const CHATS = 1000
 const WARM_UP = 20_000
 const APPENDS = 100_000
 const AT_ONCE = 64
-/** Connections that are told of every message. */
+/** Connections that are notified of every message. */
 const LISTENERS = 8
 const CHANNELS = 10_000
 const RENEWED_MS = 20_000
 const POLL_MS = 500
-/** What reading what was missed may take. */
+/** Time for reading the missed events after the subscriptions are renewed. */
 const READ_MS = 2000
 
 function clientOf(url: string) {
@@ -38,23 +38,18 @@ async function connected(url: string): Promise<Client> {
   return client
 }
 
-function keysOf(tag: ChatTag): string[] {
-  const chat = chatKey(tag)
-  return [chat, `${chat}:messages`, `${chat}:joins`, `${chat}:posts`]
-}
-
 async function newChats(client: Client, count: number): Promise<ChatTag[]> {
   const doors = Array.from({ length: count }, () => newDoor(newChatId(), digestOf(newUserId()), Date.now()))
   const create = (door: (typeof doors)[number]) =>
     client.eval(SCRIPTS.create.source, {
       keys: keysOf(tagOf(door.chat)),
-      arguments: [encodeDoor(door), door.rights, door.createdAt, TTL_MS].map(String)
+      arguments: [wholeDoor(door).head, door.rights, door.createdAt, TTL_MS].map(String)
     })
   await Promise.all(doors.map(create))
   return doors.map(({ chat }) => tagOf(chat))
 }
 
-/** So many messages, over all chats in turn. */
+/** Appends `count` messages, distributed evenly over the chats. */
 async function append(client: Client, tags: readonly ChatTag[], count: number, isKeyed = false): Promise<void> {
   let begun = 0
   const { digest } = SCRIPTS.append
@@ -71,8 +66,8 @@ async function append(client: Client, tags: readonly ChatTag[], count: number, i
   await Promise.all(Array.from({ length: AT_ONCE }, appendNext))
 }
 
-/** What Redis counts of itself. */
-async function countedBy(client: Client) {
+/** The counters that Redis reports itself. */
+async function countersOf(client: Client) {
   const info = await client.info()
   const read = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1])
   return {
@@ -82,13 +77,13 @@ async function countedBy(client: Client) {
   }
 }
 
-/** What appending costs a message: CPU in µs, and what Redis counts. */
+/** The cost of appending one message: CPU in µs, and the counters of Redis. */
 async function costOf(client: Client, pid: number, tags: readonly ChatTag[], isKeyed = false) {
-  const before = await countedBy(client)
+  const before = await countersOf(client)
   const [cpu, startedAt] = [cpuOf(pid), performance.now()]
   await append(client, tags, APPENDS, isKeyed)
   const [cpuAfter, endedAt] = [cpuOf(pid), performance.now()]
-  const after = await countedBy(client)
+  const after = await countersOf(client)
   return {
     cpu: (cpuAfter - cpu) / APPENDS,
     perSecond: (APPENDS * 1000) / (endedAt - startedAt),
@@ -98,46 +93,46 @@ async function costOf(client: Client, pid: number, tags: readonly ChatTag[], isK
   }
 }
 
-export async function measureAppends({ url, pid }: RunningRedis): Promise<Figures> {
+export async function measureAppends({ url, pid }: RunningRedis): Promise<Results> {
   const client = await connected(url)
   const listeners = await Promise.all(Array.from({ length: LISTENERS }, () => connected(url)))
   try {
     await client.scriptLoad(SCRIPTS.append.source)
-    const empty = await countedBy(client)
+    const empty = await countersOf(client)
     const tags = await newChats(client, CHATS)
-    const created = await countedBy(client)
+    const created = await countersOf(client)
     await append(client, tags, WARM_UP)
     const plain = await costOf(client, pid, tags)
     const keyed = await costOf(client, pid, tags, true)
     const channels = tags.map(chatKey)
     await Promise.all(listeners.map((listener) => listener.sSubscribe(channels, () => undefined)))
-    const told = await costOf(client, pid, tags)
+    const notified = await costOf(client, pid, tags)
     return [
       ['chat without events: bytes in Redis', (created.memory - empty.memory) / CHATS],
       ['message of 120 bytes: Redis CPU, µs', plain.cpu],
-      ['messages/s that one client got answered', plain.perSecond],
+      ['messages/s of one client', plain.perSecond],
       ['message: bytes in Redis', plain.memory],
       ['message: bytes to Redis', plain.received],
       ['message: bytes of the answer', plain.sent],
       ['message with Idempotency-Key: Redis CPU, µs', keyed.cpu],
       ['message with Idempotency-Key: bytes in Redis', keyed.memory],
-      ['message, for every node that watches: Redis CPU, µs', (told.cpu - plain.cpu) / LISTENERS],
-      ['message, for every node that watches: bytes from Redis', (told.sent - plain.sent) / LISTENERS]
+      ['message, for each watching node: Redis CPU, µs', (notified.cpu - plain.cpu) / LISTENERS],
+      ['message, for each watching node: bytes from Redis', (notified.sent - plain.sent) / LISTENERS]
     ]
   } finally {
     for (const one of [client, ...listeners]) one.destroy()
   }
 }
 
-export async function measureSubscriptions({ url, pid }: RunningRedis): Promise<Figures> {
+export async function measureSubscriptions({ url, pid }: RunningRedis): Promise<Results> {
   const [client, listener] = [await connected(url), await connected(url)]
   try {
     const channels = Array.from({ length: CHANNELS }, () => chatKey(tagOf(newChatId())))
-    const before = await countedBy(client)
+    const before = await countersOf(client)
     const cpu = cpuOf(pid)
     for (const channel of channels) await listener.sSubscribe(channel, () => undefined)
     return [
-      ['subscription: bytes in Redis', ((await countedBy(client)).memory - before.memory) / CHANNELS],
+      ['subscription: bytes in Redis', ((await countersOf(client)).memory - before.memory) / CHANNELS],
       ['subscription: Redis CPU, µs', (cpuOf(pid) - cpu) / CHANNELS]
     ]
   } finally {
@@ -146,7 +141,7 @@ export async function measureSubscriptions({ url, pid }: RunningRedis): Promise<
   }
 }
 
-/** Appends from a connection of its own. */
+/** Appends over a new connection. */
 export async function appendTo(url: string, tags: readonly ChatTag[], count: number): Promise<void> {
   const client = await connected(url)
   try {
@@ -157,7 +152,7 @@ export async function appendTo(url: string, tags: readonly ChatTag[], count: num
   }
 }
 
-/** Cuts the connections that are subscribed, and waits until all is subscribed again and what was missed is read. */
+/** Cuts the subscriber connections, then waits until all chats are subscribed again and the missed events are read. */
 export async function loseSubscriptions(url: string): Promise<void> {
   const client = await connected(url)
   try {

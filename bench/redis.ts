@@ -1,4 +1,4 @@
-/** A Redis without persistence for a measurement, in a process and a folder of its own on a free port. */
+/** Starts a Redis without persistence for a measurement, with a temporary folder and a free port. */
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -21,7 +21,7 @@ export function hasRedis(): boolean {
   return spawnSync('which', [PROGRAM]).status === 0
 }
 
-/** @throws Error with a sentence if it does not come up */
+/** @throws Error with a sentence if it does not start */
 export async function startRedis(pinned: readonly string[]): Promise<RunningRedis> {
   const port = await freePort()
   const folder = mkdtempSync(join(tmpdir(), 'silly-chat-bench-'))
@@ -34,7 +34,7 @@ export async function startRedis(pinned: readonly string[]): Promise<RunningRedi
   }
   process.once('exit', end)
   const url = `redis://127.0.0.1:${port}`
-  if (child.pid === undefined || !(await answers(url))) throw new Error(`${PROGRAM} did not come up.`)
+  if (child.pid === undefined || !(await answers(url))) throw new Error(`${PROGRAM} did not start.`)
   return {
     pid: child.pid,
     url,

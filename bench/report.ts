@@ -1,7 +1,7 @@
-/** The table: a row for what was measured, a column for each server. */
+/** The table of results: a row for each value, a column for each server. */
 import type { Measurement } from './measurement.ts'
 
-/** The figures of every round, a column for each server. */
+/** The results: by server, then by round, then by row. */
 export interface Measured {
   readonly rows: Measurement['rows']
   readonly rounds: readonly (readonly (readonly number[])[])[]
@@ -14,7 +14,7 @@ function median(numbers: readonly number[]): number {
   return middle.reduce((sum, number) => sum + number, 0) / middle.length
 }
 
-/** Three digits are all that a run can promise. */
+/** More than three significant digits would only show noise. */
 function shown(number: number): string {
   if (Number.isNaN(number)) return ''
   return number.toLocaleString('en', number < 1000 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 })
@@ -27,7 +27,7 @@ export function tableOf(servers: readonly string[], measured: readonly Measured[
 
 function rowsOf({ rows, rounds }: Measured): string[] {
   return rows.map((label, row) => {
-    const figures = rounds.map((ofServer) => shown(median(ofServer.map((round) => round[row] ?? Number.NaN))))
-    return `| ${label} | ${figures.join(' | ')} |\n`
+    const values = rounds.map((ofServer) => shown(median(ofServer.map((round) => round[row] ?? Number.NaN))))
+    return `| ${label} | ${values.join(' | ')} |\n`
   })
 }

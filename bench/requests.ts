@@ -1,10 +1,10 @@
-/** Posting and reading, as autocannon does them: requests a second, and what they cost the server. */
+/** Posting and reading with autocannon: requests per second, and their cost for the server. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import autocannon from 'autocannon'
-import type { Measurement, Setting } from './measurement.ts'
-import { cpuOf } from './process-figures.ts'
+import type { Measurement, Setup } from './measurement.ts'
+import { cpuOf } from './process-stats.ts'
 import { BODY, createChat, type OwnChat, post } from './publishers.ts'
 import { hasRedis, startRedis } from './redis.ts'
 import type { RunningServer } from './servers.ts'
@@ -12,14 +12,14 @@ import type { RunningServer } from './servers.ts'
 interface Load {
   readonly method: 'GET' | 'POST'
   readonly connections: number
-  /** It ends with whichever comes first. */
+  /** Ends when `seconds` or `most` is reached. */
   readonly seconds: number
   readonly most?: number
 }
 
-/** autocannon ends with a sample, so this is how exact its time is. */
+/** autocannon stops at the end of a sample, so this is the precision of its duration. */
 const SAMPLE_MS = 100
-/** Until the code has been compiled, which is a matter of requests more than of time. */
+/** Lets the code be compiled, which depends on the number of requests more than on time. */
 const WARM_UP = { POST: { seconds: 3.5, most: 20_000 }, GET: { seconds: 1, most: 1000 } }
 const HISTORY = 1000
 
@@ -35,7 +35,7 @@ async function load({ url, headers }: OwnChat, { method, connections, seconds, m
     ...(most !== undefined && { maxOverallRequests: most })
   })
   const refused = result.non2xx + result.errors
-  if (refused > 0) throw new Error(`${refused} of ${result.requests.total} requests were refused or not answered.`)
+  if (refused > 0) throw new Error(`${refused} of ${result.requests.total} requests failed.`)
   return {
     requests: result.requests.total,
     perSecond: result.requests.total / result.duration,
@@ -61,13 +61,13 @@ export const postMessages: Measurement = {
   }
 }
 
-/** The same with every answer after its sync. */
+/** The same with a file store, which answers only after a sync. */
 export const postSynced: Measurement = {
   ...postMessages,
   name: 'post, synced',
   rounds: 1,
   rows: ['Post with a file store, 32 connections: requests/s', ...postMessages.rows.slice(1)],
-  setting: {
+  setup: {
     nodes: 1,
     missing: () => undefined,
     async open() {
@@ -79,25 +79,25 @@ export const postSynced: Measurement = {
   }
 }
 
-const REDIS: Setting = {
+const REDIS: Setup = {
   nodes: 2,
-  missing: () => (hasRedis() ? undefined : 'there is no redis-server'),
+  missing: () => (hasRedis() ? undefined : 'redis-server is not installed'),
   open: startRedis
 }
 
-const ofNodes = (nodes: string) => [
+const rowsFor = (nodes: string) => [
   `Post with Redis, ${nodes}, 32 connections: requests/s`,
   'CPU of nodes, µs a request',
   'CPU of Redis, µs a request',
   'p99, ms'
 ]
 
-/** To one chat, through one node and then through both at once. They and Redis have one core together. */
+/** Posts to one chat through one node, then through both at once. The nodes and Redis share one core. */
 export const postThroughRedis: Measurement = {
   name: 'post, Redis',
   rounds: 1,
-  rows: [...ofNodes('one node'), ...ofNodes('two nodes')],
-  setting: REDIS,
+  rows: [...rowsFor('one node'), ...rowsFor('two nodes')],
+  setup: REDIS,
   async measure(server, { nodes, store }) {
     const wanted: Load = { method: 'POST', connections: 32, seconds: 1 }
     const both = [server, ...nodes]
@@ -116,7 +116,7 @@ export const postThroughRedis: Measurement = {
   }
 }
 
-/** To one chat through all of these at once. */
+/** Posts to one chat through all servers at once. */
 async function loadAll(servers: readonly RunningServer[], wanted: Load) {
   const chat = await createChat(servers[0]?.url ?? '')
   const { origin } = new URL(chat.url)
@@ -125,7 +125,7 @@ async function loadAll(servers: readonly RunningServer[], wanted: Load) {
   )
 }
 
-/** What each of so many is to do of it. */
+/** Divides a load into equal parts. */
 function share({ connections, most, ...rest }: Load, parts: number): Load {
   return { ...rest, connections: connections / parts, ...(most !== undefined && { most: most / parts }) }
 }
@@ -145,8 +145,8 @@ export const readHistory: Measurement = {
   async measure(server) {
     const wanted: Load = { method: 'GET', connections: 8, seconds: 1 }
     const chat = await createChat(server.url)
-    const said = await post(chat, { publishers: 8, most: HISTORY, forMs: 10_000 })
-    if (said < HISTORY) throw new Error(`${server.name} took only ${said} of ${HISTORY} messages in 10 s.`)
+    const posted = await post(chat, { publishers: 8, most: HISTORY, forMs: 10_000 })
+    if (posted < HISTORY) throw new Error(`${server.name} accepted only ${posted} of ${HISTORY} messages in 10 s.`)
     await load(chat, { ...wanted, ...WARM_UP.GET })
     return (await measureLoad(server, chat, wanted)).slice(0, 2)
   }

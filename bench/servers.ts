@@ -1,4 +1,4 @@
-/** The servers that are compared; each measurement gets a fresh process on a free port. */
+/** The servers to compare. Each measurement starts a new process on a free port. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import type { Readable } from 'node:stream'
@@ -32,7 +32,7 @@ export const SERVERS: readonly Server[] = [
   { name: 'bare Fastify', args: bare(new URL('./bare-fastify.ts', import.meta.url)) }
 ]
 
-/** As it comes, but that a chat may grow for seconds, and that it does without what the bare servers do not have. */
+/** The defaults, except for a large chat and without features that the bare servers do not have. */
 const SETTINGS = {
   HOST: '127.0.0.1',
   PORT: '0',
@@ -43,7 +43,7 @@ const SETTINGS = {
 }
 
 const START_MS = 10_000
-/** What a start leaves behind, such as compiling and collecting garbage, is not to be measured. */
+/** Lets compilation and garbage collection after the start finish before the measurement. */
 const SETTLE_MS = 200
 
 /** @throws Error with a sentence */
@@ -51,7 +51,7 @@ export function requireBuild(): void {
   if (!existsSync(DIST)) throw new Error('There is no dist/main.js: build it with "npm run build".')
 }
 
-/** @throws Error with a sentence if it does not come up */
+/** @throws Error with a sentence if the server does not start */
 export async function startServer(
   { name, args }: Server,
   pinned: readonly string[],
@@ -72,13 +72,13 @@ export async function startServer(
   const url = await listening(child)
   if (url === undefined || child.pid === undefined) {
     stop()
-    throw new Error(`${name} did not come up: it ended, or did not say within ${START_MS / 1000} s where it listens.`)
+    throw new Error(`${name} did not start: it ended, or did not print its address within ${START_MS / 1000} s.`)
   }
   await sleep(SETTLE_MS)
   return { name, pid: child.pid, url, stop }
 }
 
-/** Where it says that it listens; undefined if it ends before, or says nothing. */
+/** The address that the server prints; undefined if it ends or times out before that. */
 function listening(child: ChildProcessByStdio<null, Readable, null>): Promise<string | undefined> {
   return new Promise((resolve) => {
     let output = ''

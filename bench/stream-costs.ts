@@ -1,39 +1,39 @@
-/** What open streams cost a node whose chats are in Redis: each in a chat of its own, the dearest case. */
+/** The cost of open streams for a node with a Redis store, in the most expensive case: one stream in each chat. */
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ChatTag, readChatId, tagOf } from '../src/chat/ids.ts'
-import { cpuOf, memoryKiBOf } from './process-figures.ts'
+import { cpuOf, memoryKiBOf } from './process-stats.ts'
 import { createChat, type OwnChat } from './publishers.ts'
 import type { RunningRedis } from './redis.ts'
-import { appendTo, type Figures, loseSubscriptions } from './redis-costs.ts'
+import { appendTo, loseSubscriptions, type Results } from './redis-costs.ts'
 import { OURS, type RunningServer, startServer } from './servers.ts'
 
 const CHATS = 4000
 const AT_ONCE = 32
 const SETTLE_MS = 3000
 const HEARTBEAT_SECONDS = 1
-const BEATS_MS = 8000
+const HEARTBEATS_MS = 8000
 const FEWER = 500
 const READERS = 10
 const MESSAGES = 20_000
-const LEVEL_MS = 20_000
+const DELIVERY_MS = 20_000
 const POLL_MS = 5
 
-export async function measureStreams(redis: RunningRedis, pinned: readonly string[]): Promise<Figures> {
+export async function measureStreams(redis: RunningRedis, pinned: readonly string[]): Promise<Results> {
   const { url } = redis
   const settings = { STORE_URL: url, MAX_STREAMS: '1000000' }
-  // The one that is measured has created nothing.
+  // Another process creates the chats, so that this does not count for the measured node.
   const maker = await startServer(OURS, [], settings)
   const chats = await inParallel(CHATS, () => createChat(maker.url))
   maker.stop()
   const idle = await measureIdle(redis, chats, pinned, { ...settings, HEARTBEAT_SECONDS: `${HEARTBEAT_SECONDS}` })
   const quiet = { ...settings, HEARTBEAT_SECONDS: '3600' }
-  const one = await measureTold(url, chats.slice(0, FEWER), pinned, { settings: quiet, readers: 1 })
-  const many = await measureTold(url, chats.slice(FEWER, 2 * FEWER), pinned, { settings: quiet, readers: READERS })
+  const one = await measureDelivery(url, chats.slice(0, FEWER), pinned, { settings: quiet, readers: 1 })
+  const many = await measureDelivery(url, chats.slice(FEWER, 2 * FEWER), pinned, { settings: quiet, readers: READERS })
   const delivery = (many - one) / (READERS - 1)
   return [
     ...idle,
-    ['message that a node is told of: node CPU, µs', one - delivery],
+    ['notification of a message: node CPU, µs', one - delivery],
     ['delivery to a stream: node CPU, µs', delivery]
   ]
 }
@@ -51,58 +51,58 @@ async function measureIdle(
     await openAll(node, chats, sockets)
     const [opening, redisOpening] = [cpuOf(node.pid) - cpu, cpuOf(redis.pid) - redisCpu]
     await sleep(SETTLE_MS)
-    const figures: Figures = [
+    const results: Results = [
       ['stream in a chat of its own: KiB of a node', (memoryKiBOf(node.pid) - memory) / chats.length],
       ['opening such a stream: node CPU, µs', opening / chats.length],
       ['opening such a stream: Redis CPU, µs', redisOpening / chats.length]
     ]
     const before = cpuOf(node.pid)
-    await sleep(BEATS_MS)
-    const beats = (chats.length * BEATS_MS) / 1000 / HEARTBEAT_SECONDS
-    figures.push(['heartbeat: node CPU, µs', (cpuOf(node.pid) - before) / beats])
+    await sleep(HEARTBEATS_MS)
+    const heartbeats = (chats.length * HEARTBEATS_MS) / 1000 / HEARTBEAT_SECONDS
+    results.push(['heartbeat: node CPU, µs', (cpuOf(node.pid) - before) / heartbeats])
     const renewing = cpuOf(redis.pid)
     await loseSubscriptions(redis.url)
     return [
-      ...figures,
-      ['subscription made anew after a loss: Redis CPU, µs', (cpuOf(redis.pid) - renewing) / chats.length]
-    ] satisfies Figures
+      ...results,
+      ['renewed subscription after a connection loss: Redis CPU, µs', (cpuOf(redis.pid) - renewing) / chats.length]
+    ] satisfies Results
   } finally {
     for (const socket of sockets) socket.destroy()
     node.stop()
   }
 }
 
-interface Telling {
+interface Delivery {
   readonly settings: Record<string, string>
-  /** Of every chat. */
+  /** Readers of each chat. */
   readonly readers: number
 }
 
-/** The node's CPU a message, in µs, if others post. */
-async function measureTold(
+/** The node's CPU per message, in µs, if another process appends the messages. */
+async function measureDelivery(
   redis: string,
   chats: readonly OwnChat[],
   pinned: readonly string[],
-  { settings, readers }: Telling
+  { settings, readers }: Delivery
 ): Promise<number> {
   const node = await startServer(OURS, pinned, settings)
   const sockets: Socket[] = []
   try {
-    let told = 0
+    let received = 0
     const count = (bytes: Buffer) => {
-      for (let at = bytes.indexOf('event: m'); at !== -1; at = bytes.indexOf('event: m', at + 1)) told += 1
+      for (let at = bytes.indexOf('event: m'); at !== -1; at = bytes.indexOf('event: m', at + 1)) received += 1
     }
     const all = chats.flatMap((chat) => Array.from({ length: readers }, () => chat))
     await openAll(node, all, sockets, count)
     const tags = chats.map(tagIn)
     const measure = async (messages: number): Promise<number> => {
-      const wanted = told + messages * readers
+      const wanted = received + messages * readers
       const before = cpuOf(node.pid)
       await appendTo(redis, tags, messages)
-      const deadline = performance.now() + LEVEL_MS
-      // A name that was cut in two by the network is not counted.
-      while (told < wanted * 0.999 && performance.now() < deadline) await sleep(POLL_MS)
-      if (told < wanted * 0.999) throw new Error(`Only ${told} of ${wanted} messages were delivered.`)
+      const deadline = performance.now() + DELIVERY_MS
+      // An event name that is split between two reads is not counted.
+      while (received < wanted * 0.999 && performance.now() < deadline) await sleep(POLL_MS)
+      if (received < wanted * 0.999) throw new Error(`Only ${received} of ${wanted} messages were delivered.`)
       return (cpuOf(node.pid) - before) / messages
     }
     await measure(MESSAGES / 4)

@@ -1,4 +1,4 @@
-/** One reader of a stream, as cheap as can be: a bare socket; what it receives is compared with the log that all share. */
+/** A reader of a stream at the lowest cost: a bare socket whose bytes are compared with the shared log. */
 import { connect } from 'node:net'
 import { Chunks } from './chunks.ts'
 import type { SharedLog } from './shared-log.ts'
@@ -9,8 +9,8 @@ export interface Stream {
 }
 
 /**
- * One for all sockets: on Linux it is filled and handed on before the next socket is read, and a buffer of its own for
- * every read would cost more than the reading.
+ * One buffer for all sockets: libuv fills it and calls back before it reads the next socket. A new buffer for every read
+ * would cost more than the read.
  */
 const RECEIVED = Buffer.alloc(64 * 1024)
 
@@ -19,7 +19,7 @@ export class StreamReader {
   readonly #onOpen: () => void
   #head = ''
   #body: ((received: Buffer) => void) | undefined
-  /** What comes before the first message: comments, `ready`. Undefined once that is over. */
+  /** The text before the first message: comments, `ready`. Undefined after the first message. */
   #opening: string | undefined = ''
   #position = 0
 
@@ -33,7 +33,7 @@ export class StreamReader {
     return this.#position
   }
 
-  /** @throws Error with a sentence if these bytes cannot be right */
+  /** @throws Error with a sentence if the bytes are wrong */
   receive(received: Buffer): void {
     if (this.#body === undefined) this.#readHead(received)
     else this.#body(received)
@@ -76,7 +76,7 @@ export class StreamReader {
   }
 }
 
-/** Resolves when the stream has begun; `onFault` is called for whatever goes wrong before or after that. */
+/** Resolves when the stream has begun. `onFault` receives all errors, before and after that. */
 export function openReader({ url, authorization }: Stream, log: SharedLog, onFault: (error: Error) => void) {
   return new Promise<StreamReader>((resolve) => {
     const { hostname, port, pathname, host } = new URL(url)
@@ -91,7 +91,7 @@ export function openReader({ url, authorization }: Stream, log: SharedLog, onFau
     }
     const socket = connect({ host: hostname, port: Number(port), onread: { buffer: RECEIVED, callback } })
     socket.once('error', (error) => onFault(new Error(`A stream broke: ${error.message}.`)))
-    socket.once('close', () => onFault(new Error('A stream was ended by the server.')))
+    socket.once('close', () => onFault(new Error('The server ended a stream.')))
     socket.write(
       `GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: ${authorization}\r\nAccept: text/event-stream\r\n\r\n`
     )

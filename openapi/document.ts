@@ -17,7 +17,7 @@ const TAGS = [
   { name: 'chats', description: 'Create a chat, post to it, read it and follow it live.' },
   { name: 'links', description: 'Invite guests, ask to join, and wait for the decision.' },
   { name: 'approval', description: 'Approve or decline a join request.' },
-  { name: 'operation', description: 'Health checks for whoever runs the server.' }
+  { name: 'operation', description: 'Health checks of the server.' }
 ]
 
 const SECURITY_SCHEMES = {

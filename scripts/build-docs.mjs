@@ -1,4 +1,4 @@
-/** Builds `dist/docs`: the page of the API's documentation, and the OpenAPI document in JSON and YAML. */
+/** Builds `dist/docs`: the API documentation page, and the OpenAPI document in JSON and YAML. */
 import { execFileSync } from 'node:child_process'
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -14,9 +14,9 @@ for (const file of ['src/docs/index.html', 'src/docs/style.css', 'src/web/icon.s
 }
 
 const document = JSON.parse(readFileSync(`${ROOT}/openapi/openapi.json`, 'utf8'))
-// The server replaces both, since only it knows them.
+// Placeholders: only the running server knows both values.
 document.info.version = '__VERSION__'
 document.servers[0].url = '__SERVER__'
 writeFileSync(`${DOCS}/openapi.json`, JSON.stringify(document))
-// Readable for parsers of YAML 1.1, too, which would take a time for a date.
+// The compatibility option quotes timestamps, which a YAML 1.1 parser would read as dates.
 writeFileSync(`${DOCS}/openapi.yaml`, stringify(document, { compat: 'yaml-1.1' }))

@@ -1,4 +1,4 @@
-/** Builds `dist`: the server, module by module as TypeScript compiles it, the scripts of Redis, the API's documentation and the web page. */
+/** Builds `dist`: the server (TypeScript's output, not bundled), the Redis scripts, the API documentation and the web page. */
 import { execFileSync } from 'node:child_process'
 import { cpSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

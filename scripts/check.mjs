@@ -1,5 +1,5 @@
 /**
- * Runs every part of `npm run check`, also after one has failed, and says at the end what failed and how to run it alone.
+ * Runs every part of `npm run check`, even after one has failed. At the end it prints the failed parts and their commands.
  *
  *     node scripts/check.mjs            all parts
  *     node scripts/check.mjs types lint these parts
@@ -12,7 +12,7 @@ const parts = Object.keys(scripts).flatMap((name) => /^check:(.+)$/.exec(name)?.
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : parts
 const unknown = chosen.filter((part) => !parts.includes(part))
 if (unknown.length > 0) {
-  process.stderr.write(`There is no part ${unknown.join(', ')}. There are: ${parts.join(', ')}.\n`)
+  process.stderr.write(`Unknown: ${unknown.join(', ')}. The parts are ${parts.join(', ')}.\n`)
   process.exit(2)
 }
 
@@ -21,5 +21,5 @@ const failed = chosen.filter((part) => {
   return spawnSync('npm', ['run', '--silent', `check:${part}`], { stdio: 'inherit' }).status !== 0
 })
 const lines = failed.map((part) => `  npm run check:${part}\n`).join('')
-process.stdout.write(failed.length === 0 ? '\nAll parts passed.\n' : `\nFailed, each to be run alone:\n${lines}`)
+process.stdout.write(failed.length === 0 ? '\nAll parts passed.\n' : `\nFailed. Run each part alone:\n${lines}`)
 process.exitCode = failed.length === 0 ? 0 : 1

@@ -1,16 +1,16 @@
 #!/usr/bin/env node
-/** The process: settings in, a listening server, signals, an exit code. Nothing else reads `process`. */
+/** The process: settings, start, signals and exit code. No other file reads `process`. */
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { emptyTtlOf } from './chat/service.ts'
 import type { CommandLine } from './cli/arguments.ts'
-import { givenName, loadSettings, type Settings } from './cli/settings.ts'
+import { flagOrVariable, loadSettings, type Settings } from './cli/settings.ts'
 import { readVersion } from './cli/version.ts'
 import { buildApp } from './http/app.ts'
 import { listenAt, SettingRefused } from './http/server/listen.ts'
 import { openStore } from './store/open.ts'
 
-/** Closing has a deadline of its own (`http/server/shutdown.ts`); if even that fails, the process ends with code 1. */
+/** Backstop for the deadline in `http/server/shutdown.ts`: after this the process exits with code 1. */
 const FORCED_EXIT_MS = 10_000
 
 let app: FastifyInstance | undefined
@@ -33,15 +33,15 @@ const store = await openStore(settings.STORE_URL, {
   chatTtlMs,
   emptyChatTtlMs: emptyTtlOf(chatTtlMs),
   onLost: (err) => app?.log.error({ err }, 'the store cannot be reached'),
-  onBack: () => app?.log.info('the store is there again'),
-  onFault: (err) => app?.log.error({ err }, 'the store failed at work that nobody waits for, and tries again'),
-  // Only a new process can go on from what is on the disk.
-  onBroken: ({ cause }) => exitWith(new Error(`Silly Chat stops, since its disk has failed: ${describe(cause)}`))
-}).catch((error: unknown) => exitWith(`${givenName('STORE_URL', flags)}: ${describe(error)}`))
+  onBack: () => app?.log.info('the store can be reached again'),
+  onFault: (err) => app?.log.error({ err }, 'background work of the store failed and is retried'),
+  // Only a new process can continue with what is on the disk.
+  onBroken: ({ cause }) => exitWith(new Error(`Silly Chat is stopping: the disk failed (${describe(cause)})`))
+}).catch((error: unknown) => exitWith(`${flagOrVariable('STORE_URL', flags)}: ${describe(error)}`))
 app = await buildApp({ settings, store, now: Date.now, version: readVersion() }).catch(refuseStart)
 
 closeWithGrace({ delay: FORCED_EXIT_MS, logger: app.log }, async ({ err }) => {
-  if (err) app.log.fatal({ err }, 'stopping after a fault')
+  if (err) app.log.fatal({ err }, 'stopping after an unexpected error')
   await app.close()
   await store.close()
 })
@@ -52,17 +52,17 @@ await listenAt(address, { host: 'HOST', port: 'PORT' }, async (found) => {
   process.stdout.write(`${startLine(url, found.host)}\n`)
 }).catch(refuseStart)
 
-/** Fastify names an address that can be opened; where all addresses are listened at, that is said, too. */
+/** For HOST=0.0.0.0 or ::, `url` is a local address that can be opened, so the line also says who else can connect. */
 function startLine(url: string, boundTo: string): string {
-  const isEverywhere = ['0.0.0.0', '::'].includes(boundTo)
-  const reach = isEverywhere ? ` Other machines can reach it, too (HOST=${settings.HOST}).` : ''
+  const isPublic = ['0.0.0.0', '::'].includes(boundTo)
+  const reach = isPublic ? ` Other machines can reach it too (HOST=${settings.HOST}).` : ''
   return `Silly Chat listens on ${url}.${reach} Try ${settings.PUBLIC_URL ?? url}/docs`
 }
 
 async function readArguments(): Promise<CommandLine> {
   const [, , ...args] = process.argv
   if (args.length === 0) return { kind: 'serve', flags: {} }
-  // Loaded for who needs it.
+  // Imported lazily to keep the cold start short.
   const { readCommandLine } = await import('./cli/arguments.ts')
   return readCommandLine(args, readVersion())
 }
@@ -77,7 +77,7 @@ function settingsOrExit(flags: Readonly<Record<string, string>>): Settings {
 
 function refuseStart(error: unknown): never {
   if (!(error instanceof SettingRefused)) return exitWith(`Silly Chat cannot start: ${describe(error)}`)
-  const name = givenName(error.setting, line.kind === 'text' ? {} : line.flags)
+  const name = flagOrVariable(error.setting, line.kind === 'text' ? {} : line.flags)
   return exitWith(`${name} ${describe(error)}.`)
 }
 

@@ -1,4 +1,4 @@
-/** Imports point one way, and what must stand in one place does. */
+/** Imports point one way, and some things are allowed in one place only. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 const SRC = fileURLToPath(new URL('../src', import.meta.url))
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
 const source = (file: string) => readFileSync(join(SRC, file), 'utf8')
-/** The program alone: without comments, texts and imports. */
+/** The code without comments, strings and imports. */
 const program = (file: string) =>
   source(file).replaceAll(/\/\*.*?\*\/|\/\/[^\n]*|'[^'\n]*'|`[^`]*`|^import [^;]*? from/gms, '')
 
@@ -25,7 +25,7 @@ const imports: Import[] = files.flatMap((file) =>
   }))
 )
 
-/** What files of a folder may import from `src`: folders end in a slash; `type:` for types alone. */
+/** What the files of a folder can import from `src`: folders end in a slash; `type:` means types only. */
 const ALLOWED: Record<string, string[]> = {
   'chat/': ['chat/'],
   'store/': ['store/', 'chat/', 'wire/json.ts'],
@@ -46,11 +46,11 @@ function isAllowed({ from, typesOnly }: Import, allowed: string[]): boolean {
 }
 
 describe('imports', () => {
-  it('are found at all', () => {
+  it('are found', () => {
     expect(imports.length).toBeGreaterThan(100)
   })
 
-  it('have a rule for every file but those that put all together', () => {
+  it('have a rule for every file except the entry points', () => {
     const free = files.filter((file) => !Object.keys(ALLOWED).some((place) => file.startsWith(place)))
     expect(free.sort()).toEqual(['main.ts'])
   })
@@ -60,7 +60,7 @@ describe('imports', () => {
     expect(own.filter((one) => !isAllowed(one, ALLOWED[place] ?? []))).toEqual([])
   })
 
-  it('of the rules and the store are of nothing but the language: no HTTP, no framework', () => {
+  it('of the rules and the store include no HTTP and no framework', () => {
     const outside = imports.filter(({ file, from }) => /^(chat|store)\//.test(file) && !from.endsWith('.ts'))
     expect(outside.filter(({ file }) => !/^store\/(file|redis)\//.test(file))).toEqual([
       { file: 'chat/ids.ts', from: 'node:crypto', typesOnly: false },
@@ -72,26 +72,26 @@ describe('imports', () => {
 })
 
 describe('the rules of the door', () => {
-  it('have no clock, no chance and no promise', () => {
+  it('use no clock, no randomness and no promises', () => {
     for (const file of ['chat/door.ts', 'chat/changes.ts', 'chat/events.ts']) {
       expect(source(file)).not.toMatch(/Date\.|Math\.random|process\.|async |await |Promise/)
     }
   })
 })
 
-it('process is read in main.ts alone', () => {
+it('process is read only in main.ts', () => {
   const readers = files.filter((file) => /(?<![.\w])process\./.test(program(file)))
   expect(readers).toEqual(['main.ts'])
 })
 
-it('JSON that is sent is made in json.ts, which escapes what some readers take for a line break', () => {
+it('JSON that is sent is made in json.ts, which escapes line breaks of all kinds', () => {
   const writers = files.filter((file) => program(file).includes('JSON.stringify') && !/^(web|client)\//.test(file))
-  // Doors and join events as they are kept, and commands to Redis: none of that is sent.
+  // Stored doors and join events, and commands to Redis, are not sent.
   const kept = ['store/codec.ts', 'store/file/records.ts', 'store/redis/redis-store.ts']
   expect(writers.sort()).toEqual([...kept, 'wire/json.ts'].sort())
 })
 
-it('casts stand where something is parsed, and nothing is any', () => {
+it('casts are allowed only where something is parsed, and any is not', () => {
   const casts = files.filter((file) => / as (?!const\b)\w/.test(program(file)))
   expect(casts).toEqual(['chat/ids.ts'])
   for (const file of files) {
@@ -100,18 +100,18 @@ it('casts stand where something is parsed, and nothing is any', () => {
   }
 })
 
-describe('the insides of packages', () => {
-  /** Whose insides the code relies on, and where; beside each use stands why. */
+describe('the internals of packages', () => {
+  /** The packages whose internals the code uses, and where; a comment there says why. */
   const RELIED_ON = { lmdb: 'store/file/folder.ts', redis: 'store/redis/server.ts' }
   const read = (file: string) => JSON.parse(readFileSync(join(SRC, '..', file), 'utf8'))
 
-  it.each(Object.entries(RELIED_ON))('%s is pinned, since %s reads them', (name, file) => {
+  it.each(Object.entries(RELIED_ON))('%s is pinned, because %s uses its internals', (name, file) => {
     expect(read('package.json').dependencies[name]).toMatch(/^\d+\.\d+\.\d+$/)
     expect(read('package-lock.json').packages[''].dependencies[name]).toBe(read('package.json').dependencies[name])
     expect(source(file)).toMatch(/pin/)
   })
 
-  it('are read nowhere else', () => {
+  it('are used nowhere else', () => {
     const readers = files.filter((file) => /(?<!this)\??\._\w/.test(program(file)))
     expect(readers).toEqual([RELIED_ON.redis])
   })

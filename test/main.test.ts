@@ -1,4 +1,4 @@
-/** The built process, as `npm start` runs it: how it starts, what stops it, and with which exit code. */
+/** The built process, as `npm start` runs it: how it starts, how it stops, and its exit codes. */
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
@@ -8,13 +8,13 @@ import { runProgram, startProgram } from './support/program.ts'
 import { openSocket } from './support/raw.ts'
 import { openStream } from './support/streams.ts'
 
-/** What comes next on a connection; empty where it ends instead. */
+/** The next data on a connection, or nothing if it ends. */
 async function nextData(socket: Socket): Promise<string> {
   return await Promise.race([once(socket, 'data').then(String), once(socket, 'close').then(() => '')])
 }
 
 describe('the process', () => {
-  it('says where it listens and where its documentation is', async () => {
+  it('prints where it listens and where its documentation is', async () => {
     const { url, said } = await startProgram({})
     expect(said.out).toContain(`${url}/docs`)
     expect((await call(`${url}/health`)).status).toBe(200)
@@ -25,25 +25,25 @@ describe('the process', () => {
     ['PORT', 'x'],
     ['STORE_URL', 'redis:'],
     ['LOG_LEVEL', 'loud']
-  ])('does not start with a wrong %s, and names it', async (name, value) => {
+  ])('refuses an invalid %s, and names it', async (name, value) => {
     const { code, err } = await runProgram({ env: { [name]: value } }).ended
     expect(code).toBe(1)
     expect(err).toMatch(new RegExp(`^${name} must be [^\n]*\\.\n$`))
   })
 
-  it('takes flags before variables, and names the one that is wrong', async () => {
+  it('prefers flags to variables, and names an invalid one', async () => {
     const { url } = await startProgram({
       env: { PORT: 'x' },
       args: ['--port', '0', '--public-url', 'https://example.org']
     })
     expect((await createChat({ url })).chat).toMatch(/^https:\/\/example\.org\//)
     const wrong = await runProgram({ args: ['--port', 'x'] }).ended
-    expect(wrong).toEqual({ code: 1, out: '', err: '--port must be a whole number from 0 to 65535.\n' })
+    expect(wrong).toEqual({ code: 1, out: '', err: expect.stringMatching(/^--port must be .*\.\n$/) })
     const unknown = await runProgram({ args: ['serve'] }).ended
     expect(unknown).toEqual({ code: 1, out: '', err: "error: unknown command 'serve'\nSee silly-chat --help.\n" })
   })
 
-  it('prints its version and its help, and ends', async () => {
+  it('prints its version and its help, and exits', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
     expect(await runProgram({ args: ['--version'] }).ended).toEqual({ code: 0, out: `${version}\n`, err: '' })
     expect(await runProgram({ env: { PORT: 'x' }, args: ['--help'] }).ended).toEqual({
@@ -60,9 +60,9 @@ describe('the process', () => {
       const { chat, owner } = await createChat({ url })
       const stream = await openStream(`${chat}/events`, { user: owner })
       await stream.until('ready')
-      const deaf = openSocket(Number(new URL(url).port))
-      deaf.write(`GET ${new URL(chat).pathname}/events?user_id=${owner} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
-      deaf.pause()
+      const stuck = openSocket(Number(new URL(url).port))
+      stuck.write(`GET ${new URL(chat).pathname}/events?user_id=${owner} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+      stuck.pause()
       const underWay = openSocket(Number(new URL(url).port))
       const body = '{"text":"the last word"}'
       const head = [

@@ -45,7 +45,7 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 )
 
 describe('openapi.json', () => {
-  it('is what the server shows; `npm run openapi` writes it', async () => {
+  it('is what the server serves; `npm run openapi` writes it', async () => {
     expect(text).toBe(await buildDocument())
   })
 
@@ -95,7 +95,7 @@ describe('openapi.json', () => {
     ])
   })
 
-  it.each(operations)('$name can be used by a stranger', ({ operation }) => {
+  it.each(operations)('$name is described so that a stranger can use it', ({ operation }) => {
     expect(operation.operationId).toMatch(/^[a-z][A-Za-z]+$/)
     expect(operation.summary).toBeTruthy()
     expect(operation.description).toBeTruthy()
@@ -111,7 +111,7 @@ describe('openapi.json', () => {
     }
   })
 
-  it('has a bearer scheme for the owner and one for the guest, and says for each operation which of them it takes', () => {
+  it('has bearer schemes for the owner and for guests, and names them for each operation', () => {
     const bearer = { type: 'http', scheme: 'bearer' }
     expect(document.components.securitySchemes).toMatchObject({ owner: bearer, guest: bearer })
     const named = operations.map(({ operation: { operationId, security } }) => [
@@ -139,14 +139,14 @@ describe('openapi.json', () => {
     })
   })
 
-  it.each(operations)('$name has no parameter that Swagger UI would fill in, and describes each', ({ operation }) => {
+  it.each(operations)('$name describes each parameter, and has none that Swagger UI would fill in', ({ operation }) => {
     for (const parameter of operation.parameters ?? []) {
       expect(parameter.description).toMatch(/\.$/)
       for (const key of ['example', 'examples', 'default']) expect(JSON.stringify(parameter)).not.toContain(`"${key}":`)
     }
   })
 
-  it('fills in nothing optional in a body', () => {
+  it('has no examples for optional members of bodies', () => {
     const bodies = operations.flatMap(({ name, operation: { requestBody } }) => {
       const schema: unknown = requestBody?.content['application/json']?.schema
       return schema === undefined ? [] : [{ name, ...bodySchema.parse(schema) }]
@@ -155,7 +155,7 @@ describe('openapi.json', () => {
     for (const { name, example, required } of bodies) expect([name, Object.keys(example)]).toEqual([name, required])
   })
 
-  it('lists every type of problem, and the members that come with some', () => {
+  it('lists every problem type and its members', () => {
     expect(document.components.schemas['Problem']).toMatchObject({
       properties: {
         type: { enum: problemTypes },
@@ -170,7 +170,7 @@ describe('openapi.json', () => {
     expect([...named].filter((type) => !problemTypes.includes(type))).toEqual([])
   })
 
-  it('describes the events of the streams by schemas, and how to follow one with curl', () => {
+  it('has schemas for the events of streams, and says how to follow one with curl', () => {
     for (const [id, events] of [
       ['followChat', ['message', 'join_request', 'join_approved', 'ready', 'reset']],
       ['followLink', ['approval']]
@@ -185,7 +185,7 @@ describe('openapi.json', () => {
   })
 })
 
-/** What there is in the folders of these files, or could be. */
+/** Other files that exist in the folders of these files, or could. */
 const OTHERS = [
   'static',
   'static/',
@@ -207,7 +207,7 @@ const ALLOWED = ['GET', 'HEAD', 'OPTIONS']
 const FILES = ['icon.svg', 'initializer.js', 'style.css', 'swagger-ui-bundle.js', 'swagger-ui.css']
 
 describe('Swagger UI', () => {
-  it.each(['/docs', '/docs/', '/docs?a=/', '/docs/?a=b'])('%s names files beside it and nothing else', async (path) => {
+  it.each(['/docs', '/docs/', '/docs?a=/', '/docs/?a=b'])('%s names only files beside it', async (path) => {
     const { url } = await startServer({ env: { PUBLIC_URL: 'https://chat.example/silly' } })
     const page = await call(`${url}${path}`)
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
@@ -215,7 +215,7 @@ describe('Swagger UI', () => {
     expect(html).toContain('<title>Silly Chat API</title>')
     expect(html).not.toMatch(/<style|<script>| style=| on\w+=/)
     const named = [...html.matchAll(/<(?:script|link)\b[^>]* (?:src|href)="([^"]+)"/g)].map(([, name = '']) => name)
-    // Under any path that a proxy strips.
+    // It must work under every path that a proxy strips.
     const base = `https://chat.example/silly${path}`
     const resolved = named.map((name) => new URL(name, base).href)
     expect(resolved.sort()).toEqual(FILES.map((file) => `https://chat.example/silly/docs/static/${file}`))
@@ -225,7 +225,7 @@ describe('Swagger UI', () => {
     }
   })
 
-  it('serves nothing else of its folders: 404, and no redirect', async () => {
+  it('serves no other files of its folders, and does not redirect', async () => {
     const { port } = await startServer({ env: { PUBLIC_URL: 'https://chat.example/silly' } })
     for (const path of OTHERS) {
       const request = `GET /docs/${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`

@@ -1,4 +1,4 @@
-/** README.md is code: its walk is walked, and what it names is there. */
+/** The commands in README.md work, and everything that it names exists. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
@@ -15,10 +15,10 @@ const README = readFileSync(`${ROOT}README.md`, 'utf8')
 const { scripts }: { scripts: Record<string, string> } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'))
 
 interface Terminal {
-  /** Everything that has been printed. */
+  /** Everything that was printed. */
   output(): string
   paste(lines: string): void
-  /** Waits until this has been printed. */
+  /** Waits until this is printed. */
   shows(text: string | RegExp): Promise<void>
   /** Waits until everything pasted has run. */
   done(): Promise<void>
@@ -36,18 +36,18 @@ function openTerminal(cwd?: string): Terminal {
   for (const stream of [bash.stdout, bash.stderr]) {
     stream.on('data', (chunk) => {
       text += chunk
-      for (const look of waiting) look()
+      for (const check of waiting) check()
     })
   }
   const shows = (wanted: string | RegExp) =>
     new Promise<void>((resolve) => {
-      const look = () => {
+      const check = () => {
         if (text.search(wanted) === -1) return
-        waiting.delete(look)
+        waiting.delete(check)
         resolve()
       }
-      waiting.add(look)
-      look()
+      waiting.add(check)
+      check()
     })
   return {
     output: () => text,
@@ -61,17 +61,17 @@ function openTerminal(cwd?: string): Terminal {
   }
 }
 
-describe('the walk', () => {
+describe('the walkthrough', () => {
   const blocks = [...README.matchAll(/^```bash (owner|guest)\n(.*?)^```$/gms)].map(([, who, lines = '']) => ({
     who,
     lines
   }))
 
-  it('has the turns that are walked here', () => {
+  it('has the steps that are tested here', () => {
     expect(blocks.map(({ who }) => who).join(' ')).toBe('owner owner guest owner guest owner guest owner')
   })
 
-  it.skipIf(!haveAll('bash', 'curl', 'jq'))('leads two people from nothing to talking, as pasted', async () => {
+  it.skipIf(!haveAll('bash', 'curl', 'jq'))('connects two people if its commands are pasted', async () => {
     const server = await startServer()
     const [create, follow, knock, approve, enter, answer, resume, rule] = blocks.map(({ lines }) =>
       lines.replaceAll('http://localhost:8000', server.url)
@@ -108,7 +108,7 @@ describe('the walk', () => {
 })
 
 it.skipIf(!haveAll('bash', 'redis-server'))(
-  'the lines for two nodes start two that share their chats',
+  'the commands for two nodes start two that share their chats',
   async () => {
     const folder = mkdtempSync(`${tmpdir()}/silly-chat-`)
     const [redis, first, second] = [await freePort(), await freePort(), await freePort()]
@@ -131,7 +131,7 @@ it.skipIf(!haveAll('bash', 'redis-server'))(
   40_000
 )
 
-it('the program in README.md runs and prints what was said', async () => {
+it('the program in README.md runs and prints the messages', async () => {
   const server = await startServer()
   const program = /^```ts\n(.*?)^```$/ms.exec(README)?.[1] ?? ''
   const file = `${mkdtempSync(`${tmpdir()}/silly-chat-`)}/program.mts`
@@ -169,7 +169,7 @@ describe('README.md', () => {
     }
   })
 
-  it('names the operations that there are', () => {
+  it('names operations that exist', () => {
     const { paths } = JSON.parse(readFileSync(`${ROOT}openapi/openapi.json`, 'utf8'))
     const named = [...README.matchAll(/^\| (`[^|]+`) \| [^|]+ \|$/gm)]
       .flatMap(([, cell = '']) => cell.split('`, `').map((part) => part.replaceAll('`', '')))

@@ -181,10 +181,10 @@ export function approvalAt(
   // 404 comes before 403.
   const named = id === undefined ? undefined : requestAt(door, link, id)
   if (named !== undefined && 'refused' in named) return named
-  const own = user === undefined ? undefined : door.requests.get(user)
-  if (user !== undefined && user !== door.owner && own?.link !== link) return { refused: 'not-this-guest' }
+  const ownRequest = user === undefined ? undefined : door.requests.get(user)
+  if (user !== undefined && user !== door.owner && ownRequest?.link !== link) return { refused: 'not-this-guest' }
   if (named !== undefined) return named.state === 'approved'
-  if (own !== undefined) return own.state === 'approved'
+  if (ownRequest !== undefined) return ownRequest.state === 'approved'
   const { pending, approved } = door.requests.at(link)
   return approved > 0 && pending.length === 0
 }

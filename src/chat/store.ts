@@ -28,7 +28,7 @@ export interface Store {
 
   /**
    * Replaces the door and logs the events with the instant `now`, both or neither. `conflict`: the door no longer has
-   * this version; load it and decide again. Messages do not change the version. `gone`: there is no such chat.
+   * this version; load it and decide again. Messages do not change the version. `gone`, here and below: there is no such chat.
    */
   commit(
     tag: ChatTag,

@@ -1,36 +1,39 @@
-/** The command line: a flag for every variable of `settings.ts`, and what the program can do besides serving. */
+/** The command line: a flag for every variable of `settings.ts`, and the commands. */
 import { Command, CommanderError, Option } from 'commander'
 import { environment, flagOf, loadSettings } from './settings.ts'
 
 export type CommandLine =
   | { readonly kind: 'serve'; readonly flags: Flags }
   | { readonly kind: 'backup' | 'restore'; readonly folder: string; readonly flags: Flags }
-  /** Nothing to do but to print it. */
+  /** Help or version to print. */
   | { readonly kind: 'text'; readonly text: string }
 
-/** Values by the variables that they stand for. */
+/** Values by the name of their variable. */
 type Flags = Readonly<Record<string, string>>
 
 const COMMANDS = [
-  ['backup', 'copies the chats of --store into a new folder, also while they are served'],
-  ['restore', 'makes the store of --store, which must not exist yet, from such a copy']
+  ['backup', 'copy the chats of --store into a new folder, even while a server is using them'],
+  ['restore', 'create the store named by --store (must not exist) from a backup folder']
 ] as const
 
-/** @throws Error with a sentence if there is no such flag or command */
+/** @throws Error whose message is for the user */
 export function readCommandLine(args: readonly string[], version: string): CommandLine {
   const flags: Record<string, string> = {}
-  let read: CommandLine = { kind: 'serve', flags }
+  let parsed: CommandLine = { kind: 'serve', flags }
   let out = ''
   let err = ''
   const program = new Command('silly-chat')
-    .description('Serves chats.')
+    .description('Run the chat server.')
     .version(version)
     .exitOverride()
     .configureOutput({ writeOut: (text) => (out += text), writeErr: (text) => (err += text) })
     .showHelpAfterError('See silly-chat --help.')
-    .addHelpText('after', '\nA flag wins over its variable, which is named in brackets.')
+    .addHelpText(
+      'after',
+      '\nEach option can also be set by the environment variable in brackets. The option takes precedence.'
+    )
     .helpCommand(true)
-    // Otherwise an unknown command is "too many arguments".
+    // Otherwise commander reports an unknown command as "too many arguments".
     .allowExcessArguments()
     .action((_options, { args: [command] }: Command) => {
       if (command !== undefined) program.error(`error: unknown command '${command}'`)
@@ -39,7 +42,7 @@ export function readCommandLine(args: readonly string[], version: string): Comma
   for (const [variable, { description = '' }] of Object.entries(environment.shape)) {
     const option = new Option(`${flagOf(variable)} <value>`, `${description.replaceAll('`', '')} [${variable}]`)
     const value = defaults[variable]
-    if (value !== undefined) option.default(value, asGiven(value))
+    if (value !== undefined) option.default(value, formatDefault(value))
     program.addOption(option.argParser((given) => (flags[variable] = given)))
   }
   for (const [kind, description] of COMMANDS) {
@@ -49,12 +52,12 @@ export function readCommandLine(args: readonly string[], version: string): Comma
       .description(description)
       .argument('<folder>')
       .action((folder: string) => {
-        read = { kind, folder, flags }
+        parsed = { kind, folder, flags }
       })
   }
   try {
     program.parse(args, { from: 'user' })
-    return read
+    return parsed
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return { kind: 'text', text: out }
@@ -62,8 +65,8 @@ export function readCommandLine(args: readonly string[], version: string): Comma
   }
 }
 
-/** How a setting is spelled. */
-function asGiven(setting: unknown): string {
+/** A value as it is written on the command line. */
+function formatDefault(setting: unknown): string {
   if (typeof setting === 'boolean') return setting ? 'on' : 'off'
   return String(setting)
 }

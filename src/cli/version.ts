@@ -1,4 +1,4 @@
-/** The version of this program, from package.json beside `src` or `dist`. */
+/** The version in package.json, which is next to `src` or `dist`. */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 

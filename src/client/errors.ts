@@ -1,36 +1,36 @@
-/** What a call can fail with: a refusal of the server's, or no answer of the server's at all. */
+/** The errors of a call: the server refused it, or no answer came from the server. */
 import type { ProblemKind } from '../wire/problems.ts'
 import { object, text } from './shapes.ts'
 
-/** What is wrong with one part of a request. */
+/** One validation error of a request. */
 export interface InputError {
-  /** Where: the name of a member or parameter. */
+  /** The name of the member or parameter. */
   readonly path: string
   readonly message: string
 }
 
-/** The body of a refusal: RFC 9457, and whatever members the problem has besides. */
+/** The body of a refusal: problem details (RFC 9457), with any extension members. */
 export interface ProblemBody {
   readonly type: string
   readonly title: string
   readonly status: number
-  /** What to do; empty where something on the way refused the request. */
+  /** How to fix it; empty if a proxy refused the request. */
   readonly detail: string
   readonly [member: string]: unknown
 }
 
-/** How many of the `errors` the message repeats. */
+/** How many of the `errors` the message lists. */
 const ERRORS_IN_MESSAGE = 3
 
-/** A request was refused. `kind` is the last part of the problem's `type`: what to switch on. */
+/** The server refused a request. Switch on `kind`, the last part of the problem's `type`. */
 export class SillyChatError extends Error {
   override readonly name = 'SillyChatError'
   readonly status: number
   readonly kind: ProblemKind | (string & {})
   readonly problem: ProblemBody
-  /** For bad input: everything that is wrong with it. Empty for other problems. */
+  /** All validation errors if the input is invalid; empty for other problems. */
   readonly errors: readonly InputError[]
-  /** When the server says it is worth trying again, in milliseconds. */
+  /** The server's `Retry-After`, in milliseconds. */
   readonly retryAfterMs: number | undefined
 
   constructor(problem: ProblemBody, retryAfterMs: number | undefined) {
@@ -55,15 +55,15 @@ function messageOf({ title, detail, status }: ProblemBody, errors: readonly Inpu
 const isInputError = object<InputError>({ path: text, message: text })
 
 /**
- * - `invalid-url`: the URL that was given is no http or https URL. Nothing was sent.
- * - `unreachable`: no answer arrived, or not all of it. The server may have done what was asked.
- * - `unexpected-response`: something answered that is not Silly Chat, such as another server or a proxy.
+ * - `invalid-url`: the given URL is not an http or https URL. Nothing was sent.
+ * - `unreachable`: no complete answer arrived. The server may have processed the request.
+ * - `unexpected-response`: the answer is not from Silly Chat but, for example, from another server or a proxy.
  */
 export type RequestErrorKind = 'invalid-url' | 'unreachable' | 'unexpected-response'
 
 /**
- * A request got no answer of Silly Chat's. A TypeError, as are those of fetch itself. The message never quotes a URL or
- * an answer, since both may hold secrets.
+ * A request got no answer from Silly Chat. It is a TypeError, like the errors of fetch itself. The message never quotes a
+ * URL or an answer, because both can contain secrets.
  */
 export class RequestError extends TypeError {
   override readonly name = 'RequestError'
@@ -75,7 +75,7 @@ export class RequestError extends TypeError {
   }
 }
 
-/** Whether asking again may help: no answer arrived, or the server had no room or no time. */
+/** Whether a retry can help: no answer arrived, or the server was overloaded, unavailable or too slow. */
 export function isRetryable(error: unknown): boolean {
   if (!(error instanceof SillyChatError)) return error instanceof RequestError && error.kind === 'unreachable'
   return error.status === 408 || error.status === 429 || error.status >= 500

@@ -1,86 +1,86 @@
-/** A live stream that resumes by itself: every event once and in order, however often the connection breaks. */
+/** A live stream that reconnects by itself: it yields every event once and in order, however often the connection breaks. */
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { isRetryable, SillyChatError } from './errors.ts'
 import { type ClientOptions, pause, send, unexpected } from './http.ts'
 
-/** Longer than the server's heartbeat: a connection that is silent for so long is dead. */
+/** Longer than the server's heartbeat: a connection that is silent for this long is dead. */
 const SILENCE_MS = 60_000
-/** Until the server has said when to come back. */
+/** Used until the server has sent a `retry` field. */
 const RETRY_MS = 2000
 const MAX_RETRY_MS = 30_000
 const MAX_DOUBLINGS = 5
 
 export interface FollowOptions extends ClientOptions {
-  /** How long a connection may be silent before it counts as dead, in milliseconds; more than its heartbeat. */
+  /** After how much silence a connection counts as dead, in milliseconds; must be longer than the heartbeat. */
   readonly silenceMs?: number | undefined
-  /** Told when a connection is open, and when it is lost and another will be tried. */
+  /** Called when a connection is open, and when it is lost and the client is going to reconnect. */
   readonly onState?: ((state: 'open' | 'lost') => void) | undefined
 }
 
-/** How a stream is read. */
-export interface Reading<Event> {
-  /** Where to go on. */
+/** How to read one kind of stream. */
+export interface StreamFormat<Event> {
+  /** The id of the last known event: the stream resumes after it. */
   readonly cursor?: string | undefined
   /**
-   * What is told in an event. Undefined for what is no event of ours, such as those a proxy adds: it is skipped, and its
-   * id is no cursor.
+   * Parses an event. Returns undefined for an event of another sender, such as one that a proxy adds: it is skipped, and
+   * its id does not become the cursor.
    */
   readonly read: (event: EventSourceMessage) => Event | undefined
-  /** Whether nothing follows an event. */
+  /** Whether this is the last event of the stream. */
   readonly isLast: (event: Event) => boolean
-  /** Asked after a connection that has brought nothing: whether there is nothing more to wait for. */
+  /** Called after a connection without any event: whether there is nothing left to wait for. */
   readonly isOver?: (() => Promise<boolean>) | undefined
 }
 
 /**
- * The events of a stream, over as many connections as it takes. Ends when the server says that there is nothing more
- * (204), or when `isLast` says so of an event.
- * @throws SillyChatError if the stream is refused for good
- * @throws RequestError if something answers that is no such stream
+ * Yields the events of a stream and reconnects as often as necessary. Ends when the server answers 204 (no more events
+ * will come), or after an event for which `isLast` is true.
+ * @throws SillyChatError if the server refuses the stream and a retry cannot help
+ * @throws RequestError if the answer is not an event stream
  * @throws the signal's reason once it is aborted
  */
 export async function* follow<Event>(
   url: string,
   user: string,
   options: FollowOptions,
-  { cursor, read, isLast, isOver }: Reading<Event>
+  { cursor, read, isLast, isOver }: StreamFormat<Event>
 ): AsyncGenerator<Event, void, undefined> {
   const state: StreamState = { cursor, retryMs: RETRY_MS, failures: 0, isOver: false }
   for (;;) {
-    let hasBrought = false
+    let hasReceived = false
     try {
       for await (const event of connection(url, user, options, state, read)) {
-        hasBrought = true
+        hasReceived = true
         yield event
         if (isLast(event)) return
       }
     } catch (error) {
       options.signal?.throwIfAborted()
-      throwUnlessPassing(error, state)
+      throwUnlessRetryable(error, state)
     }
     if (state.isOver) return
     options.onState?.('lost')
     await pause(Math.min(state.retryMs * 2 ** state.failures, MAX_RETRY_MS), options.signal)
-    if (!hasBrought && (await isOver?.())) return
+    if (!hasReceived && (await isOver?.())) return
     state.failures = Math.min(state.failures + 1, MAX_DOUBLINGS)
   }
 }
 
 interface StreamState {
   cursor: string | undefined
-  /** What the server said last. */
+  /** The latest reconnection time from the server. */
   retryMs: number
-  /** Connections in a row that brought nothing. */
+  /** Consecutive connections without an event. */
   failures: number
-  /** The server has said that there is nothing more. */
+  /** The server has answered 204: no more events will come. */
   isOver: boolean
 }
 
-/** A connection broke off, or was silent for too long: another may do better. */
-class Broken extends Error {}
+/** A connection broke or was silent for too long: reconnect. */
+class ConnectionLost extends Error {}
 
-function throwUnlessPassing(error: unknown, state: StreamState): void {
-  if (!isRetryable(error) && !(error instanceof Broken)) throw error
+function throwUnlessRetryable(error: unknown, state: StreamState): void {
+  if (!isRetryable(error) && !(error instanceof ConnectionLost)) throw error
   if (error instanceof SillyChatError) state.retryMs = error.retryAfterMs ?? state.retryMs
 }
 
@@ -96,9 +96,9 @@ async function* connection<Event>(
   const stop = () => abort.abort(signal?.reason)
   signal?.addEventListener('abort', stop, { once: true })
   if (signal?.aborted) stop()
-  // Only while something is waited for: whoever takes the events may take their time.
+  // The timeout runs only during a read: the consumer of the events can take its time.
   const waitFor = async <Result>(work: Promise<Result>): Promise<Result> => {
-    const silence = setTimeout(() => abort.abort(new Broken('the stream was silent')), silenceMs)
+    const silence = setTimeout(() => abort.abort(new ConnectionLost('the stream was silent')), silenceMs)
     return work.finally(() => clearTimeout(silence))
   }
   try {
@@ -119,11 +119,11 @@ async function* connection<Event>(
     for (let text = await waitFor(texts.next()); !text.done; text = await waitFor(texts.next())) {
       parser.feed(text.value)
       for (const event of events.splice(0)) {
-        const found = read(event)
-        if (found === undefined) continue
+        const parsed = read(event)
+        if (parsed === undefined) continue
         state.cursor = event.id ?? state.cursor
         state.failures = 0
-        yield found
+        yield parsed
       }
     }
   } finally {
@@ -137,7 +137,7 @@ async function* textOf(response: Response): AsyncGenerator<string, void, undefin
   const reader = response.body?.getReader()
   for (;;) {
     const chunk = await reader?.read().catch((cause: unknown) => {
-      throw new Broken('the stream broke off', { cause })
+      throw new ConnectionLost('the stream broke off', { cause })
     })
     if (chunk?.value === undefined) return
     yield decoder.decode(chunk.value, { stream: true })

@@ -1,28 +1,32 @@
-/** How the client asks: JSON over fetch, problems as errors. Works in Node and in browsers. */
+/** The client's requests: JSON over fetch, problems as errors. Works in Node and in browsers. */
 import { type ProblemBody, RequestError, SillyChatError } from './errors.ts'
 import { type Check, isObject } from './shapes.ts'
 
 export interface ClientOptions {
-  /** Instead of the global fetch. */
+  /** Used instead of the global fetch. */
   readonly fetch?: typeof fetch | undefined
-  /** Aborts whatever is under way. */
+  /** Aborts requests and streams in progress. */
   readonly signal?: AbortSignal | undefined
 }
 
-export interface Ask extends ClientOptions {
+export interface RequestOptions extends ClientOptions {
   readonly user?: string | undefined
-  /** GET if none is given, or POST where JSON is sent. */
+  /** POST by default if JSON is sent, otherwise GET. */
   readonly method?: string | undefined
   readonly json?: unknown
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 /**
- * Asks for JSON that `isAnswer` knows.
- * @throws SillyChatError if it is refused
+ * Sends a request whose answer is JSON that `isAnswer` accepts.
+ * @throws SillyChatError if the server refuses the request
  * @throws RequestError if no such answer arrives
  */
-export async function ask<Answer>(url: string, isAnswer: Check<Answer>, options: Ask = {}): Promise<Answer> {
+export async function requestJson<Answer>(
+  url: string,
+  isAnswer: Check<Answer>,
+  options: RequestOptions = {}
+): Promise<Answer> {
   const response = await send(url, options)
   const answer = parseJson(await textOf(response, options.signal))
   if (!isAnswer(answer)) throw unexpected(response)
@@ -30,12 +34,19 @@ export async function ask<Answer>(url: string, isAnswer: Check<Answer>, options:
 }
 
 /**
- * @throws SillyChatError if it is refused
+ * @throws SillyChatError if the server refuses the request
  * @throws RequestError if no answer arrives
  */
 export async function send(
   url: string,
-  { fetch: own = fetch, signal, user, json, headers, method = json === undefined ? 'GET' : 'POST' }: Ask
+  {
+    fetch: fetchOnce = fetch,
+    signal,
+    user,
+    json,
+    headers,
+    method = json === undefined ? 'GET' : 'POST'
+  }: RequestOptions
 ): Promise<Response> {
   const { href } = parseUrl(url)
   const request: RequestInit = {
@@ -51,7 +62,7 @@ export async function send(
   }
   let response: Response
   try {
-    response = await own(href, request)
+    response = await fetchOnce(href, request)
   } catch (cause) {
     throw unreachable(cause, signal)
   }
@@ -59,13 +70,13 @@ export async function send(
   throw await readProblem(response, signal)
 }
 
-/** @throws RequestError if fetch takes no such URL */
+/** @throws RequestError if fetch would refuse the URL */
 export function parseUrl(url: string): URL {
   let parsed: URL | undefined
   try {
     parsed = new URL(url)
   } catch {
-    // Not kept as the cause: the error of a parser quotes what it was given, and a URL of ours is a secret.
+    // The TypeError does not become the cause: it quotes the URL, which is a secret.
   }
   const isHttp = parsed?.protocol === 'http:' || parsed?.protocol === 'https:'
   if (parsed !== undefined && isHttp && parsed.username === '' && parsed.password === '') return parsed
@@ -75,16 +86,16 @@ export function parseUrl(url: string): URL {
   )
 }
 
-/** A query of what is given; what is undefined is left out. Empty where nothing is. */
+/** The query string of the defined parameters; empty if there are none. */
 export function queryOf(parameters: object): string {
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(parameters)) if (value !== undefined) query.set(name, `${value}`)
   return `?${query}`.replace(/^\?$/, '')
 }
 
-/** The options of one call over those of all. What is undefined in them takes nothing away. */
-export function over<Options extends ClientOptions>(all: ClientOptions, one: Options): Options {
-  return { ...one, fetch: one.fetch ?? all.fetch, signal: one.signal ?? all.signal }
+/** Unlike a spread, an undefined option does not hide its default. */
+export function withDefaults<Options extends ClientOptions>(options: Options, defaults: ClientOptions): Options {
+  return { ...options, fetch: options.fetch ?? defaults.fetch, signal: options.signal ?? defaults.signal }
 }
 
 export function unexpected({ status, headers }: Response): RequestError {
@@ -95,13 +106,12 @@ export function unexpected({ status, headers }: Response): RequestError {
   )
 }
 
-/** Undefined for what is no JSON. */
+/** Returns undefined if the text is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // A SyntaxError: whoever sent it speaks another language.
-    return undefined
+    return undefined // A SyntaxError: this is not JSON.
   }
 }
 
@@ -122,29 +132,29 @@ function unreachable(cause: unknown, signal: AbortSignal | undefined): unknown {
 
 async function readProblem(response: Response, signal: AbortSignal | undefined): Promise<SillyChatError> {
   const problem = problemOf(parseJson(await textOf(response, signal)), response)
-  // A date, which HTTP allows as well, is not sent by this server.
+  // HTTP also allows a date (RFC 9110, section 10.2.3), which this server never sends.
   const seconds = /^\d{1,9}$/.exec(response.headers.get('retry-after') ?? '')?.[0]
   return new SillyChatError(problem, seconds === undefined ? undefined : Number(seconds) * 1000)
 }
 
-/** What a proxy in between refused may be no JSON at all, or JSON of its own. */
+/** If a proxy refused the request, the body can be plain text or another kind of JSON. */
 function problemOf(body: unknown, { status, statusText }: Response): ProblemBody {
-  const told: Readonly<Record<string, unknown>> = isObject(body) ? body : {}
+  const members: Readonly<Record<string, unknown>> = isObject(body) ? body : {}
   const text = (member: string): string | undefined => {
-    const value = told[member]
+    const value = members[member]
     return typeof value === 'string' && value !== '' ? value : undefined
   }
   return {
-    ...told,
+    ...members,
     type: text('type') ?? 'about:blank',
-    // HTTP/2 has no reason phrases.
+    // HTTP/2 has no reason phrases (RFC 9113, section 8.3.2).
     title: text('title') ?? (statusText || 'Refused'),
     status,
     detail: text('detail') ?? ''
   }
 }
 
-/** The longest that a timer of JavaScript can wait; a longer one would fire at once. */
+/** The longest delay of a JavaScript timer; a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** @throws the signal's reason once it is aborted */

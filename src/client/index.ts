@@ -1,5 +1,5 @@
 /**
- * The typed client for programs, the page and the soak. Everything that a person does with curl, in a few calls:
+ * The typed client for programs, the web page and the soak test. It can do everything that a person can do with curl:
  *
  *     const chat = await createChat('http://localhost:8000')
  *     const { link } = await chat.invite()                    // mail it
@@ -14,7 +14,7 @@
 import type { EventSourceMessage } from 'eventsource-parser'
 import { type InputError, isRetryable, RequestError, type RequestErrorKind, SillyChatError } from './errors.ts'
 import { type FollowOptions, follow } from './events.ts'
-import { ask, type ClientOptions, over, parseJson, parseUrl, pause, queryOf, send } from './http.ts'
+import { type ClientOptions, parseJson, parseUrl, pause, queryOf, requestJson, send, withDefaults } from './http.ts'
 import {
   type Approval,
   type ApprovalEventData,
@@ -55,21 +55,21 @@ export type {
   RequestErrorKind
 }
 export { isRetryable, RequestError, SillyChatError }
-/** @deprecated Use `isRetryable`; this name goes with the next version. */
+/** @deprecated Use `isRetryable`. This name will be removed in the next version. */
 export const isPassing = isRetryable
 
-/** How often a post is sent again before it counts as failed. */
+/** How often a post is sent at most. */
 const POST_ATTEMPTS = 6
 const POST_RETRY_MS = 500
-/** How long a guest waits before asking again whether there is a decision, where a stream has ended without one. */
+/** How long a guest waits before the next poll for a decision after a stream has ended without one. */
 const DECISION_RETRY_MS = 1000
 const MAX_DECISION_RETRY_MS = 30_000
 
-/** A chat as one of its members sees it; the owner can do more. */
+/** A chat as one of its members sees it. Some methods are for the owner only. */
 export class Chat {
   /** Secret. */
   readonly url: string
-  /** The `author_id` or `client_id` of who this is. Secret. */
+  /** The member's `author_id` or `client_id`. Secret. */
   readonly userId: string
   readonly #options: ClientOptions
 
@@ -80,9 +80,9 @@ export class Chat {
   }
 
   /**
-   * Posts a message, again and again until it is answered: it is said once, however often it had to be sent. `attempts`
-   * limits how often that is.
-   * @throws SillyChatError if it is refused
+   * Posts a message exactly once: retries with the same idempotency key until the server answers, `attempts` times at
+   * most.
+   * @throws SillyChatError if the server refuses the message
    * @throws RequestError if no answer arrives
    */
   async post(
@@ -92,19 +92,19 @@ export class Chat {
   ): Promise<Message> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#ask(this.url, isMessage, {
+        return await this.#request(this.url, isMessage, {
           json: { text },
           headers: { 'idempotency-key': idempotencyKey }
         })
       } catch (error) {
         if (!isRetryable(error) || attempt >= attempts) throw error
-        const asked = error instanceof SillyChatError ? error.retryAfterMs : undefined
-        await pause(asked ?? POST_RETRY_MS * attempt, this.#options.signal)
+        const retryAfterMs = error instanceof SillyChatError ? error.retryAfterMs : undefined
+        await pause(retryAfterMs ?? POST_RETRY_MS * attempt, this.#options.signal)
       }
     }
   }
 
-  /** The messages after an event id; `wait` seconds for one if there is none. */
+  /** The messages after an event id; if there are none, the server waits up to `wait` seconds for one. */
   read({
     after,
     limit,
@@ -114,29 +114,29 @@ export class Chat {
     limit?: number | undefined
     wait?: number | undefined
   } = {}): Promise<Messages> {
-    return this.#ask(this.url + queryOf({ after, limit, wait }), isMessages)
+    return this.#request(this.url + queryOf({ after, limit, wait }), isMessages)
   }
 
   /**
-   * What happens, as it happens, over as many connections as it takes: each event once and in order. With `after` it
-   * begins behind that event (0: at the beginning), without with what is new. After a `reset` read the chat again.
+   * The live events of the chat, each once and in order; reconnects as often as necessary. The events begin after the id
+   * `after` (0: at the beginning), or with the next new event if it is omitted. After a `reset`, read the chat again.
    * `closed` is the last event. Events that this version does not know are skipped.
-   * @throws SillyChatError if the right to read has ended meanwhile
-   * @throws RequestError if something answers that is no such stream
+   * @throws SillyChatError if the user can no longer read the chat
+   * @throws RequestError if the answer is not an event stream
    * @throws the signal's reason once it is aborted
    */
   events({
     after,
     ...options
   }: FollowOptions & { after?: number | undefined } = {}): AsyncGenerator<ChatEvent, void, undefined> {
-    return follow(`${this.url}/events`, this.userId, over(this.#options, options), {
+    return follow(`${this.url}/events`, this.userId, withDefaults(options, this.#options), {
       cursor: after === undefined ? undefined : `${after}`,
       read: readChatEvent,
       isLast: ({ event }) => event === 'closed'
     })
   }
 
-  /** Makes a link to this chat, for so many seconds and so many guests at the same time, if that is said. */
+  /** Creates a link to this chat, optionally limited to a time in seconds and to a number of guests at a time. */
   invite({
     expiresIn,
     maxGuests
@@ -144,49 +144,49 @@ export class Chat {
     expiresIn?: number | undefined
     maxGuests?: number | undefined
   } = {}): Promise<Link> {
-    return this.#ask(this.#sibling('links'), isLink, {
+    return this.#request(this.#sibling('links'), isLink, {
       json: { chat: this.url, expires_in: expiresIn, max_guests: maxGuests }
     })
   }
 
-  /** Which links lead here, and who waits and is in through each (owner). */
+  /** The links of this chat, with the numbers of pending guests and members of each (owner). */
   links(): Promise<Links> {
-    return this.#ask(`${this.url}/links`, isLinks)
+    return this.#request(`${this.url}/links`, isLinks)
   }
 
-  /** Nobody new comes in through that link (owner). */
+  /** Revokes a link: nobody can join through it any more (owner). */
   async revoke(linkUrl: string): Promise<void> {
     await send(linkUrl, { ...this.#options, user: this.userId, method: 'DELETE' })
   }
 
-  /** Who has asked (owner). */
+  /** The join requests of this chat (owner). */
   joinRequests(): Promise<JoinRequests> {
-    return this.#ask(`${this.url}/join-requests`, isJoinRequests)
+    return this.#request(`${this.url}/join-requests`, isJoinRequests)
   }
 
-  /** Lets a guest in (owner). Without a request id: the only one who waits at that link. */
+  /** Approves a join request (owner). Without a request id: the only pending one at that link. */
   approve(linkUrl: string, requestId?: string | undefined): Promise<Approval> {
-    return this.#ask(this.#sibling('approval'), isApproval, { json: { link: linkUrl, request_id: requestId } })
+    return this.#request(this.#sibling('approval'), isApproval, { json: { link: linkUrl, request_id: requestId } })
   }
 
-  /** Turns a guest away, also one who is in (owner). Without a request id: the only one who waits at that link. */
+  /** Declines a guest, or removes a member (owner). Without a request id: the only pending request at that link. */
   decline(linkUrl: string, requestId?: string | undefined): Promise<Approval> {
-    return this.#ask(this.#sibling('approval'), isApproval, {
+    return this.#request(this.#sibling('approval'), isApproval, {
       json: { link: linkUrl, request_id: requestId, approval_status: false }
     })
   }
 
-  /** Ends the chat for everybody; nothing of it is left (owner). */
+  /** Closes the chat and deletes everything in it (owner). */
   async close(): Promise<void> {
     await send(this.url, { ...this.#options, user: this.userId, method: 'DELETE' })
   }
 
-  #ask<Answer>(
+  #request<Answer>(
     url: string,
     isAnswer: Check<Answer>,
     more: { json?: unknown; headers?: Record<string, string> } = {}
   ): Promise<Answer> {
-    return ask(url, isAnswer, { ...this.#options, user: this.userId, ...more })
+    return requestJson(url, isAnswer, { ...this.#options, user: this.userId, ...more })
   }
 
   #sibling(noun: string): string {
@@ -194,12 +194,12 @@ export class Chat {
   }
 }
 
-/** Somebody at the door. */
+/** A guest who has knocked. */
 export class Guest {
   readonly link: string
-  /** Secret: the way back to this request, and into the chat. */
+  /** Secret: identifies the guest, also in the chat once admitted. */
   readonly clientId: string
-  /** Public: what to tell the owner over another channel. */
+  /** Public: the request code that the guest tells the owner over another channel. */
   readonly requestId: string
   readonly #options: ClientOptions
 
@@ -210,50 +210,50 @@ export class Guest {
     this.#options = options
   }
 
-  /** The present state of the request. */
+  /** The current state of the join request. */
   state(): Promise<Exchange> {
     return this.#state(this.#options)
   }
 
-  /** Takes the request back, or leaves the chat. */
+  /** Withdraws the join request, or leaves the chat. */
   async leave(): Promise<void> {
     await send(`${this.link}/request`, { ...this.#options, user: this.clientId, method: 'DELETE' })
   }
 
-  /** @deprecated Use `waitUntilAdmitted`; this name goes with the next version. */
+  /** @deprecated Use `waitUntilAdmitted`. This name will be removed in the next version. */
   admitted(options: FollowOptions = {}): Promise<Chat> {
     return this.waitUntilAdmitted(options)
   }
 
   /**
-   * Waits at the door until the owner has decided, over as many connections as it takes.
-   * @throws SillyChatError if the answer is no, or the link or the chat has ended
-   * @throws RequestError if something answers that is no such stream
+   * Waits until the owner has decided; reconnects as often as necessary.
+   * @throws SillyChatError if the request was declined or closed, or the link or the chat has ended
+   * @throws RequestError if the answer is not an event stream
    * @throws the signal's reason once it is aborted
    */
   async waitUntilAdmitted(options: FollowOptions = {}): Promise<Chat> {
-    const all = over(this.#options, options)
+    const all = withDefaults(options, this.#options)
     for (let attempt = 0; ; attempt++) {
       const chat = (await this.#awaitDecision(all)) ?? (await this.#decided(all))
       if (chat !== undefined) return new Chat(chat, this.clientId, this.#options)
-      // Neither yes nor no: the stream has ended without a decision, or the state could not be read.
+      // The stream has ended without a decision, or the state could not be read.
       await pause(Math.min(DECISION_RETRY_MS * 2 ** attempt, MAX_DECISION_RETRY_MS), all.signal)
     }
   }
 
-  /** The chat, if the stream says yes. Whatever else it says may have changed by now. */
+  /** The chat's URL if the stream reports an approval. A refusal can be outdated, so `#decided` checks it. */
   async #awaitDecision(options: FollowOptions): Promise<string | undefined> {
     const events = follow(`${this.link}/events`, this.clientId, options, {
       read: readApproval,
       isLast: ({ state }) => state !== 'pending',
-      // Something on the way may let no stream through.
+      // A proxy can block streams.
       isOver: async () => (await this.#decided(options)) !== undefined
     })
     for await (const { chat } of events) if (chat !== null) return chat
     return undefined
   }
 
-  /** The chat, if the answer is yes by now: an owner may approve a declined guest at once. */
+  /** The chat's URL if the request is approved now: an owner can approve a guest right after declining. */
   async #decided(options: ClientOptions): Promise<string | undefined> {
     try {
       const { chat } = await this.#state(options)
@@ -265,25 +265,25 @@ export class Guest {
   }
 
   #state({ fetch, signal }: ClientOptions): Promise<Exchange> {
-    return ask(this.link, isExchange, { fetch, signal, user: this.clientId })
+    return requestJson(this.link, isExchange, { fetch, signal, user: this.clientId })
   }
 }
 
 /**
- * Makes a chat and becomes its owner.
- * @throws SillyChatError if it is refused
- * @throws RequestError if the URL leads to no Silly Chat server, or none answers
+ * Creates a chat and becomes its owner.
+ * @throws SillyChatError if the server refuses it
+ * @throws RequestError if no Silly Chat server answers at this URL
  */
 export async function createChat(server: string, options: ClientOptions = {}): Promise<Chat> {
   const url = `${server.replace(/\/+$/, '')}/v1/chats`
-  const { chat, author_id } = await ask(url, isNewChat, { ...options, json: {} })
+  const { chat, author_id } = await requestJson(url, isNewChat, { ...options, json: {} })
   return new Chat(chat, author_id, options)
 }
 
 /**
- * Opens a link as somebody new, which knocks at the door.
- * @throws SillyChatError if it is refused
- * @throws RequestError if the URL is no link of a Silly Chat server, or none answers
+ * Opens a link as a new guest, which creates a join request.
+ * @throws SillyChatError if the server refuses it
+ * @throws RequestError if the URL is not a link, or no Silly Chat server answers at it
  */
 export async function knock(
   linkUrl: string,
@@ -291,7 +291,7 @@ export async function knock(
 ): Promise<Guest> {
   const url = parseUrl(linkUrl)
   if (name !== undefined) url.searchParams.set('name', name)
-  const { client_id, request_id, link } = await ask(url.href, isExchange, options)
+  const { client_id, request_id, link } = await requestJson(url.href, isExchange, options)
   if (typeof client_id !== 'string' || typeof request_id !== 'string') {
     const advice = 'The server made no join request. Take the user id out of the query of the link.'
     throw new RequestError('unexpected-response', advice)
@@ -299,7 +299,7 @@ export async function knock(
   return new Guest(link, client_id, request_id, options)
 }
 
-/** Without what a server ignores, so that a path can be put behind it. */
+/** Removes the query, the fragment and trailing slashes, so that a path can be appended. */
 function bare(url: string): string {
   return url.replace(/[?#].*$/s, '').replace(/\/+$/, '')
 }
@@ -309,7 +309,7 @@ function readChatEvent({ event = 'message', id, data }: EventSourceMessage): Cha
   return isChatEvent(value) ? value : undefined
 }
 
-/** Not a number for what is no event id. */
+/** Returns NaN if the text is not an event id. */
 function idOf(text: string): number {
   return /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
 }
@@ -319,7 +319,7 @@ function readApproval({ event, data }: EventSourceMessage): ApprovalEventData | 
   return event === 'approval' && isApprovalEventData(value) ? value : undefined
 }
 
-/** `crypto.randomUUID` is not there on a page that came by plain http. */
+/** `crypto.randomUUID` exists only in secure contexts, so not on a page served over plain http. */
 function randomKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -1,6 +1,6 @@
 /**
- * What the client looks at before it takes something for an answer of the server's. Only what it or a program cannot do
- * without: a server may send more members, and more values, than this version knows.
+ * Checks that a value is an answer of the server. They cover only the members that the client or its callers need: a
+ * newer server can send more members and more values than this version knows.
  */
 import type { z } from 'zod'
 import type { approval } from '../wire/schemas/approval.ts'
@@ -27,7 +27,7 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** An object with these members. They are named by their type, so that none is forgotten when it is renamed. */
+/** Checks the members of an object. The type makes the compiler report a member that has been renamed. */
 export function object<Value>(members: { readonly [Name in keyof Value]?: (value: unknown) => boolean }): Check<Value> {
   const checks = Object.entries<((value: unknown) => boolean) | undefined>(members)
   return (value): value is Value => isObject(value) && checks.every(([name, check]) => check?.(value[name]) !== false)
@@ -70,7 +70,7 @@ const EVENTS = {
 } satisfies Record<ChatEvent['event'], unknown>
 const EVENT_CHECKS: ReadonlyMap<unknown, Check<ChatEvent>> = new Map(Object.entries(EVENTS))
 
-/** An event of a chat's stream that this version knows. */
+/** Whether this is an event of a chat's stream that this version knows. */
 export function isChatEvent(value: unknown): value is ChatEvent {
   if (!isObject(value) || (value['id'] !== undefined && !eventId(value['id']))) return false
   return EVENT_CHECKS.get(value['event'])?.(value) === true

@@ -1,10 +1,10 @@
 /**
- * Starts Swagger UI on our document, with a plugin for what a chat needs and Swagger UI does not have: several user ids
- * in one page, whole URLs in path fields, and streams, which it cannot show.
+ * Starts Swagger UI with our OpenAPI document and a plugin for what Swagger UI lacks: a choice between several user ids,
+ * whole URLs in path fields, and no "Execute" for streams, which it cannot show.
  * https://swagger.io/docs/open-source-tools/swagger-ui/customization/plug-points/
  */
 
-/** What we use of Immutable.js. */
+/** The part of Immutable.js that we use. */
 interface Immutable {
   readonly size: number
   filter(keep: (item: Immutable) => boolean): Immutable
@@ -30,21 +30,21 @@ interface System {
   }
   readonly specSelectors: { specJson(): Immutable }
   readonly authSelectors: { authorized(): Immutable }
-  /** With `true` the component is drawn again whenever something changes, such as the authorization. */
+  /** With `true` the component is rendered again when the state changes, such as the authorization. */
   getComponent(name: string, isContainer: true): Component
 }
 
 interface ExecutedRequest {
   readonly pathName: string
   readonly method: string
-  /** By place and name, as `path.chat.hash-123`. */
+  /** By location and name, such as `path.chat.hash-123`. */
   readonly parameters: Readonly<Record<string, unknown>>
   readonly securities: { readonly authorized?: Readonly<Record<string, unknown>> }
 }
 
 declare const SwaggerUIBundle: (options: object) => void
 
-/** The name of a security scheme, or none. */
+/** The name of a security scheme, or `nobody` for no scheme. */
 type Sender = 'owner' | 'guest' | 'nobody'
 
 const LABELS: Readonly<Record<Sender, string>> = {
@@ -53,19 +53,19 @@ const LABELS: Readonly<Record<Sender, string>> = {
   nobody: 'nobody (send no user id)'
 }
 
-/** What somebody has chosen, by operation. */
+/** The chosen sender of each operation. */
 const chosen = new Map<string, string>()
 
 const keyOf = ({ path, method }: OperationProps): string => `${method} ${path}`
 
-/** Whose user id this operation takes, in the order of its `security`. */
+/** The senders that an operation allows, in the order of its `security`. */
 function sendersOf({ specSelectors }: System, { path, method }: OperationProps): Sender[] {
   const alternatives = specSelectors.specJson().getIn(['paths', path, method, 'security'])?.toJS()
   if (!Array.isArray(alternatives)) return []
   return alternatives.map((schemes: object) => ('owner' in schemes ? 'owner' : 'guest' in schemes ? 'guest' : 'nobody'))
 }
 
-/** Whose user id the next request has: what was chosen, or else the first that is possible. */
+/** The sender of the next request: the chosen one, or else the first possible one. */
 function senderOf(system: System, operation: OperationProps): Sender | undefined {
   const senders = sendersOf(system, operation).filter((sender) => canSend(system, sender))
   return senders.find((sender) => sender === chosen.get(keyOf(operation))) ?? senders[0]
@@ -76,8 +76,8 @@ function canSend({ authSelectors }: System, sender: Sender): boolean {
 }
 
 /**
- * Of several schemes that an operation allows, Swagger UI would send the last one that is authorized. And a whole URL in
- * a path field is sent as its opaque part, since some proxies decode the slashes in a path.
+ * Removes all schemes except the chosen one: of several authorized schemes, Swagger UI would send the last. Replaces a
+ * whole URL in a path field with its opaque part, because some proxies decode the slashes in a path.
  */
 function prepare(request: ExecutedRequest, system: System): ExecutedRequest {
   const sender = senderOf(system, { path: request.pathName, method: request.method })
@@ -104,7 +104,7 @@ function isStream({ specSelectors }: System, path: string, method: string): bool
   return specSelectors.specJson().hasIn(['paths', path, method, 'responses', '200', 'content', 'text/event-stream'])
 }
 
-/** Lets people choose whose user id is sent, where there is a choice. */
+/** Lets the user choose whose user id is sent, if the operation allows several. */
 const sendAs =
   (system: System): Component =>
   (operation) => {
@@ -156,7 +156,7 @@ const chatPlugin = (system: System) => ({
     },
     auth: {
       wrapSelectors: {
-        // An operation that can do without a user id would be shown as authorized when nobody is.
+        // Otherwise an operation that needs no user id would be shown as authorized before anyone is.
         isAuthorized:
           (original: (security: Immutable | undefined) => unknown) =>
           (_state: unknown, security: Immutable | undefined) =>
@@ -172,7 +172,7 @@ SwaggerUIBundle({
   plugins: [chatPlugin],
   deepLinking: true,
   tryItOutEnabled: true,
-  // No request leaves for a validator elsewhere, and the page keeps no user id.
+  // Send nothing to an online validator, and store no user id.
   validatorUrl: null,
   persistAuthorization: false
 })

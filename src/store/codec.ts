@@ -43,6 +43,9 @@ export function decodeWholeDoor(text: string): Door {
   return { ...head, requests: Requests.from(requests) }
 }
 
+/** Separates the messages of a page (`MessagePage.json`). */
+export const COMMA = Buffer.from(',')
+
 /** A message is stored as the JSON that answers the post, so that reading it needs no encoding. */
 export function messageJson(id: number, message: NewMessage): string {
   return `{"id":${id},${messageJsonAfterId(message)}`

@@ -13,7 +13,7 @@ export interface FaultHooks {
 const TRANSIENT_GRACE_MS = 5000
 
 interface Failing {
-  readonly since: number
+  readonly firstFailedAt: number
   /** The kind of fault that it is counted under in `#reported`. */
   kind?: string
 }
@@ -31,9 +31,9 @@ export class RetriedFaults {
 
   /** The work with this name has failed and is retried. */
   failed(work: string, fault: unknown, isTransient = fault instanceof StoreUnavailable): void {
-    const failing = this.#failing.get(work) ?? { since: performance.now() }
+    const failing = this.#failing.get(work) ?? { firstFailedAt: performance.now() }
     this.#failing.set(work, failing)
-    if (isTransient && performance.now() - failing.since < TRANSIENT_GRACE_MS) return
+    if (isTransient && performance.now() - failing.firstFailedAt < TRANSIENT_GRACE_MS) return
     const kind = kindOf(fault)
     if (failing.kind === kind) return
     this.#release(failing)

@@ -1,4 +1,4 @@
-/** The page: which view its address asks for. */
+/** The page: chooses the view for its address. */
 import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { type Carried, currentPlace, takeCarried } from './state/address.ts'
@@ -15,13 +15,13 @@ function Page() {
   const [place, setPlace] = useState(currentPlace)
   const [carried, setCarried] = useState<Carried | undefined>(takeCarried)
   useEffect(() => {
-    // Once for every change: what is carried is gone from the address when one looks again, as on hashchange.
-    const look = (): void => {
+    // Only on popstate: handling hashchange, too, would find the fragment already removed and reset `carried`.
+    const onPopState = (): void => {
       setCarried(takeCarried())
       setPlace(currentPlace())
     }
-    addEventListener('popstate', look)
-    return () => removeEventListener('popstate', look)
+    addEventListener('popstate', onPopState)
+    return () => removeEventListener('popstate', onPopState)
   }, [])
 
   if (place.is === 'start') return <StartPage />
@@ -34,12 +34,12 @@ function Page() {
   return <ChatPage key={place.path} url={place.url} path={place.path} own={key} />
 }
 
-// A page that the browser had put aside has lost its connections; where a reload would lose more, they come back late.
+// A page from the back/forward cache has lost its connections. If a reload would lose data, they reconnect later.
 addEventListener('pageshow', ({ persisted }) => persisted && canReload() && location.reload())
 guardMemory()
 
 const app = document.getElementById('app')
-// Otherwise it stays at what stands in the page: which browser it needs.
+// Otherwise index.html's own text stays, which says which browser is needed.
 if (app !== null && !document.documentElement.classList.contains('outdated')) {
   app.replaceChildren()
   render(<Page />, app)

@@ -1,6 +1,6 @@
-// biome-ignore-all lint: in the syntax of 1999, since it must run where the page itself cannot.
-// Looks whether this browser has what the page needs. Nothing newer than Chrome 99, Firefox 98 and Safari 15.4 is used
-// without a way around it (test/web/long/old-browsers.test.ts keeps watch). What is shown otherwise stands in index.html.
+// biome-ignore-all lint: must run in browsers that cannot run the page itself, so it uses the syntax of 1999.
+// Checks whether this browser has the APIs that the page needs. The page uses nothing newer than Chrome 99, Firefox 98
+// and Safari 15.4 without a fallback (tested by test/web/long/old-browsers.test.ts). index.html has the text for others.
 if (
   !(
     'noModule' in document.createElement('script') &&

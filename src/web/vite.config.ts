@@ -1,4 +1,4 @@
-/** Builds the page: `src/web` to `dist/web`, in files whose names change with their content. */
+/** Builds the page from `src/web` into `dist/web`, with content hashes in the file names. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
@@ -8,7 +8,7 @@ const path = (relative: string): string => fileURLToPath(new URL(relative, impor
 
 const ASSETS = new URL('../../dist/web/assets/', import.meta.url)
 
-/** Compressed once, here: the server sends what lies beside a file. */
+/** Compresses files at build time: the server sends the compressed file next to the original. */
 const compressed: Plugin = {
   name: 'compressed',
   closeBundle() {
@@ -21,15 +21,15 @@ const compressed: Plugin = {
 }
 
 /**
- * Adds needs.js as it stands: what was compiled as a module would not run in the browsers that it is for. It runs before
- * the page, since both are deferred.
+ * Adds needs.js without compilation: the browsers that it must detect cannot run modules. Both scripts are deferred, so
+ * it runs before the page.
  */
 const needs: Plugin = {
   name: 'needs',
   transformIndexHtml: {
     order: 'post',
     handler(_html, { filename, bundle = {} }) {
-      // A page that is not found has no script.
+      // not-found.html has no script.
       if (!filename.endsWith('/index.html')) return
       const file = Object.keys(bundle).find((name) => /needs-.*\.js$/.test(name))
       return [{ tag: 'script', attrs: { defer: true, src: `/__BASE__/${file}` }, injectTo: 'head-prepend' }]
@@ -46,14 +46,14 @@ const needs: Plugin = {
 
 export default defineConfig({
   root: path('.'),
-  // The server replaces it, since only it knows under which path it is reached.
+  // A placeholder that the server replaces with the path of its public URL.
   base: '/__BASE__/',
   plugins: [needs, compressed],
   build: {
     rolldownOptions: { input: [path('index.html'), path('not-found.html')] },
     outDir: path('../../dist/web'),
     emptyOutDir: true,
-    // As in needs.js and index.html; of interfaces the test in test/web keeps watch.
+    // The same versions as in needs.js and index.html. This covers syntax; test/web/long/old-browsers.test.ts covers APIs.
     target: ['chrome99', 'edge99', 'firefox98', 'safari15.4'],
     assetsInlineLimit: 0,
     modulePreload: false,

@@ -1,30 +1,30 @@
-/** What people may call themselves: one rule for the server, the page, and whoever writes another client. */
+/** The rules for names of guests, shared by the server and the web page. */
 
 /** In UTF-16 code units, as JavaScript counts. */
 export const MAX_NAME_LENGTH = 64
 
-/** Control characters and separators of lines: they would end the line that the name stands in. */
-const BREAKS = /[\p{Cc}\p{Zl}\p{Zp}]/u
+/** Control characters and line separators would break the line that shows the name. */
+const LINE_BREAKS = /[\p{Cc}\p{Zl}\p{Zp}]/u
 
-/** Formatting characters, which nobody sees. Only the joiners are part of how words and emoji are spelled. */
+/** Invisible formatting characters, except the joiners, which words and emoji need. */
 const FORMATTING = /[^\P{Cf}\u200C\u200D]/u
 
-/** Half of a character beyond U+FFFF. UTF-8 cannot hold it. */
-const HALF = /\p{Cs}/u
+/** Half of a surrogate pair, which UTF-8 cannot encode. */
+const LONE_SURROGATE = /\p{Cs}/u
 
-/** Marks that pile up on one another and cover the lines around. A joiner between them does not stop that. */
-const PILE = /(?:\p{M}[\u200C\u200D]*){5}/u
+/** Stacked combining marks that would cover neighbouring lines, also with joiners between them. */
+const STACKED_MARKS = /(?:\p{M}[\u200C\u200D]*){5}/u
 
-/** Something to see. Five letters and symbols show nothing: the fillers of Hangul and the empty pattern of Braille. */
+/** A visible character. The Hangul fillers and the blank Braille pattern are letters and symbols, but invisible. */
 const VISIBLE = /(?![\u115F\u1160\u2800\u3164\uFFA0])[\p{L}\p{N}\p{P}\p{S}]/u
 
-/** A sentence that says why this name, without spaces around it, will not do; empty if it will, or if there is none. */
+/** Why this trimmed name is refused, as a sentence; empty if it is valid or empty. */
 export function problemOfName(name: string): string {
   if (name === '') return ''
   if (name.length > MAX_NAME_LENGTH) return `Use at most ${MAX_NAME_LENGTH} characters.`
-  if (BREAKS.test(name)) return 'Leave out line breaks and other control characters.'
-  if (HALF.test(name)) return 'Leave out the character that is not complete (half of a surrogate pair).'
-  if (FORMATTING.test(name)) return 'Leave out invisible formatting characters.'
-  if (PILE.test(name)) return 'Put at most four accents or other combining marks on one letter.'
-  return VISIBLE.test(name) ? '' : 'Use at least one letter, digit or sign that can be seen.'
+  if (LINE_BREAKS.test(name)) return 'Remove line breaks and other control characters.'
+  if (LONE_SURROGATE.test(name)) return 'Remove the incomplete character (half of a surrogate pair).'
+  if (FORMATTING.test(name)) return 'Remove invisible formatting characters.'
+  if (STACKED_MARKS.test(name)) return 'Use at most four accents or other combining marks per letter.'
+  return VISIBLE.test(name) ? '' : 'Use at least one visible letter, digit or symbol.'
 }

@@ -1,113 +1,124 @@
+/** The problem catalogue: every refusal of the API, as RFC 9457 problem details. */
+import { MAX_OPEN_LINKS, MAX_OPEN_LINKS_OF_OTHERS } from '../chat/changes.ts'
 import { toJson } from './json.ts'
 
-/**
- * Every refusal of the product, once: RFC 9457 problem details. The key is the last part of the `type`, which is what
- * a program switches on; `detail` is a sentence that says what to do. None of these texts ever quotes a request.
- */
+/** By the last part of `type`, which programs switch on. `detail` says what to do. No text ever quotes a request. */
 const catalogue = {
-  'bad-host': [400, 'Bad Host', 'Send exactly one Host header: a host name or IP address and, if need be, a port.'],
-  'malformed-request': [400, 'Malformed HTTP request', 'What arrived is no valid HTTP/1.1 request. Check the client.'],
-  'broken-json': [400, 'Broken JSON', 'Send a body that is valid JSON in UTF-8, without a member called "__proto__".'],
-  'invalid-request': [400, 'Invalid request', 'Correct what `errors` lists and send the request again.'],
+  'bad-host': [400, 'Bad Host', 'Send exactly one Host header: a host name or IP address, optionally with a port.'],
+  'malformed-request': [400, 'Malformed HTTP request', 'The request is not valid HTTP/1.1. Check the client.'],
+  'broken-json': [400, 'Broken JSON', 'Send a body that is valid JSON in UTF-8, without a member named "__proto__".'],
+  'invalid-request': [400, 'Invalid request', 'Correct the input that `errors` lists, then send the request again.'],
   'cursor-unknown': [
     400,
     'Unknown event id',
-    'The chat has no event with the id in `after`. Read the chat without `after` to start again.'
+    'This chat has no event with the id in `after`. Read the chat without `after` to start over.'
   ],
   'user-id-required': [
     401,
     'User id required',
-    'Send your author_id or client_id as "Authorization: Bearer <user id>". Where that is impossible, `user_id` in the query of a GET or in the JSON body of a POST will do.'
+    'Send your author_id or client_id as "Authorization: Bearer <user id>". If you cannot set headers, send it as `user_id` in the query of a GET or in the JSON body of a POST.'
   ],
   'not-a-member': [
     403,
     'Not a member',
-    'This user id may not enter the chat. Ask its owner for a link, open the link and wait for the approval.'
+    'This user id is not a member of the chat. Ask the owner for a link, open it, and wait for approval.'
   ],
-  'not-the-owner': [403, 'Not the owner', 'Only the owner of the chat can do this: send its author_id.'],
+  'not-the-owner': [403, 'Not the owner', 'Only the owner of the chat can do this. Send its author_id.'],
   'not-this-guest': [
     403,
     'Not a guest of this link',
-    'Nobody at this link has that user id. Open the link without a user id to ask for entry; the server makes the ids.'
+    'No guest of this link has this user id. Open the link without a user id to ask to join; the server creates user ids.'
   ],
-  declined: [403, 'Declined', 'The owner has declined this join request or taken the approval back.'],
+  declined: [403, 'Declined', 'The owner has declined this join request or removed this guest.'],
   left: [
     403,
     'Left',
-    'This join request was taken back, or this guest has left. Open the link without a user id to ask again.'
+    'This join request was withdrawn, or this guest has left. Open the link without a user id to ask again.'
   ],
-  'not-found': [404, 'Not found', 'There is nothing at this path. GET /docs shows what there is.'],
-  'chat-not-found': [404, 'Chat not found', 'There is no such chat. Check the URL for a missing or added character.'],
-  'link-not-found': [404, 'Link not found', 'There is no such link. Check the URL, or ask for a new one.'],
+  'not-found': [404, 'Not found', 'There is nothing at this path. GET /docs shows the API.'],
+  'chat-not-found': [
+    404,
+    'Chat not found',
+    'This chat does not exist, or it was closed. Check the URL for missing or extra characters.'
+  ],
+  'link-not-found': [404, 'Link not found', 'This link does not exist. Check the URL, or ask for a new link.'],
   'request-not-found': [
     404,
     'Join request not found',
-    'Nobody has asked through this link with that request_id. Read it again, or see the join requests of the chat.'
+    'No join request at this link has this request_id. Check it, or list the join requests of the chat.'
   ],
   'method-not-allowed': [405, 'Method not allowed', 'Use one of the methods in the Allow header.'],
   'request-timeout': [408, 'Request timeout', 'The request took too long to arrive. Send it again.'],
   'too-many-links': [
     409,
     'Too many links',
-    'A chat has at most 100 open links, 20 of them made without the id of its owner. Reuse an existing link.'
+    `A chat can have ${MAX_OPEN_LINKS} open links, ${MAX_OPEN_LINKS_OF_OTHERS} of them created without the author_id. Reuse an existing link.`
   ],
-  'chat-full': [409, 'Chat full', 'The messages of this chat have reached its limit. Go on in a new chat.'],
+  'chat-full': [409, 'Chat full', 'This chat has reached its size limit. Start a new chat.'],
   'nobody-asked': [
     409,
-    'Nobody has asked',
-    'Nobody has asked through this link whom that could mean. Name one by request_id, or wait for a join_request event.'
+    'Nobody is waiting',
+    'Nobody is waiting at this link. Wait for a join_request event, or send the request_id of an earlier request.'
   ],
   'request-closed': [
     409,
     'Join request closed',
-    'This join request has ended for good: `state` says how. The guest may ask again through a link that is open.'
+    'This join request has ended; `state` says how. The guest can ask again through an open link.'
   ],
   'several-requests': [
     409,
     'Several join requests',
-    'More than one guest may be meant. Name one by its request_id; `pending_request_ids` are those who wait.'
+    'This link has several join requests. Send the request_id of one; `pending_request_ids` lists those that are pending.'
   ],
-  'link-expired': [410, 'Link expired', 'The time of this link is up. Ask for a new one.'],
+  'link-expired': [410, 'Link expired', 'This link has expired. Ask for a new one.'],
   'link-revoked': [410, 'Link revoked', 'The owner of the chat has revoked this link. Ask for a new one.'],
-  'link-full': [410, 'Link full', 'As many guests as this link admits have come in. Ask for a new one.'],
+  'link-full': [410, 'Link full', 'This link has reached its maximum number of guests. Ask for a new one.'],
   'body-too-large': [413, 'Body too large', 'Send at most 64 KiB.'],
   'uri-too-long': [414, 'URL too long', 'Send a URL of at most 8 KiB.'],
   'unsupported-media-type': [415, 'Unsupported media type', 'Send the body as JSON: "Content-Type: application/json".'],
   'idempotency-key-reused': [
     422,
     'Idempotency key reused',
-    'You have used this Idempotency-Key in this chat for another text. Send a new key with a new text.'
+    'You have already used this Idempotency-Key in this chat with another text. Use a new key for each text.'
   ],
   'rate-limited': [
     429,
     'Too many requests',
-    'You ask more often than this server admits. Go on after as many seconds as Retry-After says.'
+    'Too many requests. Wait the number of seconds in `Retry-After`, then try again.'
   ],
   'too-many-own-streams': [
     429,
-    'Too many streams of yours',
-    'This user id has as many open streams and waits as it may. Close one, or share one stream between your readers.'
+    'Too many of your own streams',
+    'This user id has too many open streams and waiting requests. Close one, or share one stream between your readers.'
   ],
   'too-many-waiting': [
     429,
     'Too many are waiting',
-    'So many guests wait at this link that it takes no more. Ask again once the owner has let some in.'
+    'Too many guests are already waiting at this link. Try again later.'
   ],
   'headers-too-large': [431, 'Header fields too large', 'Send fewer or shorter header fields.'],
-  'internal-error': [500, 'Internal error', 'The server failed. Try again; if that does not help, tell its operator.'],
-  'store-full': [503, 'Store full', 'The server has no room for more. Try again later.'],
-  'too-many-streams': [503, 'Too many open streams', 'The server holds as many streams as it may. Try again later.'],
-  overloaded: [503, 'Overloaded', 'The server has more to do than it can. Send the request again in a moment.'],
-  'shutting-down': [503, 'Shutting down', 'The server is stopping. Send the request again in a moment.'],
+  'internal-error': [
+    500,
+    'Internal error',
+    'The server failed. Try again; if the error persists, contact the operator.'
+  ],
+  'store-full': [503, 'Store full', 'The server is out of space. Try again later.'],
+  'too-many-streams': [
+    503,
+    'Too many open streams',
+    'The server has reached its limit of open streams. Try again later.'
+  ],
+  overloaded: [503, 'Overloaded', 'The server is overloaded. Send the request again in a moment.'],
+  'shutting-down': [503, 'Shutting down', 'The server is shutting down. Send the request again in a moment.'],
   'store-unreachable': [503, 'Store unreachable', 'The server cannot reach its store. Try again later.']
 } as const satisfies Record<string, readonly [status: number, title: string, detail: string]>
 
 export type ProblemKind = keyof typeof catalogue
 
 interface ProblemExtras {
-  /** Instead of the catalogue's sentence. */
+  /** Replaces the catalogue's `detail`. */
   readonly detail?: string
-  /** Members beyond those of RFC 9457, section 3.1. */
+  /** Extension members (RFC 9457, section 3.2). */
   readonly members?: Readonly<Record<string, unknown>>
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -115,7 +126,7 @@ interface ProblemExtras {
 const TYPE_PREFIX = 'urn:silly-chat:'
 const RETRY_AFTER_SECONDS = '5'
 
-/** Thrown wherever a request is refused; `http/response/error-handler.ts` turns it into the answer. */
+/** Thrown to refuse a request. `http/response/error-handler.ts` turns it into the response. */
 export class Problem extends Error {
   readonly kind: ProblemKind
   readonly extras: ProblemExtras
@@ -137,7 +148,7 @@ export class Problem extends Error {
     return this.extras.headers ?? {}
   }
 
-  /** The body of the answer, application/problem+json. */
+  /** The response body, application/problem+json. */
   get body(): string {
     const [status, title, detail] = catalogue[this.kind]
     return toJson({

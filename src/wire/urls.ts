@@ -1,10 +1,10 @@
-/** The URLs of chats and links: written on a base, read from what people send. */
+/** Builds and parses the URLs of chats and links. */
 import { type ChatId, type LinkId, readChatId, readLinkId } from '../chat/ids.ts'
 import { decodeUnreserved } from './unreserved.ts'
 
 /**
- * Scheme, authority and perhaps a path, without a slash at its end: what the URLs of one answer begin with. It is that
- * of the request that asked (or `PUBLIC_URL`) and must never be kept or shown to another client.
+ * Scheme, authority and optional path, without a trailing slash: the start of all URLs in a response. It comes from the
+ * request (or from `PUBLIC_URL`), so it must never be stored or shown to another client.
  */
 export type Base = string
 
@@ -13,12 +13,12 @@ export const chatEventsUrl = (base: Base, chat: ChatId): string => `${chatUrl(ba
 export const linkUrl = (base: Base, link: LinkId): string => `${base}/v1/links/${link}`
 export const linkEventsUrl = (base: Base, link: LinkId): string => `${linkUrl(base, link)}/events`
 
-/** What a chat or link URL must end in to be read at all; host, query and fragment do not matter. */
+/** The end of the path of a chat or link URL. Host, query and fragment do not matter. */
 const URL_PATH = /\/v1\/(chats|links)\/([A-Za-z0-9_-]{22,})\/?$/
 
 /**
- * The id in the URL of a chat or a link as somebody sent it. `undefined`: no such URL. `{ id: undefined }`: it looks
- * like one, but no chat or link of ours has such an id.
+ * Parses the URL of a chat. `undefined`: it is no chat URL. `{ id: undefined }`: it looks like one, but its id cannot be
+ * that of a chat.
  */
 export function readChatUrl(text: string): { id: ChatId | undefined } | undefined {
   const opaque = readOpaque(text, 'chats')
@@ -31,8 +31,8 @@ export function readLinkUrl(text: string): { id: LinkId | undefined } | undefine
 }
 
 /**
- * The id in a path: the opaque part, or the whole URL, percent-encoded. That is what clients send that were made from the
- * OpenAPI document and are given the URL of an answer. `undefined`: no chat or link of ours has such an id.
+ * Parses the `:chat` segment of a path: an id, or a whole chat URL, percent-encoded. Clients generated from the OpenAPI
+ * document send the latter if they are given the URL from an answer.
  */
 export function readChatSegment(segment: string): ChatId | undefined {
   return readChatId(segment) ?? readChatUrl(segment)?.id

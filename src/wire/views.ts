@@ -1,4 +1,4 @@
-/** How what the rules and the log hold looks on the wire: with URLs on the reader's own base and without secrets. */
+/** JSON views of domain objects, with URLs on the base of the reader's request. */
 import type { z } from 'zod'
 import {
   type ApprovedRequest,
@@ -66,9 +66,9 @@ export function decisionView(base: Base, request: ApprovedRequest | DeclinedRequ
   }
 }
 
-/** What a guest is told of their own request. */
+/** A join request as its own guest sees it. */
 export function guestView(base: Base, chat: ChatId, client: UserId, request: JoinRequest): z.output<typeof exchange> {
-  const own = {
+  const common = {
     link: linkUrl(base, request.link),
     request_sent_status: true,
     client_id: client,
@@ -77,46 +77,46 @@ export function guestView(base: Base, chat: ChatId, client: UserId, request: Joi
   switch (request.state) {
     case 'pending':
       return {
-        ...own,
+        ...common,
         approval_status: false,
         state: 'pending',
         chat: null,
         events: linkEventsUrl(base, request.link),
         message:
-          'Waiting for the owner. Ask again with this client_id (Authorization: Bearer …); without it the link takes you for somebody new.'
+          'Waiting for the owner to decide. To check again, send this client_id (Authorization: Bearer …); without it you ask to join as a new guest.'
       }
     case 'approved':
       return {
-        ...own,
+        ...common,
         approval_status: true,
         state: 'approved',
         chat: chatUrl(base, chat),
         events: chatEventsUrl(base, chat),
-        message: 'You are in. Read, post and follow the chat with this client_id (Authorization: Bearer …).'
+        message: 'You are a member. Read, post and follow the chat with this client_id (Authorization: Bearer …).'
       }
     case 'declined':
     case 'closed':
       return {
-        ...own,
+        ...common,
         approval_status: false,
         state: request.state,
         chat: null,
         events: linkEventsUrl(base, request.link),
-        message: ENDED[endingOf(request)]
+        message: MESSAGE_BY_ENDING[endingOf(request)]
       }
   }
 }
 
-/** What is said to a guest whose request has ended. */
-const ENDED: Record<ReturnType<typeof endingOf>, string> = {
-  declined: 'The owner has declined your request or taken the approval back.',
-  left: 'You have taken your request back or left. Open the link without a user id to ask again.',
-  expired: 'The time of this link was up before your request was decided. Ask for a new link.',
+/** For guests whose request has ended. */
+const MESSAGE_BY_ENDING: Record<ReturnType<typeof endingOf>, string> = {
+  declined: 'The owner has declined your request or removed you from the chat.',
+  left: 'You have withdrawn your request or left the chat. Open the link without a user id to ask again.',
+  expired: 'This link expired before your request was decided. Ask for a new link.',
   revoked: 'This link was revoked before your request was decided. Ask for a new link.',
-  full: 'As many guests as this link admits came in before you. Ask for a new link.'
+  full: 'This link reached its maximum number of guests before your request was decided. Ask for a new link.'
 }
 
-/** What the owner is told of a link, and a member who came in through another one. */
+/** A link as the owner sees it, or a member who joined through another link. */
 export function insideView(base: Base, chat: ChatId, link: LinkId): z.output<typeof exchange> {
   return {
     link: linkUrl(base, link),
@@ -127,7 +127,7 @@ export function insideView(base: Base, chat: ChatId, link: LinkId): z.output<typ
     client_id: null,
     request_id: null,
     events: chatEventsUrl(base, chat),
-    message: 'You are in already. This link is for others.'
+    message: 'You are already in this chat. This link is for inviting others.'
   }
 }
 

@@ -1,4 +1,4 @@
-/** What a door forgets, so that it cannot grow for ever, and what it never does. */
+/** A door forgets some ended requests and links, so that it cannot grow for ever. */
 import { describe, expect, it } from 'vitest'
 import {
   approve,
@@ -13,13 +13,13 @@ import { type Door, linkOf, pendingRequests, requestOf, requireMember } from '..
 import type { LinkId, UserDigest } from '../../src/chat/ids.ts'
 import { aBusyDoor, changed, withKnock, withLink } from '../support/doors.ts'
 
-describe('a request that was taken back or declined', () => {
+describe('a withdrawn or declined request', () => {
   const left = (door: Door, link: LinkId, now: number) => {
     const { door: knocked, request } = withKnock(door, link)
     return { door: changed(leave(knocked, link, request.guest, now)).door, guest: request.guest }
   }
 
-  it(`is forgotten once ${MAX_ENDED_KEPT} have ended later; who waits or is in never is`, () => {
+  it(`is forgotten once ${MAX_ENDED_KEPT} have ended after it; pending requests and members never are`, () => {
     const busy = aBusyDoor()
     let { door } = busy
     const guests = Array.from({ length: MAX_ENDED_KEPT + 2 }, (_, index) => {
@@ -27,13 +27,17 @@ describe('a request that was taken back or declined', () => {
       door = next.door
       return next.guest
     })
-    expect(guests.map((guest) => door.requests.has(guest))).toEqual([false, false, ...Array(MAX_ENDED_KEPT).fill(true)])
+    expect(guests.map((guest) => door.requests.get(guest) !== undefined)).toEqual([
+      false,
+      false,
+      ...Array(MAX_ENDED_KEPT).fill(true)
+    ])
     expect(door.requests.size).toBe(MAX_ENDED_KEPT + 2)
     expect(requireMember(door, busy.member.guest)).toBe('member')
     expect(pendingRequests(door)).toEqual([busy.waiting])
   })
 
-  it('is kept by when it ended, not by when it was made', () => {
+  it('is forgotten in the order of endings, not of requests', () => {
     const busy = aBusyDoor()
     let { door } = busy
     for (let count = 0; count < MAX_ENDED_KEPT; count++) door = left(door, busy.link, 10).door
@@ -44,7 +48,7 @@ describe('a request that was taken back or declined', () => {
 })
 
 describe('a request that ended with its link', () => {
-  /** So many links revoked, one a millisecond, at each of which as many waited as may. */
+  /** Revokes `count` links, one a millisecond, each with as many pending guests as possible. */
   const revoked = (door: Door, links: number) => {
     const guests: UserDigest[] = []
     let after = door
@@ -61,19 +65,19 @@ describe('a request that ended with its link', () => {
     return { door: after, guests }
   }
 
-  it(`is forgotten once ${MAX_ENDED_WITH_LINK_KEPT} have ended so later; those that ended otherwise are not for that`, () => {
+  it(`is forgotten once ${MAX_ENDED_WITH_LINK_KEPT} have ended with their links after it, and other ended requests are not`, () => {
     const busy = aBusyDoor()
     const left = withKnock(changed(decline(busy.door, busy.waiting, busy.owner, 9)).door, busy.link)
     const before = changed(leave(left.door, busy.link, left.request.guest, 9)).door
     const { door, guests } = revoked(before, MAX_ENDED_WITH_LINK_KEPT / MAX_WAITING_PER_LINK + 1)
-    const kept = guests.filter((guest) => door.requests.has(guest))
+    const kept = guests.filter((guest) => door.requests.get(guest) !== undefined)
     expect(kept).toEqual(guests.slice(-MAX_ENDED_WITH_LINK_KEPT))
     expect(door.requests.get(busy.waiting.guest)).toMatchObject({ state: 'declined' })
     expect(door.requests.get(left.request.guest)).toMatchObject({ reason: 'left' })
     expect(requireMember(door, busy.member.guest)).toBe('member')
   })
 
-  it('is not forgotten for those that were taken back or declined', () => {
+  it('is not forgotten because of withdrawn or declined requests', () => {
     const busy = aBusyDoor()
     let door = changed(revokeLink(busy.door, busy.link, busy.owner, 9)).door
     for (let count = 0; count <= MAX_ENDED_KEPT; count++) {
@@ -85,14 +89,14 @@ describe('a request that ended with its link', () => {
   })
 })
 
-describe('a link that has ended', () => {
+describe('an ended link', () => {
   const revokedOften = (door: Door, times: number, first: number): Door =>
     Array.from({ length: times }).reduce<Door>((before, _, index) => {
       const invited = withLink(before, door.owner)
       return changed(revokeLink(invited.door, invited.link, door.owner, first + index)).door
     }, door)
 
-  it(`is forgotten once ${MAX_ENDED_KEPT} have ended later, unless somebody is in through it; an open one never is`, () => {
+  it(`is forgotten once ${MAX_ENDED_KEPT} have ended after it, unless it has members; open links never are`, () => {
     const { door, owner, link, otherLink } = aBusyDoor()
     const empty = withLink(door, owner)
     const ended = [empty.link, link].reduce((so, id) => changed(revokeLink(so, id, owner, 9)).door, empty.door)
@@ -106,7 +110,7 @@ describe('a link that has ended', () => {
     expect(after.links).toHaveLength(MAX_ENDED_KEPT + 2)
   })
 
-  it('answers whoever came through it for as long as that request is kept, also who was the last to leave', () => {
+  it('is kept as long as the requests of its guests, also after the last has left', () => {
     const { door, owner, otherLink } = aBusyDoor()
     const { door: invited, link } = withLink(door, owner)
     const { door: knocked, request: member } = withKnock(invited, link)
@@ -119,7 +123,7 @@ describe('a link that has ended', () => {
       const { door: knocked, request } = withKnock(after, otherLink)
       after = changed(leave(knocked, otherLink, request.guest, 2000 + count)).door
     }
-    expect(after.requests.has(member.guest)).toBe(false)
+    expect(after.requests.get(member.guest)).toBeUndefined()
     expect(linkOf(after, link)).toBeUndefined()
   })
 })

@@ -37,8 +37,8 @@ function withLinks(door: Door, count: number, maker?: UserDigest): Door {
   return Array.from({ length: count }).reduce<Door>((before) => withLink(before, maker).door, door)
 }
 
-describe('making links', () => {
-  it('makes one that is open, with its limits, and leaves the door it was asked of as it was', () => {
+describe('addLink', () => {
+  it('adds an open link with its limits, and does not change the door in place', () => {
     const { door, owner } = aDoor()
     const id = nextId(door)
     const { door: after, events, result } = changed(addLink(door, id, owner, 7, { expiresAt: 99, maxGuests: 3 }))
@@ -47,13 +47,13 @@ describe('making links', () => {
     expect(door.links).toEqual([])
   })
 
-  it('makes one without limits unless there are any', () => {
+  it('adds a link without limits by default', () => {
     const { door } = aDoor()
     const made = { madeByOwner: false, expiresAt: null, maxGuests: null }
     expect(changed(addLink(door, nextId(door), undefined, 1)).result).toMatchObject(made)
   })
 
-  it(`is open to everybody who knows the chat, for ${MAX_OPEN_LINKS_OF_OTHERS} of them`, () => {
+  it(`allows everybody, but only ${MAX_OPEN_LINKS_OF_OTHERS} links that are not made by the owner`, () => {
     const { door, owner } = aDoor()
     const full = withLinks(withLinks(door, 1, owner), MAX_OPEN_LINKS_OF_OTHERS)
     expect(addLink(full, nextId(door), undefined, 1)).toEqual({ refused: 'too-many-links' })
@@ -61,14 +61,14 @@ describe('making links', () => {
     expect(addLink(full, nextId(door), owner, 1)).toHaveProperty('result')
   })
 
-  it(`ends at ${MAX_OPEN_LINKS} links, for the owner too`, () => {
+  it(`allows ${MAX_OPEN_LINKS} links, for the owner, too`, () => {
     const { door, owner } = aDoor()
     const full = withLinks(withLinks(door, MAX_OPEN_LINKS_OF_OTHERS), MAX_OPEN_LINKS - MAX_OPEN_LINKS_OF_OTHERS, owner)
     expect(full.links).toHaveLength(MAX_OPEN_LINKS)
     expect(addLink(full, nextId(door), owner, 1)).toEqual({ refused: 'too-many-links' })
   })
 
-  it('counts open links alone: one that has ended makes room', () => {
+  it('counts open links only', () => {
     const { door, owner } = aDoor()
     const ending = withLink(door, undefined, { expiresAt: 5, maxGuests: 1 })
     const full = withLinks(ending.door, MAX_OPEN_LINKS_OF_OTHERS - 1)
@@ -82,8 +82,8 @@ describe('making links', () => {
   })
 })
 
-describe('a link for so many guests', () => {
-  it('is full in the change that lets in the last, and closes who waits, oldest first', () => {
+describe('a link with maxGuests', () => {
+  it('is full with the approval of the last guest, which closes pending requests, oldest first', () => {
     const { door, owner, link } = anInvitedDoor({ maxGuests: 2 })
     const first = withKnock(withMember(door, link).door, link)
     const [meant, last] = [withKnock(first.door, link), aUser()]
@@ -101,14 +101,14 @@ describe('a link for so many guests', () => {
     expect(askAt(after, link)).toEqual({ refused: 'link-full' })
   })
 
-  it('stays open until then', () => {
+  it('is open until then', () => {
     const { door, link } = anInvitedDoor({ maxGuests: 2 })
     const { door: one } = withMember(door, link)
     expect(linkOf(one, link)?.ended).toBeNull()
     expect(askAt(one, link)).toHaveProperty('result')
   })
 
-  it('closes nobody at another link', () => {
+  it('closes no requests at other links', () => {
     const { door, link } = anInvitedDoor({ maxGuests: 1 })
     const other = withLink(door)
     const waiting = withKnock(other.door, other.link)
@@ -117,7 +117,7 @@ describe('a link for so many guests', () => {
     expect(linkOf(full, other.link)?.ended).toBeNull()
   })
 
-  it('counts only those who are in at the same time', () => {
+  it('counts only members', () => {
     const { door, owner, link } = anInvitedDoor({ maxGuests: 2 })
     const first = withMember(door, link)
     const { door: left } = changed(leave(first.door, link, first.request.guest, 4))
@@ -128,14 +128,14 @@ describe('a link for so many guests', () => {
     expect(linkOf(withMember(third.door, link).door, link)?.ended).toMatchObject({ why: 'full' })
   })
 
-  it('counts those who came in through it alone', () => {
+  it('counts only members who came in through it', () => {
     const { door, link } = anInvitedDoor({ maxGuests: 2 })
     const other = withLink(door)
     const { door: after } = withMember(withMember(other.door, other.link).door, link)
     expect(linkOf(after, link)?.ended).toBeNull()
   })
 
-  it('counts a declined guest who is let in again, too', () => {
+  it('counts a declined guest who is approved later', () => {
     const { door, owner, link } = anInvitedDoor({ maxGuests: 1 })
     const { door: declined, request } = withDeclined(door, link)
     const waiting = withKnock(declined, link)
@@ -144,7 +144,7 @@ describe('a link for so many guests', () => {
     expect(linkOf(after, link)?.ended).toEqual({ why: 'full', at: 9 })
   })
 
-  it('stays full when a seat becomes free, however it does', () => {
+  it('stays full when a member leaves or is removed', () => {
     const { door, owner, link } = anInvitedDoor({ maxGuests: 1 })
     const { door: full, request } = withMember(door, link)
     const { door: left } = changed(leave(full, link, request.guest, 9))
@@ -158,7 +158,7 @@ describe('a link for so many guests', () => {
 })
 
 describe('a link that expires', () => {
-  it('does nothing one millisecond before, and has ended at the instant itself', () => {
+  it('ends at that instant, and not one millisecond earlier', () => {
     const { door, link } = anInvitedDoor({ expiresAt: 50 })
     const { door: before, request } = withKnock(door, link)
     expect(expireLinks(before, 49).door).toBe(before)
@@ -169,7 +169,7 @@ describe('a link that expires', () => {
     expect(askAt(after, link)).toEqual({ refused: 'link-expired' })
   })
 
-  it('ended at its own instant, however late that is seen; those who waited were closed at that instant', () => {
+  it('ends as of that instant, however late, and so do its pending requests', () => {
     const { door, link } = anInvitedDoor({ expiresAt: 50 })
     const { door: before, request } = withKnock(door, link)
     const { door: after, events } = expireLinks(before, 5000)
@@ -177,7 +177,7 @@ describe('a link that expires', () => {
     expect(events).toEqual([closed(request, 'expired', 50)])
   })
 
-  it('leaves in who is in, and what has ended as it is', () => {
+  it('does not change members and ended requests', () => {
     const { door, link } = anInvitedDoor({ expiresAt: 50 })
     const declined = withDeclined(door, link)
     const { door: before, request } = withMember(declined.door, link)
@@ -187,7 +187,7 @@ describe('a link that expires', () => {
     expect([events, after.rights]).toEqual([[], before.rights])
   })
 
-  it('ends with others in the order of their instants, those without an instant or with a later one untouched', () => {
+  it('ends in the order of the instants, and other links stay open', () => {
     const { door, owner, link: late } = anInvitedDoor({ expiresAt: 70 })
     const early = withLink(door, owner, { expiresAt: 50 })
     const never = withLink(early.door, owner)
@@ -216,7 +216,7 @@ describe('a link that expires', () => {
   })
 })
 
-it('the next expiry is that of the open link that expires first: after adding, expiring, revoking, filling one', () => {
+it('nextExpiry is that of the open link that expires first, after every kind of change', () => {
   const { door, owner } = aDoor()
   expect(withLink(door).door.nextExpiry).toBeNull()
   const first = withLink(door, owner, { expiresAt: 70 })
@@ -230,8 +230,8 @@ it('the next expiry is that of the open link that expires first: after adding, e
   expect(expireLinks(third.door, 70).door.nextExpiry).toBeNull()
 })
 
-describe('revoking a link', () => {
-  it('ends it at once and closes who waits there, oldest first; who is in stays in', () => {
+describe('revokeLink', () => {
+  it('ends the link and closes its pending requests, oldest first; members stay', () => {
     const { door, owner, link, waiting, member } = aBusyDoor()
     const second = withKnock(door, link)
     const { door: after, events } = changed(revokeLink(second.door, link, owner, 9))
@@ -243,7 +243,7 @@ describe('revoking a link', () => {
     expect(askAt(after, link)).toEqual({ refused: 'link-revoked' })
   })
 
-  it('is for the owner alone, not for who made it; what does not exist is refused first', () => {
+  it('is refused to everybody but the owner, after unknown links', () => {
     const { door, member } = aBusyDoor()
     const maker = aUser()
     const { door: known, link } = withLink(door, maker)
@@ -253,7 +253,7 @@ describe('revoking a link', () => {
     }
   })
 
-  it('again changes nothing, and a link that ended otherwise stays as it ended', () => {
+  it('changes nothing if the link has ended already', () => {
     const { door, owner, link } = anInvitedDoor({ expiresAt: 50, maxGuests: 1 })
     const revoked = changed(revokeLink(door, link, owner, 9)).door
     for (const ended of [revoked, expireLinks(door, 50).door, withMember(door, link).door]) {
@@ -263,7 +263,7 @@ describe('revoking a link', () => {
     }
   })
 
-  it('ends it for good: its instant changes nothing any more', () => {
+  it('ends the link for good: its expiry changes nothing', () => {
     const { door, owner, link } = anInvitedDoor({ expiresAt: 50 })
     const open = withLink(door, owner, { expiresAt: 50 })
     const revoked = changed(revokeLink(open.door, link, owner, 9)).door

@@ -1,4 +1,4 @@
-/** Who asks, is let in, is turned away and leaves. What links do stands in `changes.links.test.ts`. */
+/** Guests ask to join, are approved, are declined and leave. Links: `changes.links.test.ts`. */
 import { describe, expect, it } from 'vitest'
 import { approve, decline, knock, leave, MAX_WAITING_PER_LINK, revokeLink } from '../../src/chat/changes.ts'
 import { approvalAt, pendingRequests, requireMember, roleOf, standingAt } from '../../src/chat/door.ts'
@@ -15,8 +15,8 @@ import {
   withMember
 } from '../support/doors.ts'
 
-describe('knocking', () => {
-  it('records a pending request and tells of it', () => {
+describe('knock', () => {
+  it('records a pending request, with an event', () => {
     const { door, link } = anInvitedDoor()
     const asked = { id: newRequestId(), link, guest: aUser(), name: null, requestedAt: 5 }
     const request = { ...asked, state: 'pending', decidedAt: null }
@@ -24,7 +24,7 @@ describe('knocking', () => {
     expect(door.requests.size).toBe(0)
   })
 
-  it(`is refused while ${MAX_WAITING_PER_LINK} wait at that link, not at another, and not once one was decided`, () => {
+  it(`is refused while ${MAX_WAITING_PER_LINK} requests are pending at that link`, () => {
     const { door, owner, link } = anInvitedDoor()
     const { door: two, link: otherLink } = withLink(door, owner)
     let crowded = two
@@ -38,7 +38,7 @@ describe('knocking', () => {
     expect(knock(changed(decline(crowded, meant, owner, 6)).door, asked)).toHaveProperty('result')
   })
 
-  it('needs a link of this chat', () => {
+  it('is refused for links of other chats', () => {
     const { door } = aDoor()
     const link = newLinkId(tagOf(door.chat))
     const asked = { id: newRequestId(), link, guest: aUser(), name: null, requestedAt: 5 }
@@ -46,8 +46,8 @@ describe('knocking', () => {
   })
 })
 
-describe('approving', () => {
-  it('lets the guest in and tells of it', () => {
+describe('approve', () => {
+  it('makes the guest a member, with an event', () => {
     const { door, owner, waiting } = aBusyDoor()
     const approved = { ...waiting, state: 'approved', decidedAt: 9 }
     const change = changed(approve(door, waiting, owner, 9))
@@ -56,12 +56,12 @@ describe('approving', () => {
     expect(change.door.rights).toBe(door.rights)
   })
 
-  it('twice changes nothing and gives the first answer', () => {
+  it('changes nothing when it is repeated, and gives the first answer', () => {
     const { door, owner, member } = aBusyDoor()
     expect(approve(door, member, owner, 99)).toEqual({ door, events: [], result: member })
   })
 
-  it('lets in a guest who was declined, as long as the link is open', () => {
+  it('approves a declined guest as long as the link is open', () => {
     const { door, owner, link } = anInvitedDoor()
     const { door: before, request } = withDeclined(door, link)
     const { door: after, events, result } = changed(approve(before, request, owner, 9))
@@ -72,7 +72,7 @@ describe('approving', () => {
     expect(approve(ended, request, owner, 9)).toEqual({ refused: 'request-closed', state: 'declined' })
   })
 
-  it('of a closed request is refused with its state, also while the link is open', () => {
+  it('is refused for a closed request, with its state, also while the link is open', () => {
     const { door, owner, link, waiting } = aBusyDoor()
     const left = changed(leave(door, link, waiting.guest, 9)).door
     const revoked = changed(revokeLink(door, link, owner, 9)).door
@@ -81,32 +81,32 @@ describe('approving', () => {
     }
   })
 
-  it('twice gives the same answer also once the link has ended', () => {
+  it('gives the same answer when it is repeated after the link has ended', () => {
     const { door, owner, link, member } = aBusyDoor()
     const { door: ended } = changed(revokeLink(door, link, owner, 9))
     expect(approve(ended, member, owner, 99)).toEqual({ door: ended, events: [], result: member })
   })
 
-  it('without a request id means the only one who waits', () => {
+  it('without a request id means the only pending request', () => {
     const { door, owner, link, waiting } = aBusyDoor()
     const declined = withDeclined(door, link).door
     expect(changed(approve(declined, { link, id: undefined }, owner, 9)).result.id).toBe(waiting.id)
   })
 
-  it('without a request id, where nobody waits, means the only one who is in', () => {
+  it('without a request id means the only member if no request is pending', () => {
     const { door, owner, link } = anInvitedDoor()
     const member = withMember(door, link)
     expect(changed(approve(member.door, { link, id: undefined }, owner, 9)).result).toEqual(member.request)
   })
 
-  it('without a request id is refused where nobody has asked, or all requests have ended', () => {
+  it('without a request id is refused if there is no request, or all have ended', () => {
     const { door, owner, otherLink: link } = aBusyDoor()
     expect(approve(door, { link, id: undefined }, owner, 9)).toEqual({ refused: 'nobody-asked' })
     const { door: ended } = withDeclined(door, link)
     expect(approve(ended, { link, id: undefined }, owner, 9)).toEqual({ refused: 'nobody-asked' })
   })
 
-  it('without a request id is refused where several may be meant, and names who waits', () => {
+  it('without a request id is refused if it is ambiguous, with the pending requests', () => {
     const { door, owner, link, waiting } = aBusyDoor()
     const another = withKnock(door, link)
     expect(approve(another.door, { link, id: undefined }, owner, 9)).toEqual({
@@ -122,7 +122,7 @@ describe.each([
   ['approving', approve],
   ['declining', decline]
 ])('%s', (_, decide) => {
-  it('is for the owner alone', () => {
+  it('is refused to everybody but the owner', () => {
     const { door, waiting, member } = aBusyDoor()
     for (const user of [member.guest, waiting.guest, aUser()]) {
       expect(decide(door, waiting, user, 9)).toEqual({ refused: 'not-the-owner' })
@@ -130,7 +130,7 @@ describe.each([
     }
   })
 
-  it('needs a request of that very link, whoever asks', () => {
+  it('is refused for requests at other links, to everybody', () => {
     const { door, owner, otherLink, link, waiting } = aBusyDoor()
     for (const user of [owner, aUser()]) {
       expect(decide(door, { link: otherLink, id: waiting.id }, user, 9)).toEqual({ refused: 'request-not-found' })
@@ -141,8 +141,8 @@ describe.each([
   })
 })
 
-describe('declining', () => {
-  it('turns away who waits and tells of it; nobody loses a right', () => {
+describe('decline', () => {
+  it('declines a pending guest, with an event, and no right is lost', () => {
     const { door, owner, waiting } = aBusyDoor()
     const declined = { ...waiting, state: 'declined', decidedAt: 9 }
     const change = changed(decline(door, waiting, owner, 9))
@@ -152,7 +152,7 @@ describe('declining', () => {
     expect(pendingRequests(change.door)).toEqual([])
   })
 
-  it('withdraws an approval: the guest is out at once, and one right was lost', () => {
+  it('removes a member at once, and a right is lost', () => {
     const { door, owner, member } = aBusyDoor()
     const change = changed(decline(door, member, owner, 9))
     expect(change.result).toEqual({ ...member, state: 'declined', decidedAt: 9 })
@@ -161,32 +161,32 @@ describe('declining', () => {
     expect(change.door.rights).toBe(door.rights + 1)
   })
 
-  it('withdraws an approval also at a link that has ended', () => {
+  it('removes a member whose link has ended, too', () => {
     const { door, owner, link, member } = aBusyDoor()
     const { door: ended } = changed(revokeLink(door, link, owner, 9))
     expect(roleOf(changed(decline(ended, member, owner, 10)).door, member.guest)).toBeUndefined()
   })
 
-  it('twice changes nothing and gives the first answer', () => {
+  it('changes nothing when it is repeated, and gives the first answer', () => {
     const { door, owner, link } = anInvitedDoor()
     const { door: before, request } = withDeclined(door, link)
     expect(decline(before, request, owner, 99)).toEqual({ door: before, events: [], result: request })
   })
 
-  it('of a closed request is refused with its state', () => {
+  it('is refused for a closed request, with its state', () => {
     const { door, owner, link, waiting } = aBusyDoor()
     const { door: closed } = changed(leave(door, link, waiting.guest, 9))
     expect(decline(closed, waiting, owner, 10)).toEqual({ refused: 'request-closed', state: 'closed' })
   })
 
-  it('without a request id means the only one who waits, never one who is in', () => {
+  it('without a request id means the only pending request, never a member', () => {
     const { door, owner, link, waiting } = aBusyDoor()
     const { door: after, result } = changed(decline(door, { link, id: undefined }, owner, 9))
     expect(result.id).toBe(waiting.id)
     expect(decline(after, { link, id: undefined }, owner, 10)).toEqual({ refused: 'nobody-asked' })
   })
 
-  it('without a request id is refused where several wait, and names them', () => {
+  it('without a request id is refused if several are pending, with their ids', () => {
     const { door, owner, link, otherLink, waiting } = aBusyDoor()
     const another = withKnock(withKnock(door, otherLink).door, link)
     expect(decline(another.door, { link, id: undefined }, owner, 9)).toEqual({
@@ -196,8 +196,8 @@ describe('declining', () => {
   })
 })
 
-describe('leaving', () => {
-  it('takes a pending request back and tells of it; nobody loses a right', () => {
+describe('leave', () => {
+  it('withdraws a pending request, with an event, and no right is lost', () => {
     const { door, waiting } = aBusyDoor()
     const closed = { ...waiting, state: 'closed', reason: 'left', decidedAt: 9 }
     const change = changed(leave(door, waiting.link, waiting.guest, 9))
@@ -207,7 +207,7 @@ describe('leaving', () => {
     expect(pendingRequests(change.door)).toEqual([])
   })
 
-  it('once approved takes the right to requireMember, and says that a right was lost', () => {
+  it('ends a membership, and a right is lost', () => {
     const { door, link, member } = aBusyDoor()
     const change = changed(leave(door, link, member.guest, 9))
     const closed = { ...member, state: 'closed', reason: 'left', decidedAt: 9 }
@@ -216,13 +216,13 @@ describe('leaving', () => {
     expect(change.door.rights).toBe(door.rights + 1)
   })
 
-  it('is possible through a link that has ended', () => {
+  it('works through an ended link', () => {
     const { door, owner, link, member } = aBusyDoor()
     const { door: ended } = changed(revokeLink(door, link, owner, 9))
     expect(changed(leave(ended, link, member.guest, 10)).events).toMatchObject([{ type: 'join_closed' }])
   })
 
-  it('a second time, or once declined, changes nothing', () => {
+  it('changes nothing when it is repeated, or after a decline', () => {
     const { door, link, waiting } = aBusyDoor()
     const { door: once } = changed(leave(door, link, waiting.guest, 9))
     expect(leave(once, link, waiting.guest, 10)).toEqual({ door: once, events: [], result: undefined })
@@ -230,7 +230,7 @@ describe('leaving', () => {
     expect(leave(before, link, request.guest, 10)).toEqual({ door: before, events: [], result: undefined })
   })
 
-  it('is for a guest of that very link', () => {
+  it('is refused to everybody but a guest of that link', () => {
     const { door, owner, link, otherLink, waiting } = aBusyDoor()
     for (const user of [owner, aUser()]) expect(leave(door, link, user, 9)).toEqual({ refused: 'not-this-guest' })
     expect(leave(door, otherLink, waiting.guest, 9)).toEqual({ refused: 'not-this-guest' })
@@ -238,7 +238,7 @@ describe('leaving', () => {
     expect(leave(door, unknown, waiting.guest, 9)).toEqual({ refused: 'link-not-found' })
   })
 
-  it('ends the request: it does not count for the link', () => {
+  it('ends the request, which no longer counts for the link', () => {
     const { door, link, waiting } = aBusyDoor()
     const { door: closed } = changed(leave(door, link, waiting.guest, 9))
     expect(approvalAt(closed, link, undefined, undefined)).toBe(true)

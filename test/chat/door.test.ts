@@ -29,37 +29,37 @@ import {
   withMember
 } from '../support/doors.ts'
 
-describe('who is in', () => {
+describe('a member', () => {
   const { door, owner, link, waiting, member } = aBusyDoor()
 
-  it('is the owner, and a guest who was approved', () => {
+  it('is the owner, or an approved guest', () => {
     expect([roleOf(door, owner), roleOf(door, member.guest)]).toEqual(['owner', 'member'])
     expect([requireMember(door, owner), requireMember(door, member.guest)]).toEqual(['owner', 'member'])
   })
 
-  it('is not a guest who waits, nor a stranger', () => {
+  it('is not a pending guest or a stranger', () => {
     expect(requireMember(door, waiting.guest)).toEqual({ refused: 'not-a-member' })
     expect(requireMember(door, aUser())).toEqual({ refused: 'not-a-member' })
   })
 
-  it('is not a guest who was declined, nor one who left', () => {
+  it('is not a declined guest, or one who left', () => {
     const declined = withDeclined(door, link)
     expect(requireMember(declined.door, declined.request.guest)).toEqual({ refused: 'not-a-member' })
     const left = changed(leave(door, link, member.guest, 9)).door
     expect(requireMember(left, member.guest)).toEqual({ refused: 'not-a-member' })
   })
 
-  it('is told to the owner alone', () => {
+  it('is listed for the owner only', () => {
     expect(joinRequestsFor(door, owner)).toEqual([waiting, member])
     expect(joinRequestsFor(door, member.guest)).toEqual({ refused: 'not-the-owner' })
   })
 
-  it('leaves those who wait', () => {
+  it('can be the only one while others are pending', () => {
     expect(pendingRequests(door)).toEqual([waiting])
   })
 })
 
-it("what is the owner's alone is not a member's, a waiting guest's or a stranger's", () => {
+it('requireOwner refuses members, pending guests and strangers', () => {
   const { door, owner, waiting, member } = aBusyDoor()
   expect(requireOwner(door, owner)).toBe('owner')
   for (const user of [member.guest, waiting.guest, aUser()]) {
@@ -68,7 +68,7 @@ it("what is the owner's alone is not a member's, a waiting guest's or a stranger
   }
 })
 
-it('a request id is taken by a request in any state, as long as it is known', () => {
+it('a request id is taken by a request in any state, until it is forgotten', () => {
   const { door, link, waiting, member } = aBusyDoor()
   const declined = withDeclined(door, link)
   const { door: left } = changed(leave(declined.door, link, waiting.guest, 9))
@@ -84,14 +84,14 @@ describe('a join request', () => {
     return request
   }
 
-  it('is final once it was decided, and has ended unless it was approved', () => {
+  it('is final once it is decided, and has ended unless it is approved', () => {
     const declined = afterwards(changed(decline(door, waiting, owner, 9)))
     const closed = afterwards(changed(leave(door, link, waiting.guest, 9)))
     expect([waiting, member, declined, closed].map(isFinal)).toEqual([false, true, true, true])
     expect([waiting, member, declined, closed].map(isEnded)).toEqual([false, false, true, true])
   })
 
-  it('says why it has ended', () => {
+  it('has the reason why it has ended', () => {
     const limited = anInvitedDoor({ expiresAt: 9, maxGuests: 1 })
     const knocked = withKnock(limited.door, limited.link)
     const why = ({ door: { requests } }: { readonly door: typeof door }) => {
@@ -108,7 +108,7 @@ describe('a join request', () => {
 })
 
 describe('the list of links', () => {
-  it('has each link with who waits there and who came in through it, oldest first', () => {
+  it('has each link with its numbers of pending guests and members, oldest first', () => {
     const { door, owner, link, otherLink } = aBusyDoor()
     const { door: known } = withDeclined(withKnock(door, link).door, link)
     expect(linksFor(known, owner)).toMatchObject([
@@ -117,7 +117,7 @@ describe('the list of links', () => {
     ])
   })
 
-  it('keeps a link that has ended, with those who are in, nobody waiting', () => {
+  it('keeps an ended link, with its members and no pending guests', () => {
     const { door, owner, link } = aBusyDoor()
     const { door: revoked } = changed(revokeLink(door, link, owner, 9))
     expect(linksFor(revoked, owner)).toMatchObject([
@@ -128,7 +128,7 @@ describe('the list of links', () => {
 })
 
 describe('a link', () => {
-  it('is open to a newcomer until it has ended, and then says why', () => {
+  it('is open until it has ended, and then has the reason', () => {
     const { door, owner, link } = anInvitedDoor({ expiresAt: 9, maxGuests: 1 })
     expect(openLink(door, link)).toMatchObject({ id: link, expiresAt: 9, maxGuests: 1, ended: null })
     expect(openLink(expireLinks(door, 9).door, link)).toEqual({ refused: 'link-expired' })
@@ -144,27 +144,27 @@ describe('a link', () => {
 describe('a user id at a link', () => {
   const { door, owner, link, otherLink, waiting, member } = aBusyDoor()
 
-  it('of its own guest stands for that request', () => {
+  it('of its own guest gives that request', () => {
     expect(standingAt(door, link, waiting.guest)).toEqual({ is: 'guest', request: waiting })
     expect(standingAt(door, link, member.guest)).toEqual({ is: 'guest', request: member })
     expect(requestOf(door, link, member.guest)).toEqual(member)
   })
 
-  it('of the owner, or of a member from another link, is inside without a request here', () => {
+  it('of the owner, or of a member from another link, is inside without a request', () => {
     expect(standingAt(door, link, owner)).toEqual({ is: 'inside' })
     expect(standingAt(door, otherLink, member.guest)).toEqual({ is: 'inside' })
     expect(requestOf(door, link, owner)).toEqual({ refused: 'not-this-guest' })
     expect(requestOf(door, otherLink, member.guest)).toEqual({ refused: 'not-this-guest' })
   })
 
-  it('of a guest who waits or was declined at another link, or of nobody here, is refused', () => {
+  it('of a pending or declined guest of another link, or of a stranger, is refused', () => {
     const declined = withDeclined(door, link)
     expect(standingAt(declined.door, otherLink, declined.request.guest)).toEqual({ refused: 'not-this-guest' })
     expect(standingAt(door, otherLink, waiting.guest)).toEqual({ refused: 'not-this-guest' })
     expect(standingAt(door, link, aUser())).toEqual({ refused: 'not-this-guest' })
   })
 
-  it('is not looked at where there is no such link', () => {
+  it('is not checked if there is no such link', () => {
     const link = newLinkId(tagOf(door.chat))
     expect(standingAt(door, link, owner)).toEqual({ refused: 'link-not-found' })
     expect(approvalAt(door, link, aUser(), undefined)).toEqual({ refused: 'link-not-found' })
@@ -172,12 +172,12 @@ describe('a user id at a link', () => {
   })
 })
 
-describe('a user id at a link that has ended', () => {
+describe('a user id at an ended link', () => {
   const busy = aBusyDoor()
   const { link, otherLink, owner, waiting, member } = busy
   const { door } = changed(revokeLink(busy.door, link, owner, 9))
 
-  it('of its own guest stands for that request still, which was closed if it was pending', () => {
+  it('of its own guest gives that request, which was closed if it was pending', () => {
     const closed = { ...waiting, state: 'closed', reason: 'revoked', decidedAt: 9 }
     expect(standingAt(door, link, waiting.guest)).toEqual({ is: 'guest', request: closed })
     expect(requestOf(door, link, waiting.guest)).toEqual(closed)
@@ -190,13 +190,13 @@ describe('a user id at a link that has ended', () => {
     expect(standingAt(door, link, owner)).toEqual({ is: 'inside' })
   })
 
-  it('of nobody here is refused', () => {
+  it('of a stranger is refused', () => {
     expect(standingAt(door, link, aUser())).toEqual({ refused: 'not-this-guest' })
   })
 })
 
 describe('the approval of a link', () => {
-  it('is true once somebody came in and nobody waits', () => {
+  it('is true if the link has members and no pending guests', () => {
     const { door, owner, link, otherLink, waiting } = aBusyDoor()
     expect(approvalAt(door, otherLink, undefined, undefined)).toBe(false)
     expect(approvalAt(door, link, undefined, undefined)).toBe(false)
@@ -205,7 +205,7 @@ describe('the approval of a link', () => {
     expect(approvalAt(settled, link, owner, undefined)).toBe(true)
   })
 
-  it('does not count what has ended', () => {
+  it('does not count ended requests', () => {
     const { door, owner, link, waiting, member } = aBusyDoor()
     const declined = changed(decline(door, waiting, owner, 9)).door
     expect(approvalAt(declined, link, undefined, undefined)).toBe(true)
@@ -215,7 +215,7 @@ describe('the approval of a link', () => {
     expect(approvalAt(left, link, undefined, member.id)).toBe(false)
   })
 
-  it('asked by a guest or with a request id is that of the request', () => {
+  it('is that of the request for a guest, or with a request id', () => {
     const { door, owner, link, otherLink, waiting, member } = aBusyDoor()
     expect(approvalAt(door, link, member.guest, undefined)).toBe(true)
     expect(approvalAt(door, link, waiting.guest, undefined)).toBe(false)
@@ -225,7 +225,7 @@ describe('the approval of a link', () => {
     expect(approvalAt(door, otherLink, owner, member.id)).toEqual({ refused: 'request-not-found' })
   })
 
-  it('is not told to a user id that is neither the owner nor a guest of the link', () => {
+  it('is refused to everybody but the owner and guests of the link, if there is a user id', () => {
     const { door, link, otherLink, member } = aBusyDoor()
     expect(approvalAt(door, link, aUser(), undefined)).toEqual({ refused: 'not-this-guest' })
     expect(approvalAt(door, otherLink, member.guest, undefined)).toEqual({ refused: 'not-this-guest' })

@@ -15,7 +15,7 @@ import {
 import { chatUrl, linkUrl, readChatUrl, readLinkUrl } from '../../src/wire/urls.ts'
 
 describe('opaque ids', () => {
-  it('match the contract and are read back as they were made', () => {
+  it('match the schema and are read back', () => {
     const chat = newChatId()
     const link = newLinkId(tagOf(chat))
     expect(chat).toMatch(/^[A-Za-z0-9_-]{22,}$/)
@@ -24,7 +24,7 @@ describe('opaque ids', () => {
     expect(readLinkId(link)).toBe(link)
   })
 
-  it('of a chat and its links share the tag and nothing of the secret', () => {
+  it('of a chat and its links share only the tag', () => {
     const chat = newChatId()
     const link = newLinkId(tagOf(chat))
     expect(tagOf(link)).toBe(tagOf(chat))
@@ -33,33 +33,33 @@ describe('opaque ids', () => {
     expect(link.slice(tagOf(link).length)).not.toBe(chat.slice(tagOf(chat).length))
   })
 
-  it('end in a letter or a digit, any of them, since mail programs cut the rest off', () => {
+  it('end in any letter or digit, because mail programs cut off everything else', () => {
     const ids = Array.from({ length: 2000 }, newChatId).flatMap((chat) => [chat, newLinkId(tagOf(chat))])
     expect(ids.filter((id) => !/^[A-Za-z0-9_-]{35}[A-Za-z0-9]$/.test(id))).toEqual([])
     expect(new Set(ids.map((id) => id.slice(-1))).size).toBe(62)
   })
 
-  it('that were made before, and end in a sign, are read as ever', () => {
+  it('of older versions that end in a sign are still read', () => {
     for (const sign of ['-', '_']) {
       const old = newChatId().slice(0, -1) + sign
       expect([readChatId(old), readLinkId(old)]).toEqual([old, old])
     }
   })
 
-  it('are never read from anything of another shape', () => {
+  it('are not read from anything else', () => {
     fc.assert(fc.property(fc.string(), (text) => readChatId(text) === undefined && readLinkId(text) === undefined))
   })
 })
 
 describe('user ids', () => {
-  it('are UUIDv4, read in any case, and kept as digests that do not show them', () => {
+  it('are UUIDv4, read in any case, and stored as digests', () => {
     const user = newUserId()
     expect(user).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
     expect(readUserId(user.toUpperCase())).toBe(user)
     expect(digestOf(user)).not.toContain(user.slice(0, 8))
   })
 
-  it.each(['', 'x', `${newUserId()} `, `{${newUserId()}}`, newUserId().replaceAll('-', '')])('%j is none', (text) => {
+  it.each(['', 'x', `${newUserId()} `, `{${newUserId()}}`, newUserId().replaceAll('-', '')])('cannot be %j', (text) => {
     expect(readUserId(text)).toBeUndefined()
   })
 })
@@ -71,7 +71,7 @@ describe('request ids', () => {
     expect(newRequestId()).toMatch(/^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$/)
   })
 
-  it('are read however a person spells them', () => {
+  it('are read in every spelling', () => {
     fc.assert(
       fc.property(fc.infiniteStream(fc.nat()), fc.array(fc.nat(8)), (choices, dashes) => {
         const id = newRequestId()
@@ -86,7 +86,7 @@ describe('request ids', () => {
   })
 
   it.each(['', '7QF2-9KX', '7QF2-9KXMM', '7QF2-9KXU', '7QF2 9KXM', '７QF2-9KXM', 'ſQF2-9KXM', 'ıııııııı', 'ßßßß'])(
-    '%j is none',
+    'cannot be %j',
     (typed) => {
       expect(readRequestId(typed)).toBeUndefined()
     }
@@ -106,7 +106,7 @@ describe('URLs that people send', () => {
     expect(readChatUrl(url)).toEqual({ id: chat })
   })
 
-  it('name no chat of ours if the id is of another length', () => {
+  it('name no chat if the id has another length', () => {
     expect(readChatUrl(`http://localhost/v1/chats/${'a'.repeat(22)}`)).toEqual({ id: undefined })
   })
 
@@ -124,12 +124,12 @@ describe('URLs that people send', () => {
     expect(readChatUrl(url)).toBeUndefined()
   })
 
-  it('of a link are read as such', () => {
+  it('of a link are read', () => {
     expect(readLinkUrl(linkUrl('http://localhost', link))).toEqual({ id: link })
     expect(readLinkUrl(chatUrl('http://localhost', chat))).toBeUndefined()
   })
 
-  it('mean the same with their letters, digits and signs percent-encoded, in either case', () => {
+  it('mean the same if they are percent-encoded, in either case', () => {
     fc.assert(
       fc.property(fc.constantFrom('chats' as const, 'links' as const), fc.infiniteStream(fc.nat(2)), (noun, ways) => {
         const id = noun === 'chats' ? chat : link

@@ -1,16 +1,15 @@
 /**
- * Random commands by random people at random times against the service, beside a model of a few lines that knows only
- * who owns what, what became of whom, and when links and chats end. Whatever the model does not foresee is a stranger
- * let in, somebody who waits at a door that will not open, or a message lost.
+ * Random commands of random users at random times, for the service and for a small model of it: owners, states of requests,
+ * and the ends of links and chats. A difference is a stranger who gets in, a guest who waits in vain, or a lost message.
  */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { type ChatId, type LinkId, newRequestId, newUserId, type RequestId, type UserId } from '../../src/chat/ids.ts'
+import { type ChatId, type LinkId, newRequestId, newUserId, type RequestId, tagOf, type UserId } from '../../src/chat/ids.ts'
 import { Refused } from '../../src/chat/refusals.ts'
 import { createService, type Service } from '../../src/chat/service.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
 
-/** `npm run check` asks for more. */
+/** `npm run check` runs more. */
 const RUNS = Number(process.env['RUNS'] ?? 50)
 
 const TTL_MS = 100_000
@@ -44,7 +43,7 @@ interface ModelChat {
 interface Model {
   readonly clock: { now: number }
   chats: ModelChat[]
-  /** Everybody there is: owners, guests, and one who belongs nowhere. */
+  /** Owners, guests, and a stranger. */
   readonly people: UserId[]
 }
 
@@ -55,7 +54,7 @@ interface Real {
 
 type Command = fc.AsyncCommand<Model, Real>
 
-/** Numbers choose among what there is at the time; they wrap around. */
+/** A number chooses one of the existing items. */
 const pick = <Item>(items: readonly Item[], choice: number): Item | undefined => items[choice % items.length]
 
 async function outcome<Result>(work: Promise<Result>): Promise<Result | string> {
@@ -69,7 +68,7 @@ async function outcome<Result>(work: Promise<Result>): Promise<Result | string> 
   }
 }
 
-function mayEnter(chat: ModelChat, user: UserId): boolean {
+function canEnter(chat: ModelChat, user: UserId): boolean {
   return user === chat.owner || chat.asked.some(({ guest, is }) => guest === user && is === 'approved')
 }
 
@@ -96,7 +95,7 @@ function endLink(
   }
 }
 
-/** What time alone has done to the chats, as somebody who looks now must find it. */
+/** Ends what is due by now. */
 function catchUp(model: Model): void {
   const { now } = model.clock
   for (const chat of model.chats) {
@@ -116,18 +115,23 @@ function command(name: string, choices: number[], run: (model: Model, service: S
       clock.now = model.clock.now
       const before = model.chats
       catchUp(model)
-      for (const gone of before.filter((chat) => !model.chats.includes(chat))) {
-        expect(await outcome(service.links(gone.id, gone.owner))).toBe('chat-not-found')
+      for (const removed of before.filter((chat) => !model.chats.includes(chat))) {
+        expect(await outcome(service.links(removed.id, removed.owner))).toBe('chat-not-found')
       }
-      for (const chat of model.chats) await compare(chat, service)
+      for (const chat of model.chats) {
+        // What is due is seen by readers before it is stored, and the same after.
+        await compareDoor(chat, service)
+        await service.applyDueExpiries(tagOf(chat.id))
+        await compareDoor(chat, service)
+        expect((await service.joinRequests(chat.id, chat.owner)).lastEventId).toBe(chat.lastEventId)
+      }
     },
     toString: () => `${name}(${choices.join(', ')})`
   }
 }
 
-async function compare(chat: ModelChat, service: Service): Promise<void> {
-  const { lastEventId, requests } = await service.joinRequests(chat.id, chat.owner)
-  expect(lastEventId).toBe(chat.lastEventId)
+async function compareDoor(chat: ModelChat, service: Service): Promise<void> {
+  const { requests } = await service.joinRequests(chat.id, chat.owner)
   expect(requests.map(({ id, state }) => [id, state])).toEqual(chat.asked.map((one) => [one.id, stateOf(one)]))
   const links = await service.links(chat.id, chat.owner)
   expect(links.map(({ link, pending, approved }) => [link.id, link.ended?.why, pending, approved])).toEqual(
@@ -139,7 +143,7 @@ async function compare(chat: ModelChat, service: Service): Promise<void> {
   )
 }
 
-/** Everything that a command about one chat may need; what it does not is ignored. */
+/** Everything that a command about one chat can need. */
 const who = fc.tuple(fc.nat(9), fc.nat(99), fc.nat(9), fc.nat(9))
 
 interface Scene {
@@ -155,7 +159,7 @@ function at(name: string, run: (scene: Scene) => Promise<void>): fc.Arbitrary<Co
   return who.map(([c, u, l, r]) =>
     command(name, [c, u, l, r], async (model, service) => {
       const chat = pick(model.chats, c)
-      // Owners do more than their share.
+      // Owners act more often than others.
       const user = u < 40 ? chat?.owner : pick(model.people, u)
       const link = chat && pick(chat.links, l)
       if (chat === undefined || user === undefined || link === undefined) return
@@ -173,7 +177,7 @@ const create = fc.constant(
   })
 )
 
-/** By whole seconds, so that deadlines are met to the millisecond. */
+/** Whole seconds, so that time often reaches a deadline exactly. */
 const wait = fc.integer({ min: 1, max: 30 }).map((seconds) =>
   command('wait', [seconds], async (model) => {
     model.clock.now += seconds * 1000
@@ -209,7 +213,7 @@ const knock = at('knock', async ({ model, service, chat, link }) => {
   logged(model, chat)
 })
 
-/** What becomes of the decision on a request that was named. */
+/** Checks the refusal of a decision about a request with an id, if there must be one. */
 function expectRefusal({ chat, user, link, asked }: Scene, came: unknown): boolean {
   if (asked === undefined || asked.link !== link) expect(came).toBe('request-not-found')
   else if (user !== chat.owner) expect(came).toBe('not-the-owner')
@@ -255,10 +259,10 @@ const approveUnnamed = at('approve unnamed', async ({ model, service, chat, link
   const asked = chat.asked.filter((one) => one.link === link)
   const waiting = asked.filter(({ is }) => is === 'pending')
   const candidates = waiting.length > 0 ? waiting : asked.filter(({ is }) => is === 'approved')
-  const [meant] = candidates
-  if (meant === undefined || candidates.length > 1) {
-    expect(came).toBe(meant === undefined ? 'nobody-asked' : 'several-requests')
-  } else approved(model, chat, meant, came)
+  const [candidate] = candidates
+  if (candidate === undefined || candidates.length > 1) {
+    expect(came).toBe(candidate === undefined ? 'nobody-asked' : 'several-requests')
+  } else approved(model, chat, candidate, came)
 })
 
 const leave = at('leave', async ({ model, service, chat, user, link }) => {
@@ -288,7 +292,7 @@ const close = at('close', async ({ model, service, chat, user, link }) => {
 const post = at('post', async ({ model, service, chat, user }) => {
   const text = `${chat.texts.length}`
   const came = await outcome(service.postMessage(chat.id, user, text))
-  if (!mayEnter(chat, user)) {
+  if (!canEnter(chat, user)) {
     expect(came).toBe('not-a-member')
     return
   }
@@ -300,14 +304,14 @@ const post = at('post', async ({ model, service, chat, user }) => {
 const read = at('read', async ({ service, chat, user }) => {
   const came = await outcome(service.readMessages(chat.id, user, {}))
   const followed = await outcome(service.authorizeStream(chat.id, user))
-  if (!mayEnter(chat, user)) {
+  if (!canEnter(chat, user)) {
     expect([came, followed]).toEqual(['not-a-member', 'not-a-member'])
     return
   }
   if (typeof came === 'string') throw new Error(`a member was refused: ${came}`)
-  const messages: { text: string }[] = JSON.parse(`[${Buffer.concat(came.page.json)}]`)
+  const messages: { text: string }[] = JSON.parse(`[${Buffer.concat(came.first.json)}]`)
   expect(messages.map(({ text }) => text)).toEqual(chat.texts)
-  expect(came.page.upTo).toBe(chat.lastEventId)
+  expect(came.first.upTo).toBe(chat.lastEventId)
 })
 
 const comeBack = at('come back', async ({ service, chat, user, link }) => {
@@ -316,11 +320,11 @@ const comeBack = at('come back', async ({ service, chat, user, link }) => {
   if (own?.is === 'pending' || own?.is === 'approved')
     expect(came).toMatchObject({ request: { id: own.id, state: own.is } })
   else if (own !== undefined) expect(came).toBe(own.is)
-  else if (mayEnter(chat, user)) expect(came).toMatchObject({ is: 'inside' })
+  else if (canEnter(chat, user)) expect(came).toMatchObject({ is: 'inside' })
   else expect(came).toBe('not-this-guest')
 })
 
-it('only the owner and who is approved now reads and posts; whoever waits at a door that will not open is told so', async () => {
+it('only the owner and members read and post, and every guest learns how their request ends', async () => {
   const all = [
     knock,
     knock,

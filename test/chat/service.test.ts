@@ -5,8 +5,8 @@ import { memoryStore } from '../../src/store/memory/memory-store.ts'
 import { ROOMY } from '../store/contract.ts'
 import { slowStore } from '../support/slow-store.ts'
 
-/** A service whose store answers so slowly that whoever decides is usually overtaken. */
-async function anOvertakenService() {
+/** A service whose store is so slow that commits usually conflict. */
+async function aServiceWithConflicts() {
   let turn = 0
   const store = slowStore(memoryStore(ROOMY), () => ++turn % 4)
   const service = createService({ store, now: () => 0, chatTtlMs: 0 })
@@ -15,8 +15,8 @@ async function anOvertakenService() {
   return { service, chat, author, link: link.id }
 }
 
-it('whoever is overtaken decides again: no knock, no approval and no link is lost', async () => {
-  const { service, chat, author, link } = await anOvertakenService()
+it('a conflicting commit is retried, so that no request, approval or link is lost', async () => {
+  const { service, chat, author, link } = await aServiceWithConflicts()
   const guests = await Promise.all(Array.from({ length: 12 }, () => service.exchange(link, undefined)))
   const ids = guests.flatMap((guest) => (guest.is === 'guest' ? [guest.request.id] : []))
   expect(new Set(ids).size).toBe(12)
@@ -29,15 +29,15 @@ it('whoever is overtaken decides again: no knock, no approval and no link is los
   expect(lastEventId).toBe(24)
 })
 
-it('the limits hold also for those who come at the same moment', async () => {
-  const { service, chat, link } = await anOvertakenService()
+it('the limits hold for simultaneous requests, too', async () => {
+  const { service, chat, link } = await aServiceWithConflicts()
   const knocks = await Promise.allSettled(Array.from({ length: 110 }, () => service.exchange(link, undefined)))
   expect(knocks.filter(({ status }) => status === 'fulfilled')).toHaveLength(100)
   const links = await Promise.allSettled(Array.from({ length: 25 }, () => service.createLink(chat, newUserId())))
   expect(links.filter(({ status }) => status === 'fulfilled')).toHaveLength(20)
 })
 
-it('a sweep closes what is idle and leaves what was used meanwhile', async () => {
+it('a sweep closes idle chats, and no chat that was used meanwhile', async () => {
   let clock = 0
   const store = memoryStore(ROOMY)
   const service = createService({ store, now: () => clock, chatTtlMs: 1000 })
@@ -51,5 +51,5 @@ it('a sweep closes what is idle and leaves what was used meanwhile', async () =>
   clock = 1000
   await service.sweep()
   expect(await store.idleChats(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)).toHaveLength(1)
-  expect((await service.readMessages(used.chat, used.author, {})).page.upTo).toBe(1)
+  expect((await service.readMessages(used.chat, used.author, {})).first.upTo).toBe(1)
 })

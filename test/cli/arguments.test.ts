@@ -10,11 +10,11 @@ function help(): string {
 }
 
 describe('the command line', () => {
-  it('serves where nothing else is said', () => {
+  it('serves by default', () => {
     expect(read()).toEqual({ kind: 'serve', flags: {} })
   })
 
-  it('gives flags by the variables that they stand for', () => {
+  it('returns flags under the names of their variables', () => {
     const line = read(
       '--port',
       '9000',
@@ -36,7 +36,7 @@ describe('the command line', () => {
     expect(read(flagOf(variable), 'a value')).toEqual({ kind: 'serve', flags: { [variable]: 'a value' } })
   })
 
-  it.each(['backup', 'restore'])('knows %s, with flags before and behind it', (kind) => {
+  it.each(['backup', 'restore'])('accepts %s, with flags before and after it', (kind) => {
     const line = { kind, folder: './copy', flags: { STORE_URL: 'file:./data' } }
     expect(read(kind, './copy', '--store', 'file:./data')).toEqual(line)
     expect(read('--store', 'file:./data', kind, './copy')).toEqual(line)
@@ -46,7 +46,7 @@ describe('the command line', () => {
     expect(read('--version')).toEqual({ kind: 'text', text: '1.2.3\n' })
   })
 
-  it('explains every flag, with its variable, its meaning and a default that it would take', () => {
+  it('explains every flag, with its variable, its meaning and a valid default', () => {
     const text = help()
     const defaults: Record<string, unknown> = loadSettings({})
     for (const [variable, { description = '' }] of Object.entries(environment.shape)) {
@@ -61,7 +61,7 @@ describe('the command line', () => {
   })
 
   it('explains its commands', () => {
-    expect(help()).toMatch(/backup <folder> copies .*restore <folder> makes /)
+    expect(help()).toMatch(/backup <folder> copy .*restore <folder> create /)
     expect(read('help')).toEqual(read('--help'))
     expect(read('backup', '--help')).toMatchObject({
       text: expect.stringContaining('silly-chat backup [options] <folder>')

@@ -1,4 +1,4 @@
-/** Whatever a setting accepts is taken by what it is for: nothing throws later, and nothing means something else there. */
+/** Every accepted value of a setting works where it is used, and means the same there. */
 import fc from 'fast-check'
 import { createClient } from 'redis'
 import { describe, expect, it } from 'vitest'
@@ -8,7 +8,7 @@ import { folderOf, isFileUrl } from '../../src/store/open.ts'
 import { call } from '../support/api.ts'
 import { startServer } from '../support/server.ts'
 
-/** Texts that look like a setting, right and wrong. */
+/** Texts that resemble a value, valid and invalid. */
 const made = (...parts: string[]) =>
   fc
     .array(fc.oneof({ weight: 6, arbitrary: fc.constantFrom(...parts) }, fc.string({ maxLength: 3 })), { maxLength: 7 })
@@ -22,7 +22,7 @@ function accepted<Name extends keyof Settings>(name: Name, value: string): Setti
   }
 }
 
-/** Says for how many of these texts there was something to check. */
+/** Checks every accepted text; enough of them must be accepted. */
 function checkAll<Name extends keyof Settings>(
   name: Name,
   texts: fc.Arbitrary<string>,
@@ -42,8 +42,8 @@ function checkAll<Name extends keyof Settings>(
   expect(count, `${name} that were accepted`).toBeGreaterThan(numRuns / 100)
 }
 
-describe('whatever is accepted', () => {
-  it('as STORE_URL is a folder without anything invisible, or what the Redis client takes', () => {
+describe('an accepted value', () => {
+  it('of STORE_URL is a folder without invisible characters, or a URL of the Redis client', () => {
     const parts = [
       'file:',
       'file:///',
@@ -83,12 +83,12 @@ describe('whatever is accepted', () => {
           expect([pathname, search, hash]).toEqual([expect.stringMatching(/^(\/\d*)?$/), '', ''])
         }
       },
-      // A client of Redis takes its time to be made.
+      // Creating a Redis client is slow.
       150
     )
   })
 
-  it('as PUBLIC_URL is a base that stays on its host and means nothing in HTML, in a policy or in a replacement', () => {
+  it('of PUBLIC_URL is a base that stays on its host, and is safe in HTML, in a policy and in a replacement', () => {
     const parts = [
       'example',
       '.org',
@@ -122,7 +122,7 @@ describe('whatever is accepted', () => {
     )
   })
 
-  it('as CORS_ORIGIN is what browsers send as an origin', () => {
+  it('of CORS_ORIGIN is an origin as browsers send it', () => {
     const parts = ['https://', 'http://', 'example', '.org', ':8080', ':443', '/', ',', ' ', 'null', '*', ';']
     checkAll(
       'CORS_ORIGIN',
@@ -134,7 +134,7 @@ describe('whatever is accepted', () => {
     )
   })
 
-  it('as TRUST_PROXY is what a list of networks takes', () => {
+  it('of TRUST_PROXY is accepted by a list of networks', () => {
     const parts = ['10.0.0.0', '::1', '/', '0', '8', '128', ',', ' ', 'fe80::1', '%eth0', '::ffff:', 'loopback']
     checkAll(
       'TRUST_PROXY',
@@ -143,7 +143,7 @@ describe('whatever is accepted', () => {
     )
   })
 
-  it('at its limits starts a server', async () => {
+  it('at a limit starts a server', async () => {
     const most = `${Number.MAX_SAFE_INTEGER}`.slice(0, 15)
     const limits = { MAX_STREAM_BUFFER_BYTES: most, MAX_STREAMS: most, MAX_CHAT_BYTES: most, MAX_STORE_BYTES: most }
     for (const env of [

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { environment, flagOf, loadSettings } from '../../src/cli/settings.ts'
 
 describe('settings', () => {
-  it('have defaults for everything', () => {
+  it('all have defaults', () => {
     expect(loadSettings({})).toEqual({
       HOST: '127.0.0.1',
       PORT: 8000,
@@ -119,11 +119,11 @@ describe('settings', () => {
     ['MAX_CHAT_BYTES', '-5'],
     ['MAX_STORE_BYTES', '1GB']
   ])('%s must not be %j, and the sentence names it', (name, value) => {
-    expect(() => loadSettings({ [name]: value })).toThrow(new RegExp(`^${name} must be .*\\.$`))
+    expect(() => loadSettings({ [name]: value })).toThrow(new RegExp(`^${name} must (be|not) .*\\.$`))
   })
 
   it.each(Object.keys(environment.shape))(
-    '%s must have nothing invisible in it or around it, and the sentence says so',
+    '%s must not contain invisible characters, and the message says so',
     (name) => {
       const values: Record<string, unknown> = { ...loadSettings({}), TRUST_PROXY: 'off', METRICS_ADDRESS: 'off' }
       const value = `${values[name] ?? 'https://example.org'}`
@@ -137,7 +137,7 @@ describe('settings', () => {
         `${value}\u200b`,
         `\ufeff${value}`
       ]) {
-        const sentence = `${name} must be without white space at its ends and without invisible characters`
+        const sentence = `${name} must not start or end with white space or contain invisible characters`
         expect(() => loadSettings({ [name]: wrong }), JSON.stringify(wrong)).toThrow(sentence)
         expect(() => loadSettings({}, { [name]: wrong })).toThrow(sentence.replace(name, flagOf(name)))
       }
@@ -146,11 +146,11 @@ describe('settings', () => {
     }
   )
 
-  it('that are wrong are all named at once', () => {
+  it('that are invalid are all named at once', () => {
     expect(() => loadSettings({ PORT: 'x', LOG_LEVEL: 'x' })).toThrow(/PORT.*\n.*LOG_LEVEL/)
   })
 
-  it('are given by flags, too, which win over variables', () => {
+  it('can be flags, which take precedence over variables', () => {
     const env = { PORT: '1', HOST: '::1', LOG_LEVEL: 'loud' }
     expect(loadSettings(env, { PORT: '2', LOG_LEVEL: 'warn' })).toMatchObject({
       PORT: 2,
@@ -159,13 +159,13 @@ describe('settings', () => {
     })
   })
 
-  it('that are wrong are named as they were given: by flag or by variable', () => {
+  it('that are invalid are named as they were given: by flag or by variable', () => {
     expect(() => loadSettings({ PORT: 'x', LOG_LEVEL: 'x' }, { PORT: '-1', STORE_URL: '' })).toThrow(
       /^--port must be .*\.\n--store must be .*\.\nLOG_LEVEL must be .*\.$/
     )
   })
 
-  it('are those of the table in README.md, with the same defaults and meanings', () => {
+  it('are the same as in README.md, with the same defaults and meanings', () => {
     const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
     const rows = [...readme.matchAll(/^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|$/gm)].map(([, ...cells]) => cells)
     const defaults: Record<string, unknown> = {

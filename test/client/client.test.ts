@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Chat, type ChatEvent, createChat, knock, SillyChatError } from '../../src/client/index.ts'
 import { startServer } from '../support/server.ts'
 
-/** Takes so many events and ends the stream. */
+/** Takes `count` events and ends the stream. */
 async function take(events: AsyncIterable<ChatEvent>, count: number): Promise<ChatEvent[]> {
   const taken: ChatEvent[] = []
   for await (const event of events) {
@@ -13,7 +13,7 @@ async function take(events: AsyncIterable<ChatEvent>, count: number): Promise<Ch
 }
 
 describe('the client', () => {
-  it('walks from creating a chat to both talking', async () => {
+  it('creates a chat, joins it, and both post', async () => {
     const server = await startServer()
     const owner = await createChat(`${server.url}/`)
     const events = owner.events()
@@ -45,7 +45,7 @@ describe('the client', () => {
     ])
   })
 
-  it('says what was refused, so that a program can switch on it', async () => {
+  it('throws refusals with a kind that a program can switch on', async () => {
     const server = await startServer()
     const { url } = await createChat(server.url)
     const stranger = new Chat(url, '406a3207-a070-4411-b9b6-8527c0c19c7e')
@@ -56,7 +56,7 @@ describe('the client', () => {
     await expect(stranger.post('x')).rejects.toMatchObject({ kind: 'not-a-member' })
   })
 
-  it('understands a refusal that is no problem document', async () => {
+  it('understands a refusal that is not a problem document', async () => {
     const fetch = async () => new Response('<h1>Bad Gateway</h1>', { status: 502, statusText: 'Bad Gateway' })
     await expect(new Chat('http://x/v1/chats/y', 'z', { fetch }).read()).rejects.toMatchObject({
       status: 502,
@@ -79,12 +79,12 @@ describe('the client', () => {
   })
 
   it.each(['is cut off', 'ends'])(
-    'follows on over another connection when one %s, without an event lost or doubled',
+    'reconnects when a stream %s, and loses or repeats no event',
     async (how) => {
       const server = await startServer()
       const owner = await createChat(server.url)
       for (const text of ['one', 'two', 'three']) await owner.post(text)
-      // Each connection is over after so many bytes, in the middle of whatever is there.
+      // Each connection ends after a number of bytes, wherever that is.
       const cuts = [120, 260]
       const cutting: typeof fetch = async (input, init) => {
         const response = await fetch(input, init)
@@ -113,7 +113,7 @@ describe('the client', () => {
     20_000
   )
 
-  it('makes no other connection once it has been told that nothing follows', async () => {
+  it('does not reconnect after the final event', async () => {
     const server = await startServer()
     const owner = await createChat(server.url)
     const { link } = await owner.invite()
@@ -135,7 +135,7 @@ describe('the client', () => {
     expect(streams).toEqual([`${owner.url}/events`, `${link}/events`])
   })
 
-  it('ends what it is doing when it is told to', async () => {
+  it('stops when its signal is aborted', async () => {
     const server = await startServer()
     const owner = await createChat(server.url)
     const { link } = await owner.invite()
@@ -151,7 +151,7 @@ describe('the client', () => {
     await Promise.all(ended)
   })
 
-  it('tells a guest whose request has ended why', async () => {
+  it("throws the reason why a guest's request has ended", async () => {
     const server = await startServer()
     const owner = await createChat(server.url)
     const { link } = await owner.invite()
@@ -167,7 +167,7 @@ describe('the client', () => {
   })
 })
 
-/** Lets a stream come back at once instead of after the seconds that the server asks for. */
+/** Lets streams reconnect at once instead of after the server's reconnection time. */
 function hurry(own: typeof fetch): typeof fetch {
   return async (input, init) => {
     const response = await own(input, init)

@@ -1,4 +1,4 @@
-/** What is not from the server, or comes at an odd moment, ends nothing that still goes on, and is named for what it is. */
+/** Foreign answers and events, and events at unlikely moments, are recognized and end nothing. */
 import { describe, expect, it } from 'vitest'
 import {
   Chat,
@@ -16,8 +16,8 @@ import { always, atTheDoor, type Fetch, STREAM, split } from './fetches.ts'
 const USER = '406a3207-a070-4411-b9b6-8527c0c19c7e'
 const SECRET = 'abcdefghijklmnopqrstuv'
 
-describe('a guest is let in', () => {
-  it('who was declined and approved before it could be asked why', async () => {
+describe('a guest is admitted', () => {
+  it('if they were declined and approved before the client could read the reason', async () => {
     const { owner, link, requestId, guest } = await atTheDoor((owner, requestId) =>
       split(fetch, async (input, init) => {
         await owner.approve(`${input}`, requestId)
@@ -42,7 +42,7 @@ describe('a guest is let in', () => {
     10_000
   )
 
-  it('unless the link or the chat ends meanwhile, or the wait is given up', async () => {
+  it('unless the link or the chat ends meanwhile, or the signal is aborted', async () => {
     const wait = () => atTheDoor(() => split(always(null, { status: 204 })))
     const [one, other, third] = [await wait(), await wait(), await wait()]
     await one.owner.revoke(one.link)
@@ -55,7 +55,7 @@ describe('a guest is let in', () => {
   })
 })
 
-/** What a proxy, or a later version of the server, may put into a stream. */
+/** Events that a proxy or a later version of the server can put into a stream. */
 const FOREIGN = [
   'event: message\ndata: <h1>hello</h1>\n\n',
   'event: message\ndata: null\n\n',
@@ -79,7 +79,7 @@ const FOREIGN = [
 class Crowded {
   /** The cursor of each stream. */
   readonly cursors: (string | null)[] = []
-  /** Ends the stream that is open, as a proxy does that stops. */
+  /** Ends the open stream, as a proxy that stops does. */
   cut: () => void = () => {}
   readonly fetch: Fetch = async (input, init) => {
     this.cursors.push(new Headers(init?.headers).get('last-event-id'))
@@ -101,7 +101,7 @@ class Crowded {
 }
 
 describe('a stream', () => {
-  it('skips what is no event of ours, and never takes its id for a cursor', async () => {
+  it('skips foreign events, and never uses their ids as a cursor', async () => {
     const server = await startServer()
     const owner = await createChat(server.url)
     for (const text of ['one', 'two']) await owner.post(text)
@@ -120,14 +120,14 @@ describe('a stream', () => {
     expect(crowded.cursors).toEqual(['0', '3'])
   })
 
-  it('waits at the door through what is no event of ours', async () => {
+  it('of a pending guest skips foreign events', async () => {
     const { owner, link, guest } = await atTheDoor(() => split(new Crowded().fetch))
     const admitted = guest.waitUntilAdmitted()
     await owner.approve(link)
     expect(await admitted).toMatchObject({ url: owner.url })
   })
 
-  it('is refused by what answers with something else', async () => {
+  it('is refused if the answer is not a stream', async () => {
     const chat = new Chat(`http://localhost/v1/chats/${SECRET}`, USER, {
       fetch: always('<h1>Welcome</h1>', { headers: { 'content-type': 'text/html' } })
     })
@@ -148,7 +148,7 @@ const CALLS: [string, (options: { fetch: Fetch }, url: string) => Promise<unknow
 ]
 const chatAt = (url: string, options: { fetch: Fetch }): Chat => new Chat(`${url}/v1/chats/${SECRET}`, USER, options)
 
-/** What another server, or a proxy in front of this one, may answer with success. */
+/** Successful answers of other servers, or of a proxy in front of this one. */
 const ANSWERS: [string, string | null, ResponseInit][] = [
   ['a page', '<!doctype html><h1>Welcome</h1>', { headers: { 'content-type': 'text/html; charset=utf-8' } }],
   ['an empty body', '', {}],
@@ -160,7 +160,7 @@ const ANSWERS: [string, string | null, ResponseInit][] = [
 ]
 
 describe('a call', () => {
-  it.each(CALLS)('of %s names what is not from Silly Chat, without a word of what was sent', async (_name, call) => {
+  it.each(CALLS)('of %s recognizes answers that are not from Silly Chat, and quotes nothing', async (_name, call) => {
     for (const [what, body, init] of ANSWERS) {
       const error = await call({ fetch: always(body, init) }, 'http://localhost').catch((cause: unknown) => cause)
       expect(error, what).toMatchObject({
@@ -173,7 +173,7 @@ describe('a call', () => {
     }
   })
 
-  it.each(CALLS)('of %s names a URL that cannot be asked, and does not quote it', async (_name, call) => {
+  it.each(CALLS)('of %s refuses an invalid URL, and does not quote it', async (_name, call) => {
     const fetch: Fetch = async () => expect.fail('was asked')
     for (const url of [
       'localhost:8400',
@@ -195,7 +195,7 @@ describe('a call', () => {
     }
   })
 
-  it('that reached no server may be repeated, and one that failed by a fault of the program may not', async () => {
+  it('that reached no server is retryable, and one that failed by a bug is not', async () => {
     const server = await startServer()
     const chat = new Chat(`${server.url}/v1/chats/${SECRET}`, USER)
     await server.close()
@@ -207,7 +207,7 @@ describe('a call', () => {
     expect(isRetryable(new TypeError('x is not a function'))).toBe(false)
   })
 
-  it('leaves out what is undefined, and keeps the signal of the chat', async () => {
+  it('leaves out undefined members, and keeps the signal of the chat', async () => {
     const server = await startServer()
     const abort = new AbortController()
     const { url, userId } = await createChat(server.url, { fetch: undefined, signal: undefined })
@@ -223,7 +223,7 @@ describe('a call', () => {
     await expect(events.next()).rejects.toThrow('enough')
   })
 
-  it('that was refused says what is wrong with it', async () => {
+  it('that was refused says what is wrong', async () => {
     const server = await startServer()
     const owner = await createChat(server.url)
     const error = await owner.read({ after: -1, limit: 0 }).catch((cause: unknown) => cause)

@@ -1,19 +1,19 @@
-/** Chromium without a window. */
+/** Headless Chromium. */
 import { existsSync } from 'node:fs'
 import { type Browser, chromium } from 'playwright-core'
 import { onTestFinished } from 'vitest'
 import { EVENT_NAMES, Follower, fired } from './follower.ts'
 
-/** The same engine without the browser around it, which takes half the CPU. */
+/** The same engine without the user interface, which needs half the CPU. */
 const SHELL = '/usr/bin/chromium-headless-shell'
 const WHOLE = '/usr/bin/chromium'
 
-/** To be closed by whoever has it. */
+/** The caller must close it. */
 export function launchChromium(...more: string[]): Promise<Browser> {
   return launch(existsSync(SHELL) ? SHELL : WHOLE, more)
 }
 
-/** With what only the whole browser has, such as a permission for notifications that can still be asked for. */
+/** Starts the full browser, which the headless shell cannot replace for permission prompts. */
 export function launchWholeChromium(): Promise<Browser> {
   return launch(WHOLE, [])
 }
@@ -34,23 +34,23 @@ function launch(executablePath: string, more: readonly string[]): Promise<Browse
   })
 }
 
-/** Ends with the test. */
+/** Closed at the end of the test. */
 export async function startChromium(...more: string[]): Promise<Browser> {
   const browser = await launchChromium(...more)
   onTestFinished(() => browser.close())
   return browser
 }
 
-/** Follows with the browser's own EventSource, from a page at this address that allows it. */
+/** Follows a stream with the browser's EventSource, on a page at this address, whose policy must allow it. */
 export async function followInPage(browser: Browser, address: string, url: string): Promise<Follower> {
   const follower = new Follower()
   const page = await browser.newPage()
-  await page.exposeFunction('tell', (event: unknown) => follower.tell(fired.parse(event)))
+  await page.exposeFunction('receive', (event: unknown) => follower.receive(fired.parse(event)))
   await page.goto(address)
   await page.evaluate(`{
     const source = new EventSource(${JSON.stringify(url)})
     for (const type of ${JSON.stringify(['open', 'error', ...EVENT_NAMES])}) {
-      source.addEventListener(type, ({ data, lastEventId: id }) => tell({ type, id, data, readyState: source.readyState }))
+      source.addEventListener(type, ({ data, lastEventId: id }) => receive({ type, id, data, readyState: source.readyState }))
     }
   }`)
   return follower

@@ -1,4 +1,4 @@
-/** curl, the client that everybody has. */
+/** curl as a client. */
 import { describe, expect, it } from 'vitest'
 import { exchange } from '../../src/wire/schemas/links.ts'
 import { approve, createChat, createLink, knock, post } from '../support/api.ts'
@@ -7,7 +7,7 @@ import { startServer } from '../support/server.ts'
 import { as, eventsIn, startCurl } from './curl.ts'
 
 describe.skipIf(!haveAll('curl'))('curl', () => {
-  it('sees the stream begin at once and every message as it is posted', async () => {
+  it('receives the beginning of a stream at once, and every message when it is posted', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const curl = startCurl('-sN', ...as(owner), `${chat}/events`)
@@ -24,7 +24,7 @@ describe.skipIf(!haveAll('curl'))('curl', () => {
     ])
   }, 15_000)
 
-  it('goes on where it broke off, with the last id it has seen', async () => {
+  it('can resume a stream with the last id it has received', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const follow = (cursor: string | undefined) =>
@@ -53,7 +53,7 @@ describe.skipIf(!haveAll('curl'))('curl', () => {
     ])
   }, 15_000)
 
-  it('gets a stream uncompressed though it would take it compressed', async () => {
+  it('gets an uncompressed stream even if it accepts compression', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const curl = startCurl('-siN', '--compressed', ...as(owner), `${chat}/events`)
@@ -62,7 +62,7 @@ describe.skipIf(!haveAll('curl'))('curl', () => {
     expect(curl.output().match(/^transfer-encoding: .*$/gim)).toEqual(['Transfer-Encoding: chunked'])
   }, 15_000)
 
-  it('is a whole join: it asks, waits at the door and prints the URL of the chat', async () => {
+  it('can join with one command: it knocks, waits and prints the URL of the chat', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
@@ -79,7 +79,7 @@ describe.skipIf(!haveAll('curl'))('curl', () => {
     await doorkeeper.shows('"text":"I am in"')
   }, 15_000)
 
-  it('ends by itself, with 0, once the guest whose stream it follows is let in', async () => {
+  it('exits with 0 by itself when the guest whose stream it follows is approved', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
@@ -95,7 +95,7 @@ describe.skipIf(!haveAll('curl'))('curl', () => {
     expect(curl.output()).toContain(`"chat":"${chat}"`)
   }, 15_000)
 
-  it('ends with 0 when the server stops, and has what was posted last', async () => {
+  it('exits with 0 when the server stops, after the last message', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const curl = startCurl('-sSN', ...as(owner), `${chat}/events`)

@@ -1,4 +1,4 @@
-/** The real curl, or another program that follows, as a child process whose output is read as it comes. */
+/** curl, or another program, as a child process whose output is read while it runs. */
 import { spawn } from 'node:child_process'
 import { createParser } from 'eventsource-parser'
 import { onTestFinished } from 'vitest'
@@ -7,7 +7,7 @@ import { Growing } from './growing.ts'
 export interface Reader {
   /** Everything it has printed. */
   output(): string
-  /** Waits until it has printed this; throws if it has ended without. */
+  /** Waits until it has printed this; throws if it ends without that. */
   shows(wanted: string | RegExp): Promise<void>
   /** Its exit code, once it has ended. */
   readonly exit: Promise<number | null>
@@ -18,7 +18,7 @@ export function startCurl(...args: string[]): Reader {
   return startReader('curl', args)
 }
 
-/** Its input is a file of this text, if one is given. */
+/** `input` is passed to its standard input. */
 export function startReader(program: string, args: readonly string[], input?: string): Reader {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
   child.stdin.end(input)
@@ -33,7 +33,7 @@ export function startReader(program: string, args: readonly string[], input?: st
   }
   const exit = new Promise<number | null>((resolve) => {
     child.on('close', (code) => {
-      printed.end(`${program} has ended with ${code} and printed ${JSON.stringify(text)}`)
+      printed.end(`${program} ended with ${code} and printed ${JSON.stringify(text)}`)
       resolve(code)
     })
   })
@@ -45,10 +45,10 @@ export function startReader(program: string, args: readonly string[], input?: st
   }
 }
 
-/** The header with the user id. */
+/** The arguments for a request with this user id. */
 export const as = (user: string): string[] => ['-H', `Authorization: Bearer ${user}`]
 
-/** The events that an event stream tells, `[name, id]` each. */
+/** The events of an event stream: `[name, id]` each. */
 export function eventsIn(text: string): [string, string | undefined][] {
   const events: [string, string | undefined][] = []
   const parser = createParser({ onEvent: ({ event = 'message', id }) => events.push([event, id]) })

@@ -1,10 +1,10 @@
-/** What an EventSource, in Node or in a browser, has received. */
+/** Records what an EventSource in Node or in a browser receives. */
 import { EventSource } from 'eventsource'
 import { onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { Growing } from './growing.ts'
 
-/** The names of all events of all streams. */
+/** The names of all events in all streams. */
 export const EVENT_NAMES = [
   'message',
   'ready',
@@ -17,7 +17,7 @@ export const EVENT_NAMES = [
   'approval'
 ]
 
-/** What an EventSource fires. */
+/** An event of an EventSource. */
 export const fired = z.object({
   type: z.string(),
   id: z.string().optional(),
@@ -30,19 +30,19 @@ const CLOSED = 2
 const message = z.object({ id: z.int(), text: z.string() })
 
 export class Follower {
-  /** The events but for messages, each as often and in the order in which it came: `[name, id]`. */
+  /** All events except messages, as received: `[name, id]`. */
   readonly events: [string, string | undefined][] = []
-  /** The messages likewise: `[id of the event, id of the message, text]`. */
+  /** All messages, as received: `[id of the event, id of the message, text]`. */
   readonly messages: [string | undefined, number, string][] = []
-  /** How often it was connected. */
+  /** How often it connected. */
   opened = 0
-  /** How often a connection was lost, or could not be made. */
+  /** How often a connection was lost or failed. */
   failed = 0
-  /** Whether it has given up for good. */
+  /** Whether it no longer reconnects. */
   isClosed = false
   readonly #received = new Growing()
 
-  tell({ type, id, data = '', readyState }: z.infer<typeof fired>): void {
+  receive({ type, id, data = '', readyState }: z.infer<typeof fired>): void {
     if (type === 'open') this.opened++
     else if (type === 'error') this.failed++
     else if (type === 'message') {
@@ -58,11 +58,11 @@ export class Follower {
   }
 
   hasText(wanted: string): Promise<void> {
-    return this.until(() => this.messages.some(([, , text]) => text === wanted), `"${wanted}" has come`)
+    return this.until(() => this.messages.some(([, , text]) => text === wanted), `"${wanted}" is received`)
   }
 }
 
-/** Follows with npm's `eventsource`. A user is sent in the header. */
+/** Follows a stream with npm's `eventsource`. The user id is sent in a header. */
 export function followInNode(url: string, user?: string): Follower {
   const follower = new Follower()
   const identity = user === undefined ? {} : { authorization: `Bearer ${user}` }
@@ -72,7 +72,7 @@ export function followInNode(url: string, user?: string): Follower {
   onTestFinished(() => source.close())
   for (const type of ['open', 'error', ...EVENT_NAMES]) {
     source.addEventListener(type, ({ data, lastEventId: id }) =>
-      follower.tell(fired.parse({ type, id, data, readyState: source.readyState }))
+      follower.receive(fired.parse({ type, id, data, readyState: source.readyState }))
     )
   }
   return follower

@@ -1,25 +1,25 @@
-/** Output that grows: conditions on it are checked again whenever something has come. */
+/** Growing output: conditions are checked again whenever it grows. */
 import { eventually } from '../support/eventually.ts'
 
-/** Clients that have lost a server come back after seconds. */
+/** Clients need seconds to reconnect to a server. */
 const WITHIN_MS = 15_000
 
 export class Growing {
   readonly #checks = new Set<() => void>()
   #end: Error | undefined
 
-  /** Resolves as soon as the condition holds; rejects once nothing more can come, or after some time. */
+  /** Resolves as soon as the condition holds; rejects when the output has ended, or after the deadline. */
   async until(holds: () => boolean, message = `${holds}`): Promise<void> {
     const outcome = await eventually(() => this.#outcomeOf(holds), message, { withinMs: WITHIN_MS })
     if (outcome instanceof Error) throw outcome
   }
 
-  /** Something has come. */
+  /** The output has grown. */
   grow(): void {
     for (const check of [...this.#checks]) check()
   }
 
-  /** Nothing more will come. */
+  /** The output has ended. */
   end(why: string): void {
     this.#end ??= new Error(why)
     this.grow()

@@ -1,31 +1,31 @@
-/** A server that is killed while somebody follows, and started again with the same chats. */
+/** A server that is killed and started again with the same chats while a client follows a stream. */
 import { call, createChat, post } from '../support/api.ts'
 import { startBuilt } from '../support/built-server.ts'
 import { aFolder } from '../support/file-store.ts'
 
-/** What is posted, in this order, and how: the third while nobody follows. One text tells UTF-8 from Latin-1. */
+/** The posted texts, the third after the stream has broken. The second one differs in UTF-8 and Latin-1. */
 export const TEXTS = ['one', 'two €', 'meanwhile', 'live again'] as const
 
 export interface Following {
-  /** Waits until this text has come, and nothing else: it must not take another event to come through. */
+  /** Waits for this text. No later event may be necessary for it to arrive. */
   readonly sees: (text: string) => Promise<void>
-  /** Waits until the reader has noticed that its stream was cut off. */
+  /** Waits until the client has noticed that its stream broke. */
   readonly isCut: () => Promise<void>
-  /** Waits until the reader has noticed that its stream is complete. */
+  /** Waits until the client has noticed that its stream has ended. */
   readonly isOver: () => Promise<void>
 }
 
-/** So late that no heartbeat helps an event out of a buffer. */
+/** So long that no heartbeat flushes a buffered event. */
 const HEARTBEAT_SECONDS = '3600'
 
-export async function startToBeKilled() {
+export async function startKillable() {
   const server = await startBuilt({ env: { STORE_URL: `file:${aFolder()}`, HEARTBEAT_SECONDS } })
   return { server, ...(await createChat(server)) }
 }
 
 /** Posts two texts, kills the server, starts it, posts two more and closes the chat. */
 export async function followAcrossKill(
-  { server, chat, owner }: Awaited<ReturnType<typeof startToBeKilled>>,
+  { server, chat, owner }: Awaited<ReturnType<typeof startKillable>>,
   { sees, isCut, isOver }: Following
 ): Promise<void> {
   const [one, two, meanwhile, again] = TEXTS

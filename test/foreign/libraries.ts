@@ -1,11 +1,9 @@
-/** A page of another origin with the two libraries that pages use instead of EventSource, as they come from npm. */
-import { createServer } from 'node:http'
+/** A page of another origin with the two libraries that pages use instead of EventSource, from npm. */
 import { createRequire } from 'node:module'
 import type { Browser } from 'playwright-core'
 import { build, type Plugin } from 'vite'
-import { onTestFinished } from 'vitest'
 import { EVENT_NAMES, Follower, fired } from './follower.ts'
-import { listenOn } from './tcp-proxy.ts'
+import { startSite } from './site.ts'
 
 const ENTRY = 'virtual:libraries'
 const { resolve } = createRequire(import.meta.url)
@@ -32,33 +30,28 @@ async function bundle(): Promise<string> {
       rolldownOptions: { input: ENTRY, preserveEntrySignatures: 'strict' }
     }
   })
-  if (!('output' in built)) throw new Error('nothing was built')
+  if (!('output' in built)) throw new Error('vite has built nothing')
   return built.output[0].code
 }
 
-/** Ends with the test. */
-async function aPage(script: string): Promise<string> {
-  const site = createServer(({ url }, response) => {
+function startPage(script: string): Promise<string> {
+  return startSite(({ url }, response) => {
     response.setHeader('content-type', url === '/libraries.js' ? 'text/javascript' : 'text/html')
     response.end(url === '/libraries.js' ? script : '<!doctype html><title>elsewhere</title>')
   })
-  const port = await listenOn(site, 0)
-  onTestFinished(() => void site.close())
-  onTestFinished(() => site.closeAllConnections())
-  return `http://localhost:${port}`
 }
 
-/** What each of them is told to do, as its own documentation shows it. `tell` takes what `fired` describes. */
+/** How each library is used, according to its documentation. `receive` accepts what `fired` describes. */
 const PROGRAMS = {
   'fetch-event-source': (url: string, user: string) => `{
     libraries.fetchEventSource(${JSON.stringify(url)}, {
       headers: { Authorization: ${JSON.stringify(`Bearer ${user}`)} },
       openWhenHidden: true,
-      onopen: async () => tell({ type: 'open', readyState: 1 }),
-      // It reports blocks without data, too.
-      onmessage: ({ event, id, data }) => event !== '' && tell({ type: event, id, data, readyState: 1 }),
-      onerror: () => { tell({ type: 'error', readyState: 0 }) },
-      onclose: () => tell({ type: 'end', readyState: 2 })
+      onopen: async () => receive({ type: 'open', readyState: 1 }),
+      // The library also reports blocks without data.
+      onmessage: ({ event, id, data }) => event !== '' && receive({ type: event, id, data, readyState: 1 }),
+      onerror: () => { receive({ type: 'error', readyState: 0 }) },
+      onclose: () => receive({ type: 'end', readyState: 2 })
     })
   }`,
   'event-source-polyfill': (url: string, user: string) => `{
@@ -66,7 +59,7 @@ const PROGRAMS = {
       headers: { Authorization: ${JSON.stringify(`Bearer ${user}`)} }
     })
     for (const type of ${JSON.stringify(['open', 'error', ...EVENT_NAMES])}) {
-      source.addEventListener(type, ({ data, lastEventId: id }) => tell({ type, id, data, readyState: source.readyState }))
+      source.addEventListener(type, ({ data, lastEventId: id }) => receive({ type, id, data, readyState: source.readyState }))
     }
   }`
 }
@@ -76,8 +69,8 @@ export type Library = keyof typeof PROGRAMS
 export async function followWith(library: Library, browser: Browser, url: string, user: string): Promise<Follower> {
   const follower = new Follower()
   const page = await browser.newPage()
-  await page.exposeFunction('tell', (event: unknown) => follower.tell(fired.parse(event)))
-  await page.goto(await aPage(await bundle()))
+  await page.exposeFunction('receive', (event: unknown) => follower.receive(fired.parse(event)))
+  await page.goto(await startPage(await bundle()))
   const program = PROGRAMS[library](url, user)
   await page.evaluate(`import('/libraries.js').then((libraries) => ${program})`)
   return follower

@@ -1,16 +1,15 @@
-/** Readers that split lines at more characters than HTTP and JSON know: Python's `str.splitlines`, and httpx. */
-import { execFile, spawnSync } from 'node:child_process'
+/** Readers that treat more characters as line breaks than HTTP and JSON do: Python's `str.splitlines`, and httpx. */
+import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
 import { createChat, post } from '../support/api.ts'
-import { haveAll } from '../support/real-parts.ts'
+import { pythonWith } from '../support/real-parts.ts'
 import { startServer } from '../support/server.ts'
 
-const PYTHON = '/usr/bin/python3'
-const hasHttpx = haveAll(PYTHON) && spawnSync(PYTHON, ['-c', 'import httpx']).status === 0
+const python = pythonWith('httpx')
 
-/** Prints what it has read, as JSON: the texts of the body, and those of the stream up to `ready`, by two readers. */
+/** Prints as JSON the texts of the body, and those of the stream up to `ready` by two readers. */
 const READER = `
 import httpx, json, sys, urllib.request
 chat, user = sys.argv[1:]
@@ -20,7 +19,7 @@ def texts(lines):
     found, event = [], ''
     for line in lines:
         name, _, value = line.rstrip('\\n').partition(': ')
-        if name not in ('id', 'event', 'data', 'retry', ':', ''): raise ValueError('no line of a stream: ' + ascii(line))
+        if name not in ('id', 'event', 'data', 'retry', ':', ''): raise ValueError('not a line of a stream: ' + ascii(line))
         if name == 'event': event = value
         if name == 'data' and event == 'message': found.append(json.loads(value)['text'])
         if name == 'data' and event == 'ready': break
@@ -41,19 +40,22 @@ print(json.dumps([[message['text'] for message in json.loads(body[0])['messages'
     texts(sent.decode().splitlines()), by_httpx]))
 `
 
-it.skipIf(!hasHttpx)('every text comes as it was posted to readers that take much for a line break', async () => {
-  const server = await startServer()
-  const { chat, owner } = await createChat(server)
-  const sent = [
-    '\u2028',
-    'a\u2029b',
-    '\u0085c',
-    '\v\f\u001c\u001d\u001e',
-    'one\r\ntwo',
-    '\\u2028 “quoted” …',
-    'data: {}\u2028id: 9'
-  ]
-  for (const text of sent) await post(chat, owner, text)
-  const { stdout } = await promisify(execFile)(PYTHON, ['-c', READER, chat, owner])
-  expect(z.array(z.array(z.string())).parse(JSON.parse(stdout))).toEqual([sent, sent, sent])
-})
+it.skipIf(python === undefined)(
+  'readers that treat many characters as line breaks receive every text as posted',
+  async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const sent = [
+      '\u2028',
+      'a\u2029b',
+      '\u0085c',
+      '\v\f\u001c\u001d\u001e',
+      'one\r\ntwo',
+      '\\u2028 “quoted” …',
+      'data: {}\u2028id: 9'
+    ]
+    for (const text of sent) await post(chat, owner, text)
+    const { stdout } = await promisify(execFile)(python ?? '', ['-c', READER, chat, owner])
+    expect(z.array(z.array(z.string())).parse(JSON.parse(stdout))).toEqual([sent, sent, sent])
+  }
+)

@@ -1,47 +1,50 @@
-/** nginx in front of a server, or of several. */
-import { execFileSync, spawn } from 'node:child_process'
+/** nginx in front of one or more servers. */
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { freePort } from '../support/ports.ts'
+import { makeCertificate } from './certificate.ts'
 import { Growing } from './growing.ts'
-import { listenOn } from './tcp-proxy.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
 
 export interface Front {
-  /** HTTPS and HTTP/2, with a certificate of its own. */
+  /** HTTPS and HTTP/2, with a self-signed certificate. */
   readonly tls?: boolean
-  /** Under which path the server is reached. */
+  /** The path of the server. */
   readonly path?: string
-  /** On which port, where it must be known before. */
+  /** The port, if it must be known in advance. */
   readonly port?: number
-  /** How long the server has to answer, instead of `330s`. */
+  /** The time for an answer of the server, instead of `330s`. */
   readonly readTimeout?: string
 }
 
-/** The lines that README.md shows for `http { … }`: for one server, or for several nodes. */
+/** The lines in README.md for `http { … }`: for one server, or for several nodes. */
 function readmeLines(what: '' | ' nodes'): string {
   const lines = new RegExp(`^\`\`\`nginx${what}\n(.*?)^\`\`\`$`, 'ms').exec(README)?.[1]
-  if (lines === undefined) throw new Error(`README.md shows no lines for nginx${what}`)
+  if (lines === undefined) throw new Error(`README.md has no lines for nginx${what}`)
   return lines
 }
 
-/** @throws where a text is not there exactly once: then the test would not run what is shown */
-function replaceOnce(text: string, replacements: readonly (readonly [there: string, here: string])[]): string {
+/** @throws if a text does not occur exactly once, because then the test would not run the documented configuration */
+function replaceOnce(
+  text: string,
+  replacements: readonly (readonly [original: string, replacement: string])[]
+): string {
   let replaced = text
-  for (const [there, here] of replacements) {
-    if (replaced.split(there).length !== 2) throw new Error(`"${there}" is not there once`)
-    replaced = replaced.replace(there, () => here)
+  for (const [original, replacement] of replacements) {
+    if (replaced.split(original).length !== 2) throw new Error(`"${original}" does not occur exactly once`)
+    replaced = replaced.replace(original, () => replacement)
   }
   return replaced
 }
 
-/** What goes into `http { … }` for nothing to be written outside of `folder`. */
+/** Settings in `http { … }` that keep nginx from writing outside `folder`. */
 function temporaryPaths(folder: string): string {
   const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   return kinds.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join('\n  ')
@@ -52,10 +55,10 @@ const LISTEN_TLS = `listen 443 ssl http2;
     ssl_certificate     /etc/ssl/certs/chat.example.org.pem;
     ssl_certificate_key /etc/ssl/private/chat.example.org.key;`
 
-/** The lines for one server, before the server on the port `target`. */
+/** The lines for one server on the port `target`. */
 function serverLines(folder: string, port: number, target: number, { tls = false, path = '/' }: Front): string {
   const listen = `listen 127.0.0.1:${port}`
-  const listenTls = `${listen} ssl http2; ssl_certificate ${folder}/${CERTIFICATE}; ssl_certificate_key ${folder}/${KEY};`
+  const listenTls = `${listen} ssl http2; ssl_certificate ${folder}/certificate.pem; ssl_certificate_key ${folder}/key.pem;`
   return replaceOnce(readmeLines(''), [
     [LISTEN_TLS, tls ? listenTls : `${listen};`],
     [ERROR_LOG, 'stderr'],
@@ -65,7 +68,7 @@ function serverLines(folder: string, port: number, target: number, { tls = false
   ])
 }
 
-/** Everything else is as it is by default, but what would be written outside of `folder`. */
+/** The rest of the configuration, with the defaults except for paths outside `folder`. */
 function configuration(folder: string, lines: string): string {
   return `
 daemon off;
@@ -82,32 +85,14 @@ http {
 }
 
 const PROGRAM = 'nginx'
-/** The folder of what is included, beside the file that nginx is started with. */
+/** The folder of the included files, next to the main configuration file. */
 const INCLUDED = 'silly-chat'
-const CERTIFICATE = 'certificate.pem'
-const KEY = 'key.pem'
 
-function makeCertificate(folder: string): string {
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-  const files = ['-keyout', join(folder, KEY), '-out', join(folder, CERTIFICATE)]
-  execFileSync('openssl', ['req', '-x509', '-days', '2', ...curve, ...subject, ...files], { stdio: 'ignore' })
-  return readFileSync(join(folder, CERTIFICATE), 'utf8')
-}
-
-async function freePort(): Promise<number> {
-  const listener = createServer()
-  const port = await listenOn(listener, 0)
-  listener.close()
-  await once(listener, 'close')
-  return port
-}
-
-/** An nginx in front of the server on this port, as README.md shows it, ended with the test. */
+/** Starts an nginx in front of the server on this port, as documented in README.md; it ends with the test. */
 export async function startNginx(target: number, front: Front = {}): Promise<{ url: string; certificate: string }> {
   let certificate = ''
   const { url } = await startNginxWith((folder, port) => {
-    if (front.tls) certificate = makeCertificate(folder)
+    if (front.tls) certificate = readFileSync(makeCertificate(folder).certificate, 'utf8')
     if (front.readTimeout !== undefined) {
       const file = join(folder, INCLUDED, 'server.conf')
       writeFileSync(file, replaceOnce(readFileSync(file, 'utf8'), [['330s', front.readTimeout]]))
@@ -117,7 +102,7 @@ export async function startNginx(target: number, front: Front = {}): Promise<{ u
   return { url: front.tls ? url.replace('http:', 'https:') : url, certificate }
 }
 
-/** An nginx in front of the nodes on these ports, as README.md shows it, ended with the test. */
+/** Starts an nginx in front of the nodes on these ports, as documented in README.md; it ends with the test. */
 export async function startNginxForNodes([first, second]: readonly [number, number]): Promise<{ url: string }> {
   return await startNginxWith((folder, port) =>
     configuration(
@@ -132,7 +117,7 @@ export async function startNginxForNodes([first, second]: readonly [number, numb
   )
 }
 
-/** `deploy/nginx.conf` in one process, in front of these nodes, ended with the test. */
+/** Starts an nginx with `deploy/nginx.conf` in front of these nodes, as a single process; it ends with the test. */
 export async function startDeployedNginx([first, second]: readonly [string, string]): Promise<{ url: string }> {
   const health = await freePort()
   return await startNginxWith((folder, port) =>
@@ -146,7 +131,7 @@ export async function startDeployedNginx([first, second]: readonly [string, stri
   )
 }
 
-/** An nginx that listens on a port, says so on stderr at the level `notice`, and may write into the folder. */
+/** Starts an nginx with a configuration that must log to stderr at the level `notice`. */
 async function startNginxWith(
   configure: (folder: string, port: number) => string,
   wanted?: number
@@ -163,14 +148,14 @@ async function startNginxWith(
     await closed
     rmSync(folder, { recursive: true })
   })
-  const said = new Growing()
+  const output = new Growing()
   let text = ''
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk
-    said.grow()
+    output.grow()
   })
-  closed.then(() => said.end(`nginx has ended: ${text}`))
-  // It says so once it listens.
-  await said.until(() => text.includes('event method'))
+  closed.then(() => output.end(`nginx has ended: ${text}`))
+  // nginx logs its event method when it listens.
+  await output.until(() => text.includes('event method'))
   return { url: `http://localhost:${port}` }
 }

@@ -1,22 +1,23 @@
-/** A server that is stopped and comes back on the same port with the same chats, while others follow. */
-import { expect } from 'vitest'
+/** A server that is stopped, and one that starts with the same chats on the same port, while clients follow a stream. */
+import { expect, onTestFinished } from 'vitest'
+import { openWire } from '../kit/wire.ts'
 import { createChat, post } from '../support/api.ts'
 import { startServer } from '../support/server.ts'
 import type { Follower } from './follower.ts'
-import { startTcpProxy } from './tcp-proxy.ts'
 
 interface Scene {
-  /** Puts something in front of the server on this port. */
+  /** Starts a proxy in front of the server on this port. */
   readonly inFront?: (port: number) => Promise<{ url: string }>
-  /** Begins to follow. */
+  /** Starts the clients. */
   readonly follow: (front: { url: string }, events: string) => Promise<Follower[]>
 }
 
-/** What was posted before, meanwhile and afterwards must reach every follower, once and in order. */
+/** Every client must receive the messages before, during and after the restart, once and in order. */
 export async function followAcrossRestart({ inFront, follow }: Scene): Promise<void> {
   const first = await startServer()
-  const port = await startTcpProxy(first.port)
-  const front = inFront === undefined ? port : await inFront(port.port)
+  const wire = await openWire(first.port)
+  onTestFinished(wire.close)
+  const front = inFront === undefined ? wire : await inFront(wire.port)
   const { chat, owner } = await createChat(front)
   await post(chat, owner, 'earlier')
   const followers = await follow(front, `${chat}/events?last_event_id=0&user_id=${owner}`)
@@ -25,12 +26,12 @@ export async function followAcrossRestart({ inFront, follow }: Scene): Promise<v
 
   const second = await startServer({ wrap: () => first.store })
   await first.close()
-  await port.down()
+  await wire.down()
   await post(`${second.url}${new URL(chat).pathname}`, owner, 'meanwhile')
-  // Each has lost its stream, and found nobody when it came back.
+  // Each client has lost its stream, and has failed to reconnect once.
   await Promise.all(followers.map((follower) => follower.until(({ failed }) => failed === 2, 'it has failed twice')))
 
-  await port.up(second.port)
+  await wire.up(second.port)
   await post(chat, owner, 'afterwards')
   await Promise.all(followers.map((follower) => follower.hasText('afterwards')))
   await post(chat, owner, 'live again')

@@ -1,6 +1,7 @@
-/** What keeps the built process from starting is one sentence that names the setting to blame, as it was given. */
+/** If the built program cannot start, it prints one message that names the setting as the user gave it. */
 import { createServer } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
+import { listenOn } from '../kit/wire.ts'
 import { call } from '../support/api.ts'
 import { runProgram, startProgram } from '../support/program.ts'
 
@@ -19,7 +20,7 @@ it.each([
     [],
     'STORE_URL: The store at no.such.host.invalid cannot be reached: '
   ],
-  [{}, ['--store', 'file:./data\r'], '--store must be without white space'],
+  [{}, ['--store', 'file:./data\r'], '--store must not start or end with white space'],
   [{}, ['--stroe', 'memory:'], "error: unknown option '--stroe'"]
 ])('%j %j', async (env, args, start) => {
   const { code, out, err } = await runProgram({ env, args }).ended
@@ -27,7 +28,7 @@ it.each([
   expect(err).toMatch(/^[^\n]*\.?\n((.* mean .*\n)?See silly-chat --help\.\n)?$/)
 })
 
-it('a port that is taken is blamed on the flag that gave it', async () => {
+it('the message about a used port names the flag', async () => {
   const { url } = await startProgram({})
   const { host } = new URL(url)
   const { err } = await runProgram({ args: ['--metrics-address', host] }).ended
@@ -37,19 +38,17 @@ it('a port that is taken is blamed on the flag that gave it', async () => {
 })
 
 it.each([
-  ['answers in another language', 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'],
-  ['says nothing', undefined]
+  ['answers in another protocol', 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'],
+  ['does not answer', undefined]
 ])(
-  'a server that is no Redis and %s is blamed on STORE_URL, without the password',
+  'the message about a server that is not Redis and %s names STORE_URL and not the password',
   async (_, answer) => {
     const other = createServer((socket) => {
       socket.on('error', () => socket.destroy())
       if (answer !== undefined) socket.once('data', () => socket.end(answer))
     })
-    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+    const port = await listenOn(other, 0)
     onTestFinished(() => void other.close())
-    const address = other.address()
-    const port = typeof address === 'object' ? address?.port : 0
     const { code, err } = await runProgram({ env: { STORE_URL: `redis://:hunter2@127.0.0.1:${port}` } }).ended
     expect([code, err]).toEqual([
       1,
@@ -60,19 +59,19 @@ it.each([
   60_000
 )
 
-it('tells the truth about where it listens, with an address that can be opened first', async () => {
+it('prints where it listens, with an address that can be opened first', async () => {
   const own = await startProgram({})
   expect(own.said.out).toMatch(/^Silly Chat listens on http:\/\/127\.0\.0\.1:\d+\. Try \S+\/docs\n$/)
   for (const HOST of ['0.0.0.0', '::']) {
     const { url, said } = await startProgram({ env: { HOST } })
     expect(said.out).toBe(
-      `Silly Chat listens on ${url}. Other machines can reach it, too (HOST=${HOST}). Try ${url}/docs\n`
+      `Silly Chat listens on ${url}. Other machines can reach it too (HOST=${HOST}). Try ${url}/docs\n`
     )
     expect((await call(`${url}/health`)).status).toBe(200)
   }
 })
 
-it('does not start on a port that is taken, and blames the setting that says it', async () => {
+it('does not start on a used port, and names the setting', async () => {
   const { url } = await startProgram({})
   const { port, host } = new URL(url)
   const taken = `cannot be used: another program listens on ${host} already. Choose another port.\n`

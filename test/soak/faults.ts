@@ -1,14 +1,14 @@
-/** What goes from the store to the hub, broken on purpose: the soak must find that. */
+/** Faults injected between the store and the hub, which the soak must find. */
 import type { LoggedEvent } from '../../dist/chat/events.js'
 import type { Listener, Store } from '../../dist/chat/store.js'
 import type { Random } from '../kit/random.ts'
 
 const PROBABILITY = 0.02
 
-/** Watchers that are notified wrongly. That a chat is gone is always passed on. */
-const BREAKING = {
+/** Wrap a listener with a fault. The notification that a chat is gone is always passed on. */
+const FAULTS = {
   lose: (listener: Listener, random: Random, calm: AbortSignal) => (notification) => {
-    // Not the last events: the soak would wait for its readers until its time is up.
+    // After the calm nothing is lost: the soak would wait for its readers until its deadline.
     if (notification === 'gone' || calm.aborted || !random.chance(PROBABILITY)) listener(notification)
   },
   double: (listener: Listener, random: Random) => (notification) => {
@@ -36,15 +36,15 @@ const BREAKING = {
   }
 } satisfies Record<string, (listener: Listener, random: Random, calm: AbortSignal) => Listener>
 
-/** Besides, a disk that says it has written before it has: `hasty-disk.ts`. */
-export type Fault = keyof typeof BREAKING | 'hasty'
+/** `hasty` is a disk that acknowledges too early: `hasty-disk.ts`. */
+export type Fault = keyof typeof FAULTS | 'hasty'
 
 export function isFault(name: string): name is Fault {
-  return name === 'hasty' || Object.hasOwn(BREAKING, name)
+  return name === 'hasty' || Object.hasOwn(FAULTS, name)
 }
 
-/** A store that notifies its watchers wrongly. What it keeps is sound. */
+/** A store with a fault in its notifications. Its data is correct. */
 export function withFault(store: Store, fault: Fault | undefined, random: Random, calm: AbortSignal): Store {
   if (fault === undefined || fault === 'hasty') return store
-  return { ...store, watch: (tag, listener) => store.watch(tag, BREAKING[fault](listener, random, calm)) }
+  return { ...store, watch: (tag, listener) => store.watch(tag, FAULTS[fault](listener, random, calm)) }
 }

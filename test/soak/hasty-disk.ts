@@ -1,11 +1,11 @@
-/** A disk broken on purpose: it says that it has written before it has. Only a process that is killed shows it. */
+/** A disk with an injected fault: it acknowledges before it has written. This is visible only if the process is killed. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Change, Disk, Entry } from '../../dist/store/file/disk.js'
 
 const LATE_MS = 100
 
 export function hastyDisk(disk: Disk): Disk {
-  /** What is not written yet, by key. */
+  /** Changes that are not written yet, by key. */
   const held = new Map<string, Change>()
   const nameOf = (key: Buffer) => key.toString('latin1')
   let writing = Promise.resolve()

@@ -1,4 +1,4 @@
-/** What a run came to: one table, and the first few differences. */
+/** The report of a run: a table, and the first differences of each kind. */
 import { type Difference, KINDS } from '../kit/compare.ts'
 import type { Crowd } from '../kit/crowd.ts'
 import type { Storm } from '../kit/storm.ts'
@@ -9,13 +9,13 @@ export interface Outcome {
   readonly startedAt: number
   readonly crowd: Crowd
   readonly wire: Storm['stats'] & {
-    /** Streams of a chat that the server ended by itself, as it does to readers that fall behind. */
+    /** Chat streams that the server ended itself, because the reader was too slow. */
     readonly cutOff: number
   }
   readonly differences: readonly Difference[]
 }
 
-const MOST_SHOWN_OF_A_KIND = 4
+const MAX_PER_KIND = 4
 
 export function reportOf(outcome: Outcome): string {
   const { differences, seed } = outcome
@@ -23,7 +23,7 @@ export function reportOf(outcome: Outcome): string {
   const width = Math.max(...rows.map(([name]) => name.length))
   const table = rows.map(([name, value]) => `  ${name.padEnd(width)}  ${`${value}`.padStart(10)}`).join('\n')
   if (differences.length === 0) return `${table}\n\nsound: every reader has what the log has\n`
-  const shown = KINDS.flatMap((kind) => differences.filter((one) => one.kind === kind).slice(0, MOST_SHOWN_OF_A_KIND))
+  const shown = KINDS.flatMap((kind) => differences.filter((one) => one.kind === kind).slice(0, MAX_PER_KIND))
   const list = shown.map(({ kind, text }) => `  ${kind}: ${text}`).join('\n')
   return `${table}\n\nBROKEN, ${differences.length} difference${differences.length === 1 ? '' : 's'} (SEED=${seed}), the first of each kind:\n${list}\n`
 }
@@ -36,7 +36,7 @@ function statsOf({ seed, seconds, startedAt, crowd, wire, differences }: Outcome
   return [
     ['seed', seed],
     ['seconds of storm', seconds],
-    ['seconds in all', ((Date.now() - startedAt) / 1000).toFixed(1)],
+    ['seconds in total', ((Date.now() - startedAt) / 1000).toFixed(1)],
     ['posts sent', books.flatMap((book) => book.posts).length],
     ['posts acknowledged', books.flatMap((book) => book.posts).filter(({ id }) => id !== undefined).length],
     ['readers', readers.length],

@@ -1,4 +1,4 @@
-/** The servers of a soak, each a process of its own that can be killed, over stores that survive it or not. */
+/** The servers of a soak, each in its own process that can be killed, with one of the three stores. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,9 +10,9 @@ import type { Fault } from './faults.ts'
 
 export interface SoakServer {
   readonly nodes: readonly [ServerProcess, ...ServerProcess[]]
-  /** Kills something and starts it again; resolves once it is back. None: what it holds would be lost. */
+  /** Kills a process and starts it again. Undefined for the memory store, which would lose its chats. */
   restart?(): Promise<void>
-  /** Ends the nodes, and then their store. */
+  /** Stops the nodes, then their store. */
   close(): Promise<void>
 }
 
@@ -41,7 +41,7 @@ export async function startServer(store: StoreKind, fault: Fault | undefined, ra
   }
 
   if (store === 'redis') {
-    // Two nodes over a Redis of their own that keeps what it acknowledges. Any of the three is killed.
+    // Two nodes with a durable Redis. Each of the three processes can be killed.
     const redis = await startRedis('--appendonly', 'yes', '--appendfsync', 'always')
     const [one, other] = [await startNode(redis.url), await startNode(redis.url)]
     return {
@@ -59,10 +59,10 @@ export async function startServer(store: StoreKind, fault: Fault | undefined, ra
   return { nodes: [node], close: node.stop, ...(store === 'file' && { restart: () => restart(node) }) }
 }
 
-/** What the nodes printed besides that they listen: there should be nothing. */
+/** Unexpected output of the nodes. */
 export function errorsOf({ nodes }: SoakServer, store: StoreKind): string[] {
   const lines = nodes.flatMap((node) => node.output().split('\n'))
-  // It is no fault that a Redis cannot be reached that was killed.
+  // A killed Redis is reported as unreachable.
   const isExpected = (line: string) =>
     line.includes(' listens on ') || (store === 'redis' && line.includes('StoreUnavailable'))
   return lines.filter((line) => line !== '' && !isExpected(line))

@@ -1,4 +1,4 @@
-/** The soak must be able to fail: a short run of it is sound, and one whose hub is notified wrongly is not. */
+/** Tests the soak itself: a short run succeeds, and a run with an injected fault fails. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -21,13 +21,13 @@ async function soak({ onTestFinished }: TestContext, env: Record<string, string>
 }
 
 describe.concurrent('the soak', { timeout: TIMEOUT_MS }, () => {
-  it('finds nothing wrong with the product', async (test) => {
+  it('finds no fault in the product', async (test) => {
     const { code, output } = await soak(test, {})
     test.expect(output).toContain('sound: ')
     test.expect(code).toBe(0)
   })
 
-  it('says so if the hub is not notified of everything', async (test) => {
+  it('fails if the hub is not notified of everything', async (test) => {
     const { code, output } = await soak(test, { FAULT: 'lose' })
     test.expect(output).toMatch(/BROKEN, \d+ differences? \(SEED=1\)/)
     test.expect(output).toMatch(/lost: chat \d: \S+ never got \w+ \d+/)
@@ -35,16 +35,16 @@ describe.concurrent('the soak', { timeout: TIMEOUT_MS }, () => {
   })
 })
 
-// Each with a process for its server: one after the other.
+// Not concurrent, because these runs kill and restart their servers.
 describe('the soak over a file store', { timeout: TIMEOUT_MS }, () => {
-  it('finds nothing wrong where the server is killed', async (test) => {
+  it('finds no fault if the server is killed', async (test) => {
     const { code, output } = await soak(test, { STORE: 'file' })
     test.expect(output).toContain('sound: ')
     test.expect(output).toMatch(/times a server was killed +[1-9]/)
     test.expect(code).toBe(0)
   })
 
-  it('says so if the disk acknowledges what it has not written', async (test) => {
+  it('fails if the disk acknowledges too early', async (test) => {
     const { code, output } = await soak(test, { STORE: 'file', FAULT: 'hasty' })
     test.expect(output).toMatch(/BROKEN, \d+ differences? \(SEED=1\)/)
     test.expect(code).toBe(1)

@@ -1,10 +1,10 @@
 /**
- * `npm run soak`: random owners, posters, readers and guests against the real server through a wire whose connections are cut,
- * stalled, slowed and truncated. At the end what each reader assembled is compared with the log. Bounded: SECONDS of storm, a
- * calm in which everybody must catch up, and a hard deadline after both. SEED repeats the decisions of a run.
- * FAULT=lose|double|swap|untold breaks what the store notifies the hub of: the soak must say so and exit with 1. STORE=file
- * has the server keep its chats in a file store, and kills and restarts it in the storm; FAULT=hasty breaks the disk under
- * it, which only shows when it is killed. STORE=redis has two servers over one Redis, and kills and restarts any of the three.
+ * `npm run soak` runs random owners, posters, readers and guests against the real server, through a wire that cuts, stalls,
+ * slows down and truncates connections. At the end it compares the events of each reader with the log. A run consists of
+ * SECONDS of storm and a calm in which everybody must catch up, and has a hard deadline. SEED repeats its random decisions.
+ * STORE=file uses a file store and kills and restarts the server during the storm. STORE=redis uses two servers with one
+ * Redis and kills and restarts any of the three. FAULT=lose|double|swap|untold injects a fault into the notifications from
+ * the store to the hub, and FAULT=hasty into the disk of a file store: then the soak must exit with 1.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Difference } from '../kit/compare.ts'
@@ -17,14 +17,14 @@ import { reportOf } from './report.ts'
 import { errorsOf, type SoakServer, type StoreKind, startServer } from './server.ts'
 
 const CHATS = 3
-/** How long everybody has to catch up. A client that was refused for a while comes back ever later. */
+/** The time to catch up. A client that was refused several times waits longer before it reconnects. */
 const CATCH_UP_MS = { memory: 10_000, file: 10_000, redis: 40_000 }
-/** What setting up, comparing and ending may take besides storm and calm. */
+/** The time for setup, comparison and shutdown. */
 const SPARE_MS = 15_000
 const MAX_STOP_MS = 2500
 const MIN_BURST_MS = 4000
 const BURSTS = 5
-/** How long a server lives that is killed again and again. */
+/** The time between two kills. */
 const LIFE_MS = { from: 200, to: 1500 }
 const CHAT_STREAM = /^GET \/v1\/chats\/[\w-]+\/events/
 
@@ -32,7 +32,7 @@ interface Options {
   readonly seed: number
   readonly seconds: number
   readonly fault: Fault | undefined
-  /** Where the chats are; servers are killed where chats survive that. */
+  /** The store. Servers are killed if their chats survive that. */
   readonly store: StoreKind
 }
 
@@ -50,7 +50,7 @@ function readOptions(): Options {
   return { seed, seconds, store, fault: FAULT }
 }
 
-/** What the run waits for, in case it never comes. */
+/** The current step, for the message when the deadline has passed. */
 let waitsFor = () => 'the server'
 
 async function soak({ seed, seconds, fault, store }: Options): Promise<boolean> {
@@ -91,7 +91,7 @@ async function soak({ seed, seconds, fault, store }: Options): Promise<boolean> 
   return differences.length === 0
 }
 
-/** Until the storm is over. */
+/** Kills servers at random until the storm is over. */
 async function killAtRandom(server: SoakServer, random: Random, kills: number[], stormMs: number): Promise<void> {
   const endsAt = Date.now() + stormMs
   while (server.restart !== undefined) {
@@ -104,13 +104,13 @@ async function killAtRandom(server: SoakServer, random: Random, kills: number[],
   await sleep(Math.max(0, endsAt - Date.now()))
 }
 
-/** Nobody is connected any more: a server that still waits has lost sight of a connection. */
+/** All clients have disconnected, so a server that stops slowly has lost track of a connection. */
 async function stop(server: SoakServer): Promise<Difference[]> {
   const startedAt = Date.now()
   await server.close()
   const tookMs = Date.now() - startedAt
   if (tookMs < MAX_STOP_MS) return []
-  return [{ kind: 'other', text: `the server took ${tookMs} ms to stop, with nobody connected` }]
+  return [{ kind: 'other', text: `the server took ${tookMs} ms to stop, although nobody was connected` }]
 }
 
 const options = readOptions()
@@ -120,7 +120,7 @@ process.stdout.write(
 )
 const deadline = setTimeout(
   () => {
-    fail(`the soak did not end in time; it still waits for ${waitsFor()}`)
+    fail(`the soak did not end in time; it was waiting for ${waitsFor()}`)
     process.exit()
   },
   seconds * 1000 + 2 * CATCH_UP_MS[store] + SPARE_MS

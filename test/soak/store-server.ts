@@ -1,5 +1,4 @@
-/** A server of a soak, in a process of its own so that it can be killed. It says when it listens, as the program does. */
-
+/** A server of a soak, in its own process so that it can be killed. Like the program, it prints when it listens. */
 import { loadSettings } from '../../dist/cli/settings.js'
 import { buildApp } from '../../dist/http/app.js'
 import { fileStore } from '../../dist/store/file/file-store.js'

@@ -1,4 +1,4 @@
-/** The contract must be able to fail: stores with one promise broken each, all of which it has to catch. */
+/** Tests the contract itself: it must catch every store that breaks one promise. */
 import { describe, expect, it } from 'vitest'
 import type { Store } from '../../src/chat/store.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
@@ -40,11 +40,11 @@ describe('the contract catches a store that', () => {
     expect(broken).not.toEqual([])
   })
 
-  it('breaks any of its promises: each of them catches somebody', () => {
+  it('breaks any promise: each promise catches at least one of these stores', () => {
     expect(CONTRACT.map(({ promise }) => promise).filter((promise) => !caught.has(promise))).toEqual([])
   })
 
-  it('is sound, and finds nothing', async () => {
+  it('the contract accepts a correct store', async () => {
     expect(await brokenPromises(memoryStore)).toEqual([])
   })
 })

@@ -1,6 +1,6 @@
 /**
- * What every store promises (`src/chat/store.ts`), as a list of checks. A store's own test file runs them all against
- * what its factory makes; `broken-stores.test.ts` runs them against stores with one promise broken each.
+ * The contract of every store (`src/chat/store.ts`) as a list of promises. The test file of each store runs all of them;
+ * `broken-stores.test.ts` runs them on stores that break one promise each.
  */
 import type { Store } from '../../src/chat/store.ts'
 import { DOORS } from './contract/doors.ts'
@@ -17,14 +17,14 @@ export interface Limits {
 
 export const ROOMY: Limits = { maxChatBytes: 1_000_000, maxStoreBytes: 10_000_000 }
 
-/** A fresh, empty store with these limits. */
+/** Creates an empty store with these limits. */
 type StoreFactory = (limits: Limits) => Store | Promise<Store>
 
-interface Promised {
+interface Checked {
   readonly promise: string
   readonly run: (make: StoreFactory) => Promise<void>
 }
 
-export const CONTRACT: readonly Promised[] = [...DOORS, ...POSTING, ...READING, ...WATCHING, ...ENDING, ...IDLING].map(
+export const CONTRACT: readonly Checked[] = [...DOORS, ...POSTING, ...READING, ...WATCHING, ...ENDING, ...IDLING].map(
   ({ promise, run }) => ({ promise, run: (make) => run(async (limits) => make({ ...ROOMY, ...limits })) })
 )

@@ -12,9 +12,9 @@ const { request } = withKnock(invited.door, invited.link)
 
 const event = fc.record({ text: fc.string({ unit: 'grapheme' }), isJoin: fc.boolean(), gap: fc.nat(2) })
 
-it('a batch gives each reader the messages that are new to it, in one chunk or in none, and no other bytes', () => {
+it('a batch gives each reader its new messages in one chunk, or no bytes if there are none', () => {
   fc.assert(
-    fc.property(fc.array(event), fc.nat(30), (parts, level) => {
+    fc.property(fc.array(event), fc.nat(30), (parts, sentUpTo) => {
       let id = 0
       const events = parts.map(({ text, isJoin, gap }): LoggedEvent => {
         id += 1 + gap
@@ -22,12 +22,12 @@ it('a batch gives each reader the messages that are new to it, in one chunk or i
       })
       const batch = new Batch(events)
       const fresh = events.flatMap((one) =>
-        one.type === 'message' && one.id > level ? [messageFrame(one.id, one.json)] : []
+        one.type === 'message' && one.id > sentUpTo ? [messageFrame(one.id, one.json)] : []
       )
       const expected = fresh.join('')
-      expect(batch.countAfter(level)).toBe(fresh.length)
-      expect(batch.messagesAfter(level).toString()).toBe(expected)
-      const { chunks, isEnded } = new ChunkReader().feed(batch.chunkAfter(level))
+      expect(batch.countAfter(sentUpTo)).toBe(fresh.length)
+      expect(batch.messagesAfter(sentUpTo).toString()).toBe(expected)
+      const { chunks, isEnded } = new ChunkReader().feed(batch.chunkAfter(sentUpTo))
       expect([chunks.map(String), isEnded]).toEqual([expected === '' ? [] : [expected], false])
       expect(batch.joins).toEqual(events.filter(({ type }) => type !== 'message'))
       expect(batch.last).toBe(id)
@@ -35,10 +35,10 @@ it('a batch gives each reader the messages that are new to it, in one chunk or i
   )
 })
 
-it('all who are caught up get the same bytes, with HTTP/1.0 as with HTTP/1.1', () => {
+it('all readers that are caught up get the same buffer, with HTTP/1.0 and with HTTP/1.1', () => {
   const batch = new Batch([3, 4].map((id) => ({ type: 'message', id, json: '{}' })))
-  for (const level of [0, 1, 2]) {
-    expect(batch.chunkAfter(level)).toBe(batch.chunkAfter(2))
-    expect(batch.messagesAfter(level)).toBe(batch.messagesAfter(2))
+  for (const sentUpTo of [0, 1, 2]) {
+    expect(batch.chunkAfter(sentUpTo)).toBe(batch.chunkAfter(2))
+    expect(batch.messagesAfter(sentUpTo)).toBe(batch.messagesAfter(2))
   }
 })

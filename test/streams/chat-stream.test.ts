@@ -1,20 +1,20 @@
-/** What a socket hardly ever shows: readers that take nothing, and batches that meet a stream which is ahead of them. */
+/** What real sockets rarely show: readers that take nothing, and batches that a stream has already sent. */
 import { describe, expect, it } from 'vitest'
 import type { LoggedEvent } from '../../src/chat/events.ts'
-import { digestOf, newUserId } from '../../src/chat/ids.ts'
+import { digestOf, newRequestId, newUserId } from '../../src/chat/ids.ts'
+import { Requests } from '../../src/chat/requests.ts'
 import { Batch } from '../../src/streams/batch.ts'
-import type { ChatSource } from '../../src/streams/follower.ts'
 import { ChatStream } from '../../src/streams/chat-stream.ts'
+import type { ChatSource } from '../../src/streams/follower.ts'
 import { aDoor, withKnock, withLink } from '../support/doors.ts'
+import { CONNECTION, turns } from '../support/hubs.ts'
 import { TestSink } from '../support/sink.ts'
 
 const invited = withLink(aDoor().door)
 
-const READER = { base: 'http://localhost', isChunked: true }
-
 const message = (id: number, text = ''): LoggedEvent => ({ type: 'message', id, json: JSON.stringify({ id, text }) })
 
-/** A chat whose log holds these events, and its owner. */
+/** The source of a chat with these events, and its owner. */
 function aSource(events: LoggedEvent[]): { source: ChatSource; user: ReturnType<typeof newUserId> } {
   const user = newUserId()
   const door = { ...aDoor().door, owner: digestOf(user) }
@@ -29,13 +29,13 @@ function aSource(events: LoggedEvent[]): { source: ChatSource; user: ReturnType<
 
 async function aLiveStream(sink: TestSink, events: LoggedEvent[], maxBufferBytes: number): Promise<ChatStream> {
   const { source, user } = aSource(events)
-  const stream = new ChatStream(sink, maxBufferBytes, READER)
-  await stream.begin(source, { user, ...READER, cursor: '0' })
+  const stream = new ChatStream(sink, maxBufferBytes, CONNECTION)
+  await stream.begin(source, { user, ...CONNECTION, cursor: '0' })
   return stream
 }
 
-describe('a stream that has gone live', () => {
-  it('is told nothing twice by batches that were on their way while it caught up', async () => {
+describe('a live stream', () => {
+  it('sends nothing twice from batches that it received while it caught up', async () => {
     const sink = new TestSink()
     const events = Array.from({ length: 10 }, (_, index) => message(index + 1))
     const stream = await aLiveStream(sink, events, 1000)
@@ -47,7 +47,7 @@ describe('a stream that has gone live', () => {
     expect(sink.text.slice(before.length)).toMatch(/^id: 11\n.*\n.*\n\n$/)
   })
 
-  it('is told of a batch with a knock only what is new to it', async () => {
+  it('sends only the new events of a batch with a join request', async () => {
     const sink = new TestSink()
     const stream = await aLiveStream(sink, [message(1), message(2)], 10_000)
     const { request } = withKnock(invited.door, invited.link)
@@ -56,7 +56,7 @@ describe('a stream that has gone live', () => {
     expect(sink.text.slice(before).match(/^id: \d+$/gm)).toEqual(['id: 3', 'id: 4'])
   })
 
-  it('may have a replay waiting, which does not count as falling behind; live bytes do', async () => {
+  it('is cut off for buffered live bytes, not for a buffered replay', async () => {
     const sink = new TestSink({ stuck: true })
     const stream = await aLiveStream(sink, [message(1, 'x'.repeat(15_000))], 1000)
     expect(sink.writableLength).toBeGreaterThan(15_000)
@@ -67,13 +67,15 @@ describe('a stream that has gone live', () => {
   })
 })
 
-describe('a reader with a long life', () => {
-  it('is not cut off when it is reset, however many wait at the door, and is when it then lags', async () => {
+describe('a stream that is reset', () => {
+  it('is not cut off, however many requests are pending, until live bytes are buffered', async () => {
     const sink = new TestSink()
     const stream = await aLiveStream(sink, [], 1000)
     for (let id = 1; id <= 50; id++) stream.deliver(new Batch([message(id, 'x'.repeat(100))]))
     const { door, request } = withKnock(invited.door, invited.link)
-    const requests = new Map(Array.from({ length: 30 }, () => [digestOf(newUserId()), request] as const))
+    const requests = Requests.from(
+      Array.from({ length: 30 }, () => ({ ...request, id: newRequestId(), guest: digestOf(newUserId()) }))
+    )
     const waiting = { door: { ...door, requests }, version: 1, lastEventId: 50, idleSince: 0 }
     sink.stick()
     await stream.reset({ newest: 50, load: async () => waiting, events: async () => [] })
@@ -86,17 +88,17 @@ describe('a reader with a long life', () => {
 })
 
 describe('a stream that catches up', () => {
-  it('ends if whose it is has lost the right to read meanwhile', async () => {
+  it('ends if its reader is no longer a member', async () => {
     const sink = new TestSink()
     const { source } = aSource([message(1)])
-    const stream = new ChatStream(sink, 1000, READER)
-    await stream.begin(source, { user: newUserId(), ...READER, cursor: '0' })
+    const stream = new ChatStream(sink, 1000, CONNECTION)
+    await stream.begin(source, { user: newUserId(), ...CONNECTION, cursor: '0' })
     expect([sink.text, sink.isComplete]).toEqual(['event: closed\ndata: {"reason":"removed"}\n\n', true])
   })
 })
 
 describe('a reader that takes nothing', () => {
-  it('is given no more of a long replay than one page', async () => {
+  it('receives one page of a long replay at most', async () => {
     const sink = new TestSink({ stuck: true })
     const { source, user } = aSource(Array.from({ length: 50 }, (_, index) => message(index + 1, 'x'.repeat(1000))))
     let reads = 0
@@ -107,15 +109,15 @@ describe('a reader that takes nothing', () => {
         return source.events(...page)
       }
     }
-    const stream = new ChatStream(sink, 1, READER)
-    const catchingUp = stream.begin(counting, { user, ...READER, cursor: '0' })
-    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    const stream = new ChatStream(sink, 1, CONNECTION)
+    const catchingUp = stream.begin(counting, { user, ...CONNECTION, cursor: '0' })
+    await turns(20)
     expect(reads).toBe(1)
     sink.destroy()
     await catchingUp
   })
 
-  it('is sent no heartbeats', async () => {
+  it('receives no heartbeats', async () => {
     const sink = new TestSink({ stuck: true })
     const stream = await aLiveStream(sink, [], 1000)
     const waiting = sink.writableLength

@@ -1,4 +1,4 @@
-/** The framing of HTTP/1.1, as a reader that forgives nothing understands it. */
+/** The chunked coding of HTTP/1.1, checked by a strict reader. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { chunk, LAST_CHUNK } from '../../src/streams/chunked.ts'
@@ -7,7 +7,7 @@ import { ChunkReader } from '../support/chunked.ts'
 const text = fc.string({ unit: 'grapheme', maxLength: 300 })
 
 describe('texts sent in chunks', () => {
-  it('arrive as they were, however the network cuts them up, and not before the end as complete', () => {
+  it('arrive unchanged, however the network splits them, and are complete only at the end', () => {
     fc.assert(
       fc.property(fc.array(text), fc.infiniteStream(fc.integer({ min: 1, max: 50 })), (texts, sizes) => {
         const sent = Buffer.from(texts.map(chunk).join('') + LAST_CHUNK)
@@ -24,12 +24,12 @@ describe('texts sent in chunks', () => {
     )
   })
 
-  it('have their length in bytes, in hexadecimal', () => {
+  it('start with their length in bytes, in hexadecimal', () => {
     expect(chunk('x'.repeat(4095))).toMatch(/^fff\r\nx{4095}\r\n$/)
     expect(chunk('€🙂')).toBe('7\r\n€🙂\r\n')
   })
 
-  it('end at the last chunk alone: an empty text is none', () => {
+  it('are never empty chunks, which would end the body', () => {
     expect(chunk('')).toBe('')
   })
 })

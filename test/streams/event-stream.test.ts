@@ -1,4 +1,4 @@
-/** When a reader counts as fallen behind: by what is live and has not been taken, and by nothing else. */
+/** A reader is cut off for live bytes that it has not taken, and for nothing else. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { EventStream } from '../../src/streams/event-stream.ts'
@@ -7,7 +7,7 @@ import { TestSink } from '../support/sink.ts'
 
 const MAX = 1000
 
-/** Takes one piece at a time, when it is told to. */
+/** Takes one chunk whenever `take` is called. */
 class SlowSink extends TestSink {
   #taken: (() => void) | undefined
 
@@ -30,7 +30,7 @@ class TestStream extends EventStream {
   async reset(): Promise<void> {}
   chatRemoved(): void {}
 
-  /** How many bytes it has written. */
+  /** Returns how many bytes it has written. */
   catchUp(length: number): number {
     return this.#written(() => this.write('c'.repeat(length)))
   }
@@ -50,18 +50,18 @@ function aStream(sink: TestSink, { isChunked = true } = {}): TestStream {
   return new TestStream(sink, MAX, isChunked, new StreamStats())
 }
 
-/** A stream beside a model of what waits for its reader, piece by piece. */
+/** A stream, and a model of the chunks that are buffered for its reader. */
 class Scene {
   readonly sink = new SlowSink()
   readonly #stream = aStream(this.sink)
-  readonly #pieces: { kind: 'live' | 'catchUp'; bytes: number }[] = []
-  /** What waited when something that is not live was last added. */
+  readonly #chunks: { kind: 'live' | 'catchUp'; bytes: number }[] = []
+  /** The buffered bytes when a replay was last written. */
   #atLastCatchUp = 0
-  /** Whether live bytes have waited before others that were not. */
+  /** Whether live bytes were buffered when a replay was written. */
   #isMixed = false
 
-  waiting(kind?: 'live' | 'catchUp'): number {
-    const counted = this.#pieces.filter((one) => kind === undefined || one.kind === kind)
+  buffered(kind?: 'live' | 'catchUp'): number {
+    const counted = this.#chunks.filter((one) => kind === undefined || one.kind === kind)
     return counted.reduce((total, { bytes }) => total + bytes, 0)
   }
 
@@ -72,18 +72,18 @@ class Scene {
 
   #take(): void {
     this.sink.take()
-    this.#pieces.shift()
-    this.#isMixed &&= this.#pieces.length > 0
-    expect(this.sink.writableLength).toBe(this.waiting())
+    this.#chunks.shift()
+    this.#isMixed &&= this.#chunks.length > 0
+    expect(this.sink.writableLength).toBe(this.buffered())
   }
 
   #write(kind: 'live' | 'catchUp', length: number): void {
-    if (kind === 'catchUp') this.#isMixed ||= this.waiting('live') > 0
-    this.#pieces.push({ kind, bytes: this.#stream[kind](length) })
-    if (kind === 'catchUp') this.#atLastCatchUp = this.waiting()
+    if (kind === 'catchUp') this.#isMixed ||= this.buffered('live') > 0
+    this.#chunks.push({ kind, bytes: this.#stream[kind](length) })
+    if (kind === 'catchUp') this.#atLastCatchUp = this.buffered()
     else if (!this.sink.destroyed) {
-      if (!this.#isMixed) expect(this.waiting('live')).toBeLessThanOrEqual(MAX)
-      expect(this.waiting()).toBeLessThanOrEqual(MAX + this.#atLastCatchUp)
+      if (!this.#isMixed) expect(this.buffered('live')).toBeLessThanOrEqual(MAX)
+      expect(this.buffered()).toBeLessThanOrEqual(MAX + this.#atLastCatchUp)
     }
   }
 }
@@ -94,7 +94,7 @@ const act = fc.record({
 })
 
 describe('a reader', () => {
-  it('is cut off only for live bytes that it has not taken, and as soon as those are too many', () => {
+  it('is cut off as soon as too many live bytes are buffered, and never otherwise', () => {
     let cuts = 0
     fc.assert(
       fc.property(fc.array(act, { maxLength: 40 }), (acts) => {
@@ -104,7 +104,7 @@ describe('a reader', () => {
           expect(scene.sink.isComplete).toBe(false)
           if (!scene.sink.destroyed) continue
           cuts++
-          expect(scene.waiting('live')).toBeGreaterThan(MAX)
+          expect(scene.buffered('live')).toBeGreaterThan(MAX)
           return
         }
       }),
@@ -113,7 +113,7 @@ describe('a reader', () => {
     expect(cuts).toBeGreaterThan(20)
   })
 
-  it('is not cut off for a replay that comes late, after more live bytes than may wait', () => {
+  it('is not cut off for a late replay, after many live bytes that it has taken', () => {
     const sink = new SlowSink()
     const stream = aStream(sink)
     for (let count = 0; count < 50; count++) {
@@ -129,7 +129,7 @@ describe('a reader', () => {
     expect(sink.destroyed).toBe(true)
   })
 
-  it('is cut off for what it left before a replay together with what it leaves after', () => {
+  it('is cut off for the sum of the live bytes buffered before and after a replay', () => {
     const sink = new SlowSink()
     const stream = aStream(sink)
     stream.live(600)
@@ -140,7 +140,7 @@ describe('a reader', () => {
     expect(sink.destroyed).toBe(true)
   })
 
-  it('that has taken a replay is not given its size once more', () => {
+  it('that has taken a replay has no allowance for it any more', () => {
     const sink = new SlowSink()
     const stream = aStream(sink)
     stream.catchUp(MAX * 3)
@@ -153,7 +153,7 @@ describe('a reader', () => {
     expect(sink.destroyed).toBe(true)
   })
 
-  it('is not cut off for an answer before the stream on the same connection', () => {
+  it('is not cut off for an earlier answer on the same connection', () => {
     const sink = new SlowSink({ isChunked: false })
     sink.write('x'.repeat(MAX * 3))
     const stream = aStream(sink)
@@ -168,7 +168,7 @@ describe.each([
   ['HTTP/1.1', true, '3\r\n:\n\n\r\n', '0\r\n\r\n'],
   ['HTTP/1.0', false, ':\n\n', '']
 ])('a stream of %s', (_version, isChunked, heartbeat, last) => {
-  it('says that it is complete when it ends, once', () => {
+  it('sends the last chunk once, when it ends', () => {
     const sink = new TestSink({ isChunked })
     const stream = aStream(sink, { isChunked })
     stream.heartbeat()
@@ -180,7 +180,7 @@ describe.each([
     expect([sink.wire, sink.writableEnded]).toEqual([heartbeat + last, true])
   })
 
-  it('does not say so when it is destroyed', () => {
+  it('sends no last chunk when it is destroyed', () => {
     const sink = new TestSink({ isChunked })
     const stream = aStream(sink, { isChunked })
     stream.heartbeat()

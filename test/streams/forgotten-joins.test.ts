@@ -1,35 +1,17 @@
-/** A log keeps a thousand join events: nobody may be misled by those that it has forgotten. */
-import { expect, it, onTestFinished } from 'vitest'
+/** A log keeps a thousand join events. Streams stay correct without those that it no longer has. */
+import { expect, it } from 'vitest'
 import { approve, decline, newDoor } from '../../src/chat/changes.ts'
 import type { Door } from '../../src/chat/door.ts'
 import { digestOf, newChatId, newUserId, tagOf } from '../../src/chat/ids.ts'
 import type { Store } from '../../src/chat/store.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
-import { Hub } from '../../src/streams/hub.ts'
 import { ROOMY } from '../store/contract.ts'
 import { changed, withKnock, withLink } from '../support/doors.ts'
+import { aHub, CONNECTION, turns } from '../support/hubs.ts'
 import { TestSink } from '../support/sink.ts'
 
-const turns = async (count: number): Promise<void> => {
-  for (let rest = count; rest > 0; rest--) await new Promise((resolve) => setImmediate(resolve))
-}
-
-function aHub(store: Store): Hub {
-  const applyDueExpiries = async () => undefined
-  const hub = new Hub({
-    store,
-    applyDueExpiries,
-    heartbeatMs: 60_000,
-    maxBufferBytes: 1e6,
-    maxStreams: 9,
-    onFault: () => {}
-  })
-  onTestFinished(() => hub.close())
-  return hub
-}
-
-/** So many knocks, committed at once. */
-async function knocks(store: Store, door: Door, count: number): Promise<void> {
+/** Commits `count` join requests at once. */
+async function commitRequests(store: Store, door: Door, count: number): Promise<void> {
   const [link] = door.links
   if (link === undefined) throw new Error('a door without a link')
   const { request } = withKnock(door, link.id)
@@ -56,42 +38,41 @@ class HeldSink extends TestSink {
 }
 
 it.each([0, 999, 1000])(
-  'who was removed during a slow replay gets nothing after that, %d joins later',
+  'a member who is removed during a slow replay receives nothing later, also after %d more join events',
   async (later) => {
     const store = memoryStore(ROOMY)
     const [owner, member] = [newUserId(), newUserId()]
     const invited = withLink(newDoor(newChatId(), digestOf(owner), 0))
     const { chat } = invited.door
     const knocked = withKnock(invited.door, invited.link, digestOf(member))
-    const meant = { link: invited.link, id: knocked.request.id }
-    const inside = changed(approve(knocked.door, meant, digestOf(owner), 2)).door
+    const ref = { link: invited.link, id: knocked.request.id }
+    const inside = changed(approve(knocked.door, ref, digestOf(owner), 2)).door
     await store.create(inside)
     for (let count = 0; count < 40; count++)
       await store.append(tagOf(chat), 0, { text: 'x'.repeat(4000), createdAt: 3 })
     const sink = new HeldSink()
     aHub(store).openChatStream(sink, tagOf(chat), {
       user: member,
-      base: 'http://localhost',
-      isChunked: true,
+      ...CONNECTION,
       cursor: '0'
     })
     await turns(20)
-    const removed = changed(decline(inside, meant, digestOf(owner), 4))
+    const removed = changed(decline(inside, ref, digestOf(owner), 4))
     await store.commit(tagOf(chat), 1, removed.door, removed.events, 4)
-    await knocks(store, removed.door, later)
-    const say = (text: string) => store.append(tagOf(chat), removed.door.rights, { text, createdAt: 6 })
-    await say('SECRET after the removal')
+    await commitRequests(store, removed.door, later)
+    const post = (text: string) => store.append(tagOf(chat), removed.door.rights, { text, createdAt: 6 })
+    await post('SECRET after the removal')
     await turns(20)
     sink.release()
     await turns(50)
-    await say('SECRET live')
+    await post('SECRET live')
     await turns(20)
     expect(sink.text).not.toContain('SECRET')
     expect(sink.text).toMatch(/event: closed\ndata: {"reason":"removed"}\n\n$/)
   }
 )
 
-it('an owner who falls behind by more than is kept is told so and goes on', async () => {
+it('an owner who falls behind by more than the log keeps gets a reset and goes on', async () => {
   const store = memoryStore(ROOMY)
   const user = newUserId()
   const { door } = withLink(newDoor(newChatId(), digestOf(user), 0))
@@ -102,13 +83,13 @@ it('an owner who falls behind by more than is kept is told so and goes on', asyn
     ...store,
     load: async (of) => {
       const chat = await store.load(of)
-      // Between the loading and its answer.
-      if (++loads === 1) await knocks(store, door, 1002)
+      // After the chat was loaded, before its caller has it.
+      if (++loads === 1) await commitRequests(store, door, 1002)
       return chat
     }
   }
   const sink = new TestSink()
-  aHub(busy).openChatStream(sink, tag, { user, base: 'http://localhost', isChunked: true, cursor: undefined })
+  aHub(busy).openChatStream(sink, tag, { user, ...CONNECTION, cursor: undefined })
   await turns(50)
   await store.append(tag, 0, { text: 'anybody there?', createdAt: 0 })
   await turns(20)

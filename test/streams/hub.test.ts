@@ -1,60 +1,48 @@
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { newDoor } from '../../src/chat/changes.ts'
 import { type ChatTag, digestOf, newChatId, newUserId, tagOf } from '../../src/chat/ids.ts'
 import type { Store } from '../../src/chat/store.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
-import { Hub } from '../../src/streams/hub.ts'
 import { ROOMY } from '../store/contract.ts'
+import { eventually } from '../support/eventually.ts'
+import { aHub, CONNECTION, turns } from '../support/hubs.ts'
 import { TestSink } from '../support/sink.ts'
 
-async function aHub({ heartbeatMs = 60_000, wrap = (store: Store) => store } = {}) {
+async function aChat({ heartbeatMs = 60_000, wrap = (store: Store) => store } = {}) {
   const store = wrap(memoryStore(ROOMY))
   const user = newUserId()
   const chat = newChatId()
   await store.create(newDoor(chat, digestOf(user), 0))
-  const hub = new Hub({
-    store,
-    applyDueExpiries: async () => undefined,
-    heartbeatMs,
-    maxBufferBytes: 1_000_000,
-    maxStreams: 10_000,
-    onFault: () => {}
-  })
-  onTestFinished(() => hub.close())
+  const hub = aHub(store, { heartbeatMs })
   const tag = tagOf(chat)
   const open = (sink = new TestSink()) => {
-    hub.openChatStream(sink, tag, { user, base: 'http://localhost', isChunked: true, cursor: undefined })
+    hub.openChatStream(sink, tag, { user, ...CONNECTION, cursor: undefined })
     return sink
   }
+  const openLive = async (count: number) => {
+    const sinks = Array.from({ length: count }, () => open())
+    await eventually(() => sinks.every(({ events }) => events.includes('ready')), 'the streams are live')
+    return sinks
+  }
   const post = (text: string) => store.append(tag, 0, { text, createdAt: 0 })
-  return { store, hub, tag, open, post }
+  return { hub, tag, open, openLive, post }
 }
-
-/** Lets the event loop turn until it is so. */
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setImmediate(resolve))
-}
-
-const messageIds = ({ text }: TestSink) =>
-  [...text.matchAll(/^id: (\d+)\nevent: message$/gm)].map(([, id]) => Number(id))
 
 describe('the hub', () => {
-  it('tells more readers than it visits a turn, also what is posted while it tells', async () => {
-    const { open, post } = await aHub()
-    const sinks = Array.from({ length: 700 }, () => open())
-    await until(() => sinks.every(({ text }) => text.includes('event: ready')))
+  it('sends everything to more streams than it visits in a turn, also what is posted meanwhile', async () => {
+    const { openLive, post } = await aChat()
+    const sinks = await openLive(700)
     for (let id = 1; id <= 9; id++) {
       await post(`${id}`)
-      await new Promise((resolve) => setImmediate(resolve))
+      await turns(1)
     }
-    await until(() => sinks.every((sink) => messageIds(sink).length === 9))
-    for (const sink of sinks) expect(messageIds(sink)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
+    await eventually(() => sinks.every(({ messageIds }) => messageIds.length === 9), 'everybody has nine messages')
+    for (const { messageIds } of sinks) expect(messageIds).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
   })
 
-  it('answers who posts before it tells anybody, and writes once for all that a turn has brought', async () => {
-    const { open, post } = await aHub()
-    const sink = open()
-    await until(() => sink.text.includes('event: ready'))
+  it('answers a post before it sends it to anybody, and writes the posts of one turn at once', async () => {
+    const { openLive, post } = await aChat()
+    const [sink = new TestSink()] = await openLive(1)
     let writes = 0
     const write = sink.write.bind(sink)
     sink.write = (chunk: Buffer) => {
@@ -62,15 +50,15 @@ describe('the hub', () => {
       return write(chunk)
     }
     await Promise.all(['a', 'b', 'c'].map(post))
-    expect(messageIds(sink)).toEqual([])
-    await until(() => messageIds(sink).length === 3)
+    expect(sink.messageIds).toEqual([])
+    await eventually(() => sink.messageIds.length === 3, 'three messages arrive')
     expect(writes).toBe(1)
   })
 
-  it('watches a chat once while somebody follows it, and no longer', async () => {
+  it('watches a chat once while anybody follows it, and not at all after that', async () => {
     const watching = new Map<ChatTag, number>()
     const count = (tag: ChatTag, change: number) => watching.set(tag, (watching.get(tag) ?? 0) + change)
-    const { open, tag, post } = await aHub({
+    const { openLive, tag, post } = await aChat({
       wrap: (store) => ({
         ...store,
         watch: async (of, listener) => {
@@ -80,32 +68,31 @@ describe('the hub', () => {
         }
       })
     })
-    const sinks = [open(), open()]
-    await until(() => sinks.every(({ text }) => text.includes('event: ready')))
+    const sinks = await openLive(2)
     expect(watching.get(tag)).toBe(1)
     for (const sink of sinks) sink.destroy()
-    await until(() => watching.get(tag) === 0)
-    const later = open()
-    await until(() => later.text.includes('event: ready'))
+    await eventually(() => watching.get(tag) === 0, 'nobody watches the chat')
+    const [later] = await openLive(1)
     await post('again')
-    await until(() => messageIds(later).length === 1)
+    await eventually(() => later?.messageIds.length === 1, 'the message arrives')
     expect(watching.get(tag)).toBe(1)
   })
 
-  it('sends a heartbeat to all', async () => {
-    const { open } = await aHub({ heartbeatMs: 5 })
+  it('sends heartbeats to every stream', async () => {
+    const { open } = await aChat({ heartbeatMs: 5 })
     const sinks = [open(), open()]
-    await until(() => sinks.every(({ text }) => (text.match(/^:$/gm) ?? []).length > 3))
+    const areBeating = () => sinks.every(({ text }) => (text.match(/^:$/gm) ?? []).length > 3)
+    await eventually(areBeating, 'each stream has heartbeats')
   })
 
-  it('closes within its deadline also where a reader takes nothing, and opens nothing after that', async () => {
-    const { hub, open } = await aHub()
+  it('closes in time although a reader takes nothing, and opens no stream after that', async () => {
+    const { hub, open } = await aChat()
     const stuck = open(new TestSink({ stuck: true }))
-    await until(() => stuck.writableLength > 0)
+    await eventually(() => stuck.writableLength > 0, 'the reader is stuck')
     await hub.close()
     expect(stuck.destroyed).toBe(true)
     const late = open()
-    await until(() => late.destroyed)
+    await eventually(() => late.destroyed, 'the late stream ends')
     expect(late.text).toBe('')
   })
 })

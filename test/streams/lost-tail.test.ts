@@ -1,21 +1,16 @@
-/** A store that cannot be reached for a while, and one that comes back with an older log. */
-import { expect, it, onTestFinished } from 'vitest'
+/** Streams over a store that cannot be reached for a while, or comes back with an older log. */
+import { expect, it } from 'vitest'
 import { approve } from '../../src/chat/changes.ts'
 import { digestOf, newUserId, tagOf } from '../../src/chat/ids.ts'
 import { type Listener, type Store, StoreUnavailable } from '../../src/chat/store.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
-import { Hub } from '../../src/streams/hub.ts'
 import { ROOMY } from '../store/contract.ts'
 import { aDoor, changed, withKnock, withLink } from '../support/doors.ts'
+import { eventually } from '../support/eventually.ts'
+import { aHub, CONNECTION } from '../support/hubs.ts'
 import { TestSink } from '../support/sink.ts'
 
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setImmediate(resolve))
-}
-
-const events = ({ text }: TestSink) => [...text.matchAll(/^event: (\S+)$/gm)].map(([, name]) => name)
-
-/** A chat with a guest who waits, in a store whose watchers can be told anything, and which can be away. */
+/** A chat with a pending guest, in a store that can be unreachable and whose watchers can be reset. */
 async function aScene() {
   const memory = memoryStore(ROOMY)
   const [owner, guest] = [newUserId(), newUserId()]
@@ -42,16 +37,7 @@ async function aScene() {
       return await memory.watch(of, listener)
     })
   }
-  const hub = new Hub({
-    store,
-    applyDueExpiries: async () => undefined,
-    heartbeatMs: 60_000,
-    maxBufferBytes: 1e6,
-    maxStreams: 9,
-    onFault: (error) => expect(error).toBeUndefined()
-  })
-  onTestFinished(() => hub.close())
-  const connection = { base: 'http://localhost', isChunked: true }
+  const hub = aHub(store)
   return {
     door,
     request,
@@ -67,70 +53,70 @@ async function aScene() {
     reset: () => listeners.forEach((listener) => void listener('reset')),
     openChat: (cursor?: string) => {
       const sink = new TestSink()
-      hub.openChatStream(sink, tag, { user: owner, ...connection, cursor })
+      hub.openChatStream(sink, tag, { user: owner, ...CONNECTION, cursor })
       return sink
     },
     openDoor: () => {
       const sink = new TestSink()
-      hub.openGuestStream(sink, { chat: door.chat, user: guest, ...connection })
+      hub.openGuestStream(sink, { chat: door.chat, user: guest, ...CONNECTION })
       return sink
     },
-    say: (text: string) => memory.append(tag, 0, { text, createdAt: 0 })
+    post: (text: string) => memory.append(tag, 0, { text, createdAt: 0 })
   }
 }
 
-it('who follows a chat that has lost its tail is told so, shown who waits, and goes on from there', async () => {
+it('a stream whose chat has lost its tail gets a reset and the pending requests, and goes on', async () => {
   const scene = await aScene()
   const sink = scene.openChat()
-  await until(() => events(sink).includes('ready'))
-  await scene.say('before')
-  await until(() => events(sink).includes('message'))
+  await eventually(() => sink.events.includes('ready'), 'the stream is live')
+  await scene.post('before')
+  await eventually(() => sink.events.includes('message'), 'the message arrives')
   scene.reset()
-  await until(() => events(sink).length === 6)
-  await scene.say('after')
-  await until(() => sink.text.includes('after'))
-  expect(events(sink)).toEqual(['join_request', 'ready', 'message', 'reset', 'join_request', 'ready', 'message'])
+  await eventually(() => sink.events.length === 6, 'the stream is live again')
+  await scene.post('after')
+  await eventually(() => sink.text.includes('after'), 'the next message arrives')
+  expect(sink.events).toEqual(['join_request', 'ready', 'message', 'reset', 'join_request', 'ready', 'message'])
   expect(sink.text).toContain('"last_event_id":1')
 })
 
-it('a guest at the door is told once more only if the answer is another one', async () => {
+it('a pending guest gets another event after a reset only if the state has changed', async () => {
   const scene = await aScene()
   const sink = scene.openDoor()
-  await until(() => events(sink).length === 1)
-  let looks = 0
-  const wait = scene.hub.wait(scene.tag, 300, new AbortController().signal, async () => ++looks === 2)
-  await until(() => looks === 1)
+  await eventually(() => sink.events.length === 1, 'the guest has the state')
+  let polls = 0
+  const wait = scene.hub.wait(scene.tag, 300, new AbortController().signal, async () => ++polls === 2)
+  await eventually(() => polls === 1, 'a request waits')
   scene.reset()
   await wait
-  expect(events(sink)).toEqual(['approval'])
-  const meant = { link: scene.link, id: scene.request.id }
-  const { door } = changed(approve(scene.door, meant, scene.door.owner, 5))
-  // As if nobody had been told of it.
+  expect(sink.events).toEqual(['approval'])
+  const { door } = changed(approve(scene.door, { link: scene.link, id: scene.request.id }, scene.door.owner, 5))
+  // Committed without events: as if the notification had been lost.
   await scene.memory.commit(scene.tag, 1, door, [], 5)
   scene.reset()
-  await until(() => sink.writableEnded)
+  await eventually(() => sink.writableEnded, 'the stream ends')
   expect(sink.text).toContain('"state":"approved"')
 })
 
-it('a stream stays open while the store is away, and goes on once it is back', async () => {
+it('a stream stays open while the store is unreachable, and goes on after that', async () => {
   const scene = await aScene()
-  await scene.say('one')
+  await scene.post('one')
   const live = scene.openChat()
-  await until(() => events(live).includes('ready'))
+  await eventually(() => live.events.includes('ready'), 'the stream is live')
   scene.away(true)
   const late = scene.openChat('0')
   scene.reset()
-  await until(() => scene.refused() >= 2)
+  await eventually(() => scene.refused() >= 2, 'the store refuses both streams')
   expect([live.destroyed, late.destroyed]).toEqual([false, false])
   scene.away(false)
-  await until(() => [live, late].every((sink) => sink.text.includes('"last_event_id":1')))
-  await until(() => events(live).filter((name) => name === 'ready').length === 2)
-  await scene.say('two')
-  await until(() => [live, late].every((sink) => sink.text.includes('two')))
-  expect(events(late)).toEqual(['message', 'ready', 'message'])
+  const both = (text: string) => [live, late].every((sink) => sink.text.includes(text))
+  await eventually(() => both('"last_event_id":1'), 'both streams are live')
+  await eventually(() => live.events.filter((name) => name === 'ready').length === 2, 'the first is live again')
+  await scene.post('two')
+  await eventually(() => both('two'), 'both receive the message')
+  expect(late.events).toEqual(['message', 'ready', 'message'])
 })
 
-it('a wait is refused at once while the store is away', async () => {
+it('a wait is refused at once while the store is unreachable', async () => {
   const scene = await aScene()
   scene.away(true)
   const wait = scene.hub.wait(scene.tag, 300, new AbortController().signal, async () => true)

@@ -1,4 +1,4 @@
-/** The product as its users call it. */
+/** The API as clients call it. */
 import { z } from 'zod'
 import { newChat } from '../../src/wire/schemas/chats.ts'
 import { joinRequests } from '../../src/wire/schemas/join-requests.ts'
@@ -11,9 +11,12 @@ interface Call {
   readonly headers?: Record<string, string>
 }
 
+/** A user id that the server has never made. */
+export const STRANGER = '406a3207-a070-4411-b9b6-8527c0c19c7e'
+
 const METHOD = /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) /
 
-/** `call('POST http://…', …)`; GET where no method is named, or POST where JSON is sent. */
+/** `call('POST http://…', …)`. The method is GET by default, or POST if there is JSON to send. */
 export function call(target: string, { user, json, headers = {} }: Call = {}): Promise<Response> {
   const method = METHOD.exec(target)?.[1] ?? (json === undefined ? 'GET' : 'POST')
   const sent = { ...(user !== undefined && { authorization: `Bearer ${user}` }), ...headers }
@@ -61,26 +64,26 @@ export function decline(linkUrl: string, owner: string, requestId?: string): Pro
   return call(new URL('/v1/approval', linkUrl).href, { user: owner, json })
 }
 
-/** The join requests of a chat as its owner sees them, oldest first. */
+/** The join requests of a chat, oldest first. */
 export async function requestsOf(chat: string, owner: string) {
   const answer = await call(`${chat}/join-requests`, { user: owner })
   return joinRequests.parse(await answer.json()).join_requests
 }
 
-/** The links of a chat as its owner sees them, oldest first. */
+/** The links of a chat, oldest first. */
 export async function linksOf(chat: string, owner: string) {
   const answer = await call(`${chat}/links`, { user: owner })
   return links.parse(await answer.json()).links
 }
 
-/** A chat with its owner, a link, and two guests who wait at it. */
+/** A chat with its owner, a link, and two pending guests. */
 export async function createChatWithWaiting(server: { url: string }, limits: LinkLimits = {}) {
   const { chat, owner } = await createChat(server)
   const linkUrl = await createLink(chat, owner, limits)
   return { chat, owner, link: linkUrl, ana: await knock(linkUrl, 'Ana'), ben: await knock(linkUrl, 'Ben') }
 }
 
-/** A chat with its owner, a link, and a guest who is in. */
+/** A chat with its owner, a link, and a member. */
 export async function createChatWithMember(server: { url: string }) {
   const { chat, owner } = await createChat(server)
   const linkUrl = await createLink(chat, owner)
@@ -102,7 +105,7 @@ export async function readTexts(chat: string, user: string): Promise<string[]> {
     .messages.map(({ text }) => text)
 }
 
-/** What a refusal says, without its sentences. */
+/** A refusal's problem details. */
 export async function problemOf(answer: Response) {
   const body = z.looseObject({
     type: z.string(),
@@ -122,7 +125,7 @@ export async function problemOf(answer: Response) {
   }
 }
 
-/** What a guest is told whose request has ended: `[status, kind, state, request_id, client_id]`. */
+/** The refusal of a guest whose request has ended: `[status, kind, state, request_id, client_id]`. */
 export async function endingOf(answer: Response): Promise<unknown[]> {
   const { kind, state, request_id, client_id } = await problemOf(answer)
   return [answer.status, kind, state, request_id, client_id]

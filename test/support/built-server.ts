@@ -1,4 +1,4 @@
-/** The server as it is built, in a process that ends with the test. */
+/** The built server, in a process that ends with the test. */
 import { expect, onTestFinished } from 'vitest'
 import { UNDECLARED } from '../../src/http/response/error-handler.ts'
 import { type ProcessOptions, type ServerProcess, startServerProcess } from './server-process.ts'
@@ -9,7 +9,7 @@ export async function startBuilt(options: ProcessOptions): Promise<BuiltServer> 
   const server = await startServerProcess(options)
   onTestFinished(async () => {
     await server.kill()
-    // Whatever a test is about: every refusal that it meets must be in the document of the API.
+    // Every refusal must be declared in the OpenAPI document, in every test.
     expect(
       server
         .output()

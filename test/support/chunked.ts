@@ -1,18 +1,18 @@
-/** Reads the chunked transfer coding (RFC 9112, section 7.1) and forgives nothing. */
+/** A strict reader of the chunked transfer coding (RFC 9112, section 7.1). */
 
 const CRLF = '\r\n'
 
 export class ChunkReader {
-  /** The chunks that are complete. */
+  /** The complete chunks. */
   readonly chunks: Buffer[] = []
-  /** What they say. */
+  /** Their text. */
   text = ''
-  /** Whether the last chunk has come: the body is complete. */
+  /** Whether the last chunk has arrived, so the body is complete. */
   isEnded = false
   #rest: Buffer = Buffer.alloc(0)
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-  /** @throws Error if these bytes are not what has to follow */
+  /** @throws Error if these bytes are malformed */
   feed(bytes: Buffer): this {
     this.#rest = Buffer.concat([this.#rest, bytes])
     while (this.#rest.length > 0 && this.#takeChunk());

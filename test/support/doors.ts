@@ -1,4 +1,4 @@
-/** Doors to start a test from. */
+/** Doors for tests of the rules. */
 import { addLink, approve, type Change, decline, knock, type LinkLimits, newDoor } from '../../src/chat/changes.ts'
 import type { Door, JoinRequest, Refusal } from '../../src/chat/door.ts'
 import {
@@ -56,7 +56,7 @@ export function anInvitedDoor(limits?: Partial<LinkLimits>) {
   return { owner, ...withLink(door, owner, limits) }
 }
 
-/** A chat with two links, a guest waiting at the first, and a member who came through it. */
+/** A chat with two links, and a pending guest and a member of the first. */
 export function aBusyDoor() {
   const { door, owner, link } = anInvitedDoor()
   const second = withLink(door, owner)

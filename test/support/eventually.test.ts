@@ -1,4 +1,4 @@
-/** Waiting for a fact must end, and say where and for what it waited in vain. */
+/** `eventually` has a deadline, and its failure says for what the test waited, and where. */
 import { describe, expect, it } from 'vitest'
 import { eventually } from './eventually.ts'
 
@@ -10,7 +10,7 @@ const failureOf = (waiting: Promise<unknown>) =>
   )
 
 describe('eventually', () => {
-  it('gives what the fact gives, once that is something', async () => {
+  it('returns what the fact returns, once that is neither false nor undefined', async () => {
     let polls = 0
     const fact = async () => {
       polls++
@@ -20,11 +20,11 @@ describe('eventually', () => {
     expect(await eventually(fact, 'it was polled four times')).toBe(4)
   })
 
-  it('takes 0 and the empty text for something', async () => {
+  it('accepts 0 and the empty string', async () => {
     expect([await eventually(() => 0, 'zero'), await eventually(() => '', 'empty')]).toEqual([0, ''])
   })
 
-  it('fails with the message and what the fact gave last', async () => {
+  it('fails with the message and what the fact returned last', async () => {
     const { message } = await failureOf(eventually(() => false, 'the moon is full', SOON))
     expect(message).toBe('the moon is full: not within 50 ms, last false')
   })
@@ -35,7 +35,7 @@ describe('eventually', () => {
     expect(message).toBe('the moon is full: not within 50 ms, last it threw Error: clouds')
   })
 
-  it('fails in time where the fact never answers', async () => {
+  it('fails in time if the fact never answers', async () => {
     const { message } = await failureOf(eventually(() => new Promise(() => undefined), 'an answer', SOON))
     expect(message).toBe('an answer: not within 50 ms, and it was never answered')
   })

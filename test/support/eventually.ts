@@ -1,4 +1,4 @@
-/** Waits for a fact with a deadline; a test that waits in vain fails at its own line and says for what. */
+/** Waits for a fact with a deadline. A test that waits in vain fails at its own line and says for what. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 
@@ -8,8 +8,8 @@ const POLL_MS = 10
 type Holding<Value> = Exclude<Value, false | undefined>
 
 /**
- * Polls `fact` until it gives something other than false or undefined, and gives that. A fact that throws does not hold yet.
- * @throws after `withinMs`: the message, with what the fact gave or threw last
+ * Polls `fact` until it returns something other than false or undefined, and returns that. A fact that throws does not hold yet.
+ * @throws after `withinMs`: the message, with what the fact returned or threw last
  */
 export function eventually<Value>(
   fact: () => Value | Promise<Value>,
@@ -38,7 +38,7 @@ async function poll<Value>(
   try {
     for (;;) {
       // A fact that never answers must not outlast the deadline either.
-      const outcome = await Promise.race([look(fact), late])
+      const outcome = await Promise.race([attempt(fact), late])
       if (outcome === 'late') throw failureWith(last)
       if (isHolding(outcome.value)) return outcome.value
       last = outcome.text
@@ -49,7 +49,7 @@ async function poll<Value>(
   }
 }
 
-async function look<Value>(fact: () => Value | Promise<Value>): Promise<{ value: Value | undefined; text: string }> {
+async function attempt<Value>(fact: () => Value | Promise<Value>): Promise<{ value: Value | undefined; text: string }> {
   try {
     const value = await fact()
     return { value, text: `last ${inspect(value)}` }

@@ -1,4 +1,4 @@
-/** Where SEED is given, model tests repeat the run with that seed, which they print when they fail. */
+/** With SEED, model tests repeat the run with that seed. They print it when they fail. */
 import { chooseSeed } from '../kit/random.ts'
 
 if (process.env['SEED']) {

@@ -1,4 +1,4 @@
-/** File stores in folders that go with the test. */
+/** File stores in folders that are removed with the test. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

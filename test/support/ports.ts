@@ -1,8 +1,8 @@
-/** Ports for programs that cannot choose one by themselves. */
+/** Ports for programs that cannot choose one themselves. */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/** Below the ports that the system gives to connections: a client's own would keep a server from coming back. */
+/** Below the ephemeral ports: a client's connection could take the port of a server that is restarting. */
 const PORTS = { from: 15_000, to: 30_000 }
 
 /** A port of 127.0.0.1 on which nobody listens. */

@@ -1,16 +1,14 @@
-/** The built program as a process of its own, as `npm start` runs it; ended with the test. */
+/** The built program in its own process, as `npm start` runs it, which ends with the test. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+import { ROOT } from './server-process.ts'
 
 interface Run {
   readonly env?: Record<string, string>
-  /** What stands behind the program's name. */
+  /** The arguments of the program. */
   readonly args?: readonly string[]
-  /** What runs it, with its arguments. */
+  /** A command that runs it, with its arguments. */
   readonly under?: readonly string[]
 }
 
@@ -35,12 +33,12 @@ export function runNode({ env = {}, args = [], under = [] }: Run) {
   const said = { out: '', err: '' }
   child.stdout.on('data', (chunk) => (said.out += chunk))
   child.stderr.on('data', (chunk) => (said.err += chunk))
-  // A signal's name where it was ended by one.
+  // The name of the signal if one has ended it.
   const ended = once(child, 'close').then(([code, signal]): Ended => ({ code: code ?? signal, ...said }))
   return { child, said, ended }
 }
 
-/** Once it listens. */
+/** Resolves once it listens. */
 export async function startProgram(run: Run) {
   const started = runProgram(run)
   for (;;) {

@@ -1,4 +1,4 @@
-/** HTTP as bytes, for what no client would send. */
+/** HTTP as bytes, for requests that no client would send. */
 import { connect, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
@@ -9,7 +9,7 @@ export function openSocket(port: number): Socket {
   return socket
 }
 
-/** Sends bytes and gathers what comes back until the server closes. Ask with `Connection: close`. */
+/** Sends bytes and collects the answer until the server closes. Send `Connection: close`. */
 export function exchangeBytes(port: number, sent: string | Buffer): Promise<string> {
   return new Promise((resolve) => {
     const socket = openSocket(port)
@@ -26,7 +26,7 @@ export interface RawAnswer {
   readonly body: string
 }
 
-/** A request head by its lines, and perhaps a body; the answer in parts. */
+/** Sends the lines of a head, and a body, and parses the answer. */
 export async function rawRequest(port: number, head: string[], body = ''): Promise<RawAnswer> {
   return parseAnswer(await exchangeBytes(port, `${[...head, 'Connection: close'].join('\r\n')}\r\n\r\n${body}`))
 }

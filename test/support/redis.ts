@@ -4,7 +4,7 @@ import type { Store } from '../../src/chat/store.ts'
 import { openRedisStore } from '../../src/store/redis/open.ts'
 import { type Redis, startRedis } from './redis-server.ts'
 
-/** A server of its own with these settings, until the end of the test. */
+/** A separate server with these settings, until the end of the test. */
 export async function aRedis(...settings: string[]): Promise<Redis> {
   const redis = await startRedis(...settings)
   onTestFinished(redis.end)
@@ -13,13 +13,13 @@ export async function aRedis(...settings: string[]): Promise<Redis> {
 
 let shared: Promise<Redis> | undefined
 
-/** One for all tests of a process: chats do not meet. */
+/** One for all tests of a process: their chats do not affect each other. */
 export function sharedRedis(): Promise<Redis> {
   shared ??= startRedis()
   return shared
 }
 
-/** What a process has of a store; closed with the test. */
+/** The store of one process; it closes with the test. */
 export async function aNode(url: string, { maxChatBytes = 1_000_000, chatTtlMs = 0 } = {}): Promise<Store> {
   const store = await openRedisStore(url, {
     maxChatBytes,
@@ -33,7 +33,7 @@ export async function aNode(url: string, { maxChatBytes = 1_000_000, chatTtlMs =
   return store
 }
 
-/** Several processes behind a proxy that gives each call to the next of them. */
+/** Several processes behind a proxy that sends each call to the next one. */
 export function inTurn(stores: readonly [Store, ...Store[]]): Store {
   let calls = 0
   const next = (): Store => stores[calls++ % stores.length] ?? stores[0]
@@ -45,6 +45,7 @@ export function inTurn(stores: readonly [Store, ...Store[]]): Store {
     append: (...call) => next().append(...call),
     events: (...call) => next().events(...call),
     messages: (...call) => next().messages(...call),
+    newestMessages: (...call) => next().newestMessages(...call),
     remove: (...call) => next().remove(...call),
     idleChats: async (...call) => (await Promise.all(stores.map((store) => store.idleChats(...call)))).flat(),
     watch: (...call) => next().watch(...call),

@@ -1,8 +1,8 @@
-/** Random decisions of a test that can be repeated. */
+/** Repeatable random decisions of a test. */
 import { onTestFailed } from 'vitest'
 import { chooseSeed, type Random, randomFrom } from '../kit/random.ts'
 
-/** From SEED of the environment, or from any seed; a test that fails prints which. */
+/** From SEED, or from a random seed, which a failed test prints. */
 export function aRandom(): Random {
   const seed = chooseSeed()
   onTestFailed(() => void process.stderr.write(`\nSEED=${seed} repeats the random decisions of this test\n`))

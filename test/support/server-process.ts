@@ -1,33 +1,33 @@
-/** A server in a process of its own, on a port that stays the same when it is killed and started again. */
+/** A server in its own process, on a port that stays the same when it is killed and started again. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { freePort } from './ports.ts'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 export interface ServerProcess {
   readonly url: string
   readonly pid: number
-  /** From the start of its process until it listened. */
+  /** The time until it listened. */
   readonly startedWithinMs: number
   /** Everything it has printed. */
   output(): string
-  /** SIGKILL; resolves once the process is gone. */
+  /** SIGKILL; resolves once the process has ended. */
   kill(): Promise<void>
-  /** SIGTERM; likewise. */
+  /** SIGTERM; resolves once the process has ended. */
   stop(): Promise<void>
-  /** Once killed: the same again. */
+  /** Starts it again once it was killed. */
   start(): Promise<void>
-  /** Of the process that runs now. */
+  /** The process that runs now. */
   readonly child: ChildProcess
 }
 
 export interface ProcessOptions {
   readonly env: Record<string, string>
-  /** What the command line begins with. */
+  /** The first words of the command line. */
   readonly command?: readonly [string, ...string[]]
-  /** Where the script is, the built server unless another one is named. */
+  /** The folder of the script, which is the built server by default. */
   readonly root?: string
   readonly script?: string
 }
@@ -52,16 +52,16 @@ export async function startServerProcess({
       stdio: ['ignore', 'pipe', 'pipe', 'ipc']
     })
     running = child
-    let said = ''
+    let output = ''
     const listens = new Promise<void>((resolve, reject) => {
       for (const stream of [child.stdout, child.stderr]) {
         stream?.setEncoding('utf8').on('data', (chunk: string) => {
           text += chunk
-          said += chunk
-          if (said.includes(' listens on ')) resolve()
+          output += chunk
+          if (output.includes(' listens on ')) resolve()
         })
       }
-      child.once('close', () => reject(new Error(`the server has ended: ${said}`)))
+      child.once('close', () => reject(new Error(`the server has ended: ${output}`)))
     })
     await listens
     startedWithinMs = performance.now() - began

@@ -1,4 +1,4 @@
-/** A server of one's own on a free port, ended with the test. */
+/** A server in this process, on a free port, which closes with the test. */
 import type { FastifyInstance } from 'fastify'
 import { expect, onTestFinished } from 'vitest'
 import type { Store } from '../../src/chat/store.ts'
@@ -20,22 +20,22 @@ export interface TestServer {
   readonly port: number
   readonly clock: Clock
   readonly store: Store
-  /** What was logged, line by line. */
+  /** The lines of the log. */
   readonly log: string[]
   close(): Promise<void>
 }
 
 interface Options {
   readonly env?: Record<string, string>
-  /** Puts something between the product and its store. */
+  /** Wraps the store. */
   readonly wrap?: (store: Store) => Store
-  /** What its clock shows at the start. */
+  /** The time of its clock at the start. */
   readonly now?: number
 }
 
-/** `npm run check` also runs the tests of the routes over the other stores, in which they must find no difference. */
+/** `npm run check` also runs the tests of the routes over the other stores. */
 const STORE = process.env['STORE'] ?? 'memory'
-/** What is about the limit of the memory store is not tested over another. */
+/** For tests of the memory store's limit. */
 export const isOverMemory = STORE === 'memory'
 
 async function emptyStore({
@@ -67,7 +67,7 @@ export async function startServer({ env = {}, wrap = (store) => store, now = NOW
   const close = () => app.close()
   onTestFinished(async () => {
     await close()
-    // Whatever a test is about: every refusal that it meets must be in the document of the API.
+    // Every refusal must be declared in the OpenAPI document, in every test.
     expect(log.filter((line) => line.includes(UNDECLARED))).toEqual([])
   })
   return { url, app, port: Number(new URL(url).port), clock, store, log, close }

@@ -1,9 +1,9 @@
-/** Where a stream writes, in a test: it keeps what it is given; one that is stuck never takes the first piece. */
+/** The socket of a stream in a test. It keeps what it receives; a stuck one never takes the first chunk. */
 import { Writable } from 'node:stream'
 import { ChunkReader } from './chunked.ts'
 
 export class TestSink extends Writable {
-  /** What it was given, byte by byte. */
+  /** What it received, byte by byte. */
   wire = ''
   readonly #body = new ChunkReader()
   #isStuck: boolean
@@ -15,17 +15,26 @@ export class TestSink extends Writable {
     this.#isChunked = isChunked
   }
 
-  /** What it was told, whatever the framing. */
+  /** What it received, without the chunked coding. */
   get text(): string {
     return this.#isChunked ? this.#body.text : this.wire
   }
 
-  /** Whether it can tell that the stream is complete, and was not cut off. */
+  /** The names of its events. */
+  get events(): string[] {
+    return [...this.text.matchAll(/^event: (\S+)$/gm)].map(([, name = '']) => name)
+  }
+
+  get messageIds(): number[] {
+    return [...this.text.matchAll(/^id: (\d+)\nevent: message$/gm)].map(([, id]) => Number(id))
+  }
+
+  /** Whether the last chunk has come, so the stream was not cut off. */
   get isComplete(): boolean {
     return this.#body.isEnded
   }
 
-  /** From here on it takes nothing more than one piece. */
+  /** From now on it takes one more chunk at most. */
   stick(): void {
     this.#isStuck = true
   }

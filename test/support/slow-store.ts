@@ -1,15 +1,13 @@
-/** A store whose answers take their time, as those of a store on another machine do: other work runs in between. */
+/** A store whose calls take several turns of the event loop, like those of a store on another machine. */
 import type { Store } from '../../src/chat/store.ts'
+import { turns } from './disks.ts'
 
-/** `turns` says how many turns of the event loop the next answer takes, before and after the store has acted. */
-export function slowStore(store: Store, turns: () => number): Store {
-  async function pause(): Promise<void> {
-    for (let rest = turns(); rest > 0; rest--) await new Promise((resolve) => setImmediate(resolve))
-  }
+/** `turnsOfAnswer` returns how many turns the next call takes, before and after the store acts. */
+export function slowStore(store: Store, turnsOfAnswer: () => number): Store {
   async function slowly<Result>(work: () => Promise<Result>): Promise<Result> {
-    await pause()
+    await turns(turnsOfAnswer())
     const result = await work()
-    await pause()
+    await turns(turnsOfAnswer())
     return result
   }
   return {
@@ -20,6 +18,7 @@ export function slowStore(store: Store, turns: () => number): Store {
     append: (...call) => slowly(() => store.append(...call)),
     events: (...call) => slowly(() => store.events(...call)),
     messages: (...call) => slowly(() => store.messages(...call)),
+    newestMessages: (...call) => slowly(() => store.newestMessages(...call)),
     remove: (...call) => slowly(() => store.remove(...call)),
     idleChats: (...call) => slowly(() => store.idleChats(...call)),
     watch: (...call) => slowly(() => store.watch(...call)),

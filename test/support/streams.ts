@@ -10,13 +10,13 @@ export interface StreamEvent {
 
 export interface StreamReader {
   readonly response: Response
-  /** What `retry:` said, in milliseconds. */
+  /** The value of `retry:`, in milliseconds. */
   readonly retry: number | undefined
   /** The next event; undefined once the stream has ended. */
   next(): Promise<StreamEvent | undefined>
-  /** The next so many events. */
+  /** The next `count` events. */
   take(count: number): Promise<StreamEvent[]>
-  /** The events up to the first of this name, which is the last. */
+  /** The events up to and including the first of this name. */
   until(event: string): Promise<StreamEvent[]>
   /** All events to the end of the stream. */
   rest(): Promise<StreamEvent[]>
@@ -77,4 +77,11 @@ export async function openStream(url: string, { user, headers = {} }: Options): 
     rest: () => until(() => false),
     close
   }
+}
+
+/** A stream of a chat that has replayed everything and is live. */
+export async function openReady(chat: string, user: string, query = ''): Promise<StreamReader> {
+  const stream = await openStream(`${chat}/events${query}`, { user })
+  await stream.until('ready')
+  return stream
 }

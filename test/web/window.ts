@@ -1,11 +1,12 @@
-/** A person in a browser of their own, and what people do on the page. */
-import type { Browser, Page } from 'playwright-core'
+/** People in browsers, and what they do on the page. */
+import type { Browser, Page, Request, Route } from 'playwright-core'
 import { expect, onTestFinished } from 'vitest'
+import { startChromium } from '../foreign/chromium.ts'
 
 export interface Window {
   readonly page: Page
-  /** What the page complained of: exceptions, and what its Content-Security-Policy has stopped. */
-  readonly complaints: string[]
+  /** Uncaught exceptions, and violations of the Content-Security-Policy. */
+  readonly errors: string[]
 }
 
 interface Options {
@@ -21,16 +22,16 @@ export async function openWindow(browser: Browser, options: Options = {}): Promi
   return openTab(context)
 }
 
-/** One more tab of the same browser. */
+/** Opens another tab of the same browser. */
 export async function openTab(context: { newPage(): Promise<Page> }): Promise<Window> {
   const page = await context.newPage()
   page.setDefaultTimeout(20_000)
-  const complaints: string[] = []
-  page.on('pageerror', ({ message }) => complaints.push(message))
+  const errors: string[] = []
+  page.on('pageerror', ({ message }) => errors.push(message))
   page.on('console', (message) => {
-    if (/Content Security Policy|Refused|Trusted/.test(message.text())) complaints.push(message.text())
+    if (/Content Security Policy|Refused|Trusted/.test(message.text())) errors.push(message.text())
   })
-  return { page, complaints }
+  return { page, errors }
 }
 
 /** Starts a chat and waits until it is live. */
@@ -38,15 +39,15 @@ export async function startChat({ page }: Window, server: string, name: string):
   await page.goto(server)
   await page.getByLabel('Your name').fill(name)
   await page.getByRole('button', { name: 'Start a chat' }).click()
-  await isLive(page)
+  await untilLive(page)
   return page.url()
 }
 
-export async function isLive(page: Page): Promise<void> {
+export async function untilLive(page: Page): Promise<void> {
   await page.getByText('Live', { exact: true }).waitFor()
 }
 
-/** The key to this chat for another device, as the page shows it. */
+/** Returns the address that hands this chat over to another device. */
 export async function carry({ page }: Window): Promise<string> {
   await page.getByRole('button', { name: /^(People|More)$/ }).click()
   await page.getByRole('button', { name: 'Carry on on another device' }).click()
@@ -55,7 +56,7 @@ export async function carry({ page }: Window): Promise<string> {
   return address
 }
 
-/** Makes a link, and closes the dialog. */
+/** Creates a link and closes the dialog. */
 export async function invite({ page }: Window): Promise<string> {
   await page.getByRole('button', { name: 'Invite' }).click()
   await page.getByRole('button', { name: 'Make a link' }).click()
@@ -77,47 +78,90 @@ export async function approve({ page }: Window, code: string): Promise<void> {
   await page.getByRole('button', { name: new RegExp(`^Approve .*${code}`) }).click()
 }
 
-/** Both in one chat, as Olga who owns it and Ana. */
+/** Makes both members of one chat: the owner Olga and the guest Ana. */
 export async function meet(owner: Window, guest: Window, server: string): Promise<{ chat: string; link: string }> {
   const chat = await startChat(owner, server, 'Olga')
   const link = await invite(owner)
   await approve(owner, await askToJoin(guest, link, 'Ana'))
-  await isLive(guest.page)
+  await untilLive(guest.page)
   return { chat, link }
 }
 
-export async function say({ page }: Window, text: string): Promise<void> {
+/** The same in a new browser. */
+export async function startMeeting(server: string) {
+  const browser = await startChromium()
+  const [owner, guest] = [await openWindow(browser), await openWindow(browser)]
+  return { browser, owner, guest, ...(await meet(owner, guest, server)) }
+}
+
+export async function send({ page }: Window, text: string): Promise<void> {
   await page.getByLabel('Message', { exact: true }).fill(text)
   await page.keyboard.press('Enter')
 }
 
-/** The texts that are shown, oldest first, without those that are not sent. */
+/** The texts of the sent messages on the page, oldest first. */
 export function texts({ page }: Window): Promise<string[]> {
   return page.locator('.said:not(.unsent) .text').allInnerTexts()
 }
 
-/** Waits until exactly this is shown. */
-export async function shows(window: Window, expected: readonly string[]): Promise<void> {
-  await expect.poll(() => texts(window), { timeout: 20_000 }).toEqual(expected)
+/** Waits until exactly these messages are on the page. */
+export async function expectTexts(window: Window, expected: readonly string[]): Promise<void> {
+  await expect.poll(() => texts(window), SOON).toEqual(expected)
 }
 
-/** How long is waited for what takes a moment. */
+/** The deadline of polls. */
 export const SOON = { timeout: 20_000 }
 
-/** Waits until the page says that it has no connection. */
-export async function isLost({ page }: Window): Promise<void> {
+/** Waits until the page reports that it has no connection. */
+export async function untilLost({ page }: Window): Promise<void> {
   await page.getByText('No connection. Trying again …').waitFor()
 }
 
-/** The texts that are shown as not sent yet, oldest first. */
+/** The texts of the unsent messages on the page, oldest first. */
 export function unsent({ page }: Window): Promise<string[]> {
   return page.locator('.unsent .text').allInnerTexts()
 }
 
-/** Waits until exactly this is shown as not sent yet. */
-export async function showsUnsent(window: Window, expected: readonly string[]): Promise<void> {
+/** Waits until exactly these messages are on the page as unsent. */
+export async function expectUnsent(window: Window, expected: readonly string[]): Promise<void> {
   await expect.poll(() => unsent(window), SOON).toEqual(expected)
 }
 
-/** What a proxy answers behind which there is nothing at the moment. */
-export const A_PROXY_SAYS = { status: 404, contentType: 'text/html', body: '<h1>default backend</h1>' }
+/** Waits until the page has this heading. */
+export async function untilHeading({ page }: Pick<Window, 'page'>, name: string): Promise<void> {
+  await page.getByRole('heading', { name, exact: true }).waitFor()
+}
+
+const CHAT = /\/v1\/chats\/[^/]+$/
+
+/** A request of the page to post a message. */
+interface Attempt {
+  readonly text: string
+  readonly key: string | undefined
+  readonly at: number
+}
+
+/** Records all attempts of a page to post. */
+export function attemptsOf({ page }: Window): Attempt[] {
+  const attempts: Attempt[] = []
+  page.on('request', (request: Request) => {
+    if (request.method() !== 'POST' || !CHAT.test(request.url())) return
+    attempts.push({
+      text: request.postDataJSON().text,
+      key: request.headers()['idempotency-key'],
+      at: performance.now()
+    })
+  })
+  return attempts
+}
+
+/** Intercepts the posts of a page, until the returned function is called. */
+export async function onPosts({ page }: Window, decide: (route: Route) => Promise<void>): Promise<() => Promise<void>> {
+  const routing = await page.route(CHAT, (route) =>
+    route.request().method() === 'POST' ? decide(route) : route.continue()
+  )
+  return () => routing.dispose()
+}
+
+/** The answer of a proxy that has no backend. */
+export const PROXY_ERROR = { status: 404, contentType: 'text/html', body: '<h1>default backend</h1>' }

@@ -1,9 +1,9 @@
-/** JSON that no reader of lines cuts in two. */
+/** JSON without line breaks of any kind. */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { escapeLineBreaks, escapeLineBreaksIn, toJson } from '../../src/wire/json.ts'
 
-/** All that Python's `str.splitlines` takes for the end of a line. */
+/** The line breaks of Python's `str.splitlines`. */
 const LINE_BREAKS = [...'\n\v\f\r\u001c\u001d\u001e\u0085\u2028\u2029']
 
 const text = fc.string({
@@ -16,7 +16,7 @@ const value = fc.letrec((tie) => ({
   value: fc.oneof(text, fc.integer(), fc.constant(null), fc.array(tie('value')), fc.dictionary(text, tie('value')))
 })).value
 
-it('is one line, and is parsed as what it was', () => {
+it('is one line, and is parsed to the same value', () => {
   fc.assert(
     fc.property(value, (sent) => {
       const json = toJson(sent)
@@ -26,7 +26,7 @@ it('is one line, and is parsed as what it was', () => {
   )
 })
 
-it('is the same from a value, from JSON with raw line breaks, and from the bytes of that', () => {
+it('is the same from a value, from JSON with raw line breaks, and from its bytes', () => {
   fc.assert(
     fc.property(value, (sent) => {
       const raw = JSON.stringify(sent)
@@ -36,11 +36,11 @@ it('is the same from a value, from JSON with raw line breaks, and from the bytes
   )
 })
 
-it('that has nothing to escape is not copied', () => {
+it('without anything to escape is not copied', () => {
   const bytes = Buffer.from('{"text":"“Grüße” … €  \\u2028"}')
   expect(escapeLineBreaksIn(bytes)).toBe(bytes)
 })
 
-it('of nothing there is none', () => {
+it('of undefined is undefined', () => {
   expect(() => toJson(undefined)).toThrow(TypeError)
 })

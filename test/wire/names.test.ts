@@ -1,15 +1,15 @@
-/** What people may call themselves, by the rule that server and page share. */
+/** The rule for names, which the server and the page share. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { problemOfName } from '../../src/wire/names.ts'
 
 const SENTENCES = {
   long: 'Use at most 64 characters.',
-  breaks: 'Leave out line breaks and other control characters.',
-  half: 'Leave out the character that is not complete (half of a surrogate pair).',
-  formatting: 'Leave out invisible formatting characters.',
-  pile: 'Put at most four accents or other combining marks on one letter.',
-  blank: 'Use at least one letter, digit or sign that can be seen.'
+  breaks: 'Remove line breaks and other control characters.',
+  half: 'Remove the incomplete character (half of a surrogate pair).',
+  formatting: 'Remove invisible formatting characters.',
+  pile: 'Use at most four accents or other combining marks per letter.',
+  blank: 'Use at least one visible letter, digit or symbol.'
 }
 
 it.each([
@@ -58,11 +58,11 @@ const cases: [keyof typeof SENTENCES, string][] = [
   ['blank', '\u3164\u2800 \uffa0\u200d']
 ]
 
-it.each(cases)('is refused with a sentence about what is wrong: %s, %j', (kind, name) => {
+it.each(cases)('is refused with a message about what is wrong: %s, %j', (kind, name) => {
   expect(problemOfName(name)).toBe(SENTENCES[kind])
 })
 
-it('is not needed', () => {
+it('is optional', () => {
   expect(problemOfName('')).toBe('')
 })
 
@@ -70,7 +70,7 @@ describe('any name', () => {
   const name = fc.string({ unit: 'binary', minLength: 1, maxLength: 70 })
   const mark = fc.constantFrom('\u0301', '\u0316', '\u20e3', '\ufe0f', '\u200d', 'e')
 
-  it('that will do shows something, stays on its line and within its height', () => {
+  it('that is accepted is visible, and stays in one line', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -90,7 +90,7 @@ describe('any name', () => {
     )
   })
 
-  it('made of letters and digits of any script will do, and with an invisible character will not', () => {
+  it('of letters and digits of any script is accepted, and refused with an invisible character', () => {
     const letter = fc
       .integer({ min: 0, max: 0x10ffff })
       .map(String.fromCodePoint)

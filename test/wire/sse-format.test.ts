@@ -20,7 +20,7 @@ function parse(text: string) {
 const name = fc.string({ minLength: 1 }).filter((text) => !/[\r\n\0]/.test(text) && !text.startsWith(' '))
 
 describe('a frame', () => {
-  it('is read by a client as what was sent, whatever the data', () => {
+  it('is parsed by a client to the same data', () => {
     fc.assert(
       fc.property(name, fc.option(name, { nil: undefined }), fc.jsonValue(), (event, id, data) => {
         const text = frame({ event, data, ...(id !== undefined && { id }) })
@@ -34,16 +34,16 @@ describe('a frame', () => {
     expect(() => frame({ event: 'a', id: `1${character}data: forged`, data: 1 })).toThrow(TypeError)
   })
 
-  it('of a message is the same as any frame', () => {
+  it('of a message has the same format', () => {
     const data = { id: 7, text: 'a\r\nb\u2028', created_at: '' }
     expect(messageFrame(7, toJson(data))).toBe(frame({ event: 'message', id: 7, data }))
   })
 })
 
-it('a stream opens with a comment and says when to come back', () => {
+it('a stream starts with a comment and a reconnection time', () => {
   expect(parse(opening(2345))).toEqual({ events: [], comments: [''], retries: [2345] })
 })
 
-it('a heartbeat is a comment and nothing else', () => {
+it('a heartbeat is a comment', () => {
   expect(parse(HEARTBEAT)).toEqual({ events: [], comments: [''], retries: [] })
 })

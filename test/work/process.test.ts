@@ -1,4 +1,4 @@
-/** What a process does for nothing, counted: what it loads to start, and how often it wakes while nothing happens. */
+/** The modules that a start loads, and how often an idle process wakes up. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { startBuilt } from '../support/built-server.ts'
 
-/** What V8 writes where `NODE_V8_COVERAGE` points to, when the process ends. */
+/** The file that V8 writes into the folder `NODE_V8_COVERAGE` when the process ends. */
 const coverage = z.object({ result: z.array(z.object({ url: z.string() })) })
 
 /** The files that a start loads. */
@@ -21,7 +21,7 @@ async function loadedByAStart(): Promise<string[]> {
   return result.map(({ url }) => url).filter((url) => url.startsWith('file:'))
 }
 
-it('a start loads what was built, and nothing of what only some servers need', async () => {
+it('a start does not load packages that only some servers need', async () => {
   const files = await loadedByAStart()
   const packages = new Set(files.map((file) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]))
   expect([...packages]).toEqual(expect.arrayContaining(['fastify', 'pino', 'zod']))
@@ -31,12 +31,12 @@ it('a start loads what was built, and nothing of what only some servers need', a
   expect(files.filter((file) => /\/dist\/(store\/(file|redis)|client)\//.test(file))).toEqual([])
 })
 
-it.skipIf(!existsSync('/proc/self/status'))('a server with nothing to do hardly wakes', async () => {
+it.skipIf(!existsSync('/proc/self/status'))('an idle server rarely wakes up', async () => {
   const { pid } = await startBuilt({ env: {} })
-  const wakings = () =>
+  const wakeUps = () =>
     Number(/^voluntary_ctxt_switches:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
   await sleep(1000)
-  const before = wakings()
+  const before = wakeUps()
   await sleep(2000)
-  expect(wakings() - before).toBeLessThan(40)
+  expect(wakeUps() - before).toBeLessThan(40)
 })

@@ -1,24 +1,26 @@
 /**
- * How much is done, counted and not timed, so that it means the same on every machine: what a message, a reader, an
- * answer and an idle stream may cost. Whoever makes one of these numbers rise should know it.
+ * Counts how much work a message, a reader, an answer and an idle stream cause. Unlike times, these numbers are the same on
+ * every machine. A change that increases one of them should be deliberate.
  */
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { newDoor } from '../../src/chat/changes.ts'
-import { digestOf, newChatId, newUserId, readChatId, tagOf, type UserId } from '../../src/chat/ids.ts'
+import { digestOf, newChatId, newUserId, tagOf, type UserId } from '../../src/chat/ids.ts'
 import type { Store } from '../../src/chat/store.ts'
 import { ChatLog } from '../../src/store/memory/chat-log.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
 import { Hub } from '../../src/streams/hub.ts'
+import { tagIn } from '../store/contract/support.ts'
 import { ROOMY } from '../store/contract.ts'
 import { createChat, post } from '../support/api.ts'
 import { ChunkReader } from '../support/chunked.ts'
+import { eventually } from '../support/eventually.ts'
 import { startServer } from '../support/server.ts'
 import { TestSink } from '../support/sink.ts'
 import { openStream } from '../support/streams.ts'
 
-/** Keeps the chunks that it is given, not what they say. */
+/** Records the chunks that it receives. */
 class ChunkSink extends TestSink {
   readonly chunks: Uint8Array[] = []
 
@@ -37,8 +39,6 @@ function counting(store: Store, calls: Record<string, number>): Store {
     }
   })
 }
-
-const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
 
 async function aChatWith(readers: number) {
   const calls: Record<string, number> = {}
@@ -60,24 +60,23 @@ async function aChatWith(readers: number) {
     hub.openChatStream(sink, tagOf(chat), { user, base: 'http://localhost', isChunked: true, cursor: undefined })
     return sink
   })
-  while (!sinks.every(({ text }) => text.includes('event: ready'))) await nextTurn()
-  const level = async () => {
-    while (!sinks.every(({ text }) => text.includes('the end'))) await nextTurn()
-  }
+  const allReceive = (wanted: string) =>
+    eventually(() => sinks.every(({ text }) => text.includes(wanted)), `every reader receives "${wanted}"`)
+  await allReceive('event: ready')
   for (const sink of sinks) sink.chunks.length = 0
   for (const name of Object.keys(calls)) delete calls[name]
-  return { store, sinks, level, calls, say: (text: string) => store.append(tagOf(chat), 0, { text, createdAt: 0 }) }
+  return { sinks, allReceive, calls, post: (text: string) => store.append(tagOf(chat), 0, { text, createdAt: 0 }) }
 }
 
-describe('telling 300 readers of 16 messages', () => {
-  it('takes one write each, all of the same bytes, which are encoded once', async () => {
-    const { sinks, say, level, calls } = await aChatWith(300)
+describe('sending 16 messages to 300 readers', () => {
+  it('needs one write each, of the same bytes, which are encoded once', async () => {
+    const { sinks, post, allReceive, calls } = await aChatWith(300)
     const stringify = vi.spyOn(JSON, 'stringify')
     const encode = vi.spyOn(Buffer, 'from')
     onTestFinished(() => void vi.restoreAllMocks())
-    await Promise.all(Array.from({ length: 15 }, (_, index) => say(`${index}`)))
-    await say('the end')
-    await level()
+    await Promise.all(Array.from({ length: 15 }, (_, index) => post(`${index}`)))
+    await post('the end')
+    await allReceive('the end')
     expect(stringify.mock.calls).toHaveLength(16)
     expect(encode.mock.calls).toHaveLength(1)
     const [first] = sinks.map(({ chunks }) => chunks[0])
@@ -87,13 +86,13 @@ describe('telling 300 readers of 16 messages', () => {
       expect(chunks[0]?.byteOffset).toBe(first?.byteOffset)
     }
     expect(new ChunkReader().feed(Buffer.from(first ?? [])).chunks).toHaveLength(1)
-    // Nobody reads the log who is level with it.
+    // Readers that have caught up do not read the log.
     expect(calls).toEqual({ append: 16 })
   })
 })
 
 describe('a post', () => {
-  it('is looked up once, logged once, and answered with one write', async () => {
+  it('needs one look-up, one append and one write of the answer', async () => {
     const calls: Record<string, number> = {}
     const server = await startServer({ wrap: (store) => counting(store, calls) })
     const { chat, owner } = await createChat(server)
@@ -105,7 +104,7 @@ describe('a post', () => {
     expect(writes()).toBe(1)
   })
 
-  it('is answered together with the others of its turn', async () => {
+  it('is answered together with the other posts of its turn', async () => {
     const order: string[] = []
     const server = await startServer()
     const { chat, owner } = await createChat(server)
@@ -147,13 +146,11 @@ it('a log of megabytes is not copied as it grows', () => {
 })
 
 describe('reading a history', () => {
-  it('sends the very bytes of the log, without a copy and without encoding a message', async () => {
+  it('sends the bytes of the log without copying them or encoding messages', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     for (let count = 0; count < 20; count++) await post(chat, owner, 'x'.repeat(100))
-    const id = readChatId(new URL(chat).pathname.split('/').at(-1) ?? '')
-    if (id === undefined) throw new Error('no chat id')
-    const page = await server.store.messages(tagOf(id), 0)
+    const page = await server.store.messages(tagIn(chat), { after: 0 }, { maxBytes: 65_536 })
     if (typeof page === 'string') throw new Error(page)
 
     const written: unknown[] = []
@@ -173,7 +170,7 @@ describe('reading a history', () => {
 })
 
 describe('an idle stream', () => {
-  it('has no timer of its own and keeps neither its request nor its response', async () => {
+  it('has no timer and references neither its request nor its response', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const first = await openStream(`${chat}/events`, { user: owner })
@@ -195,7 +192,7 @@ describe('an idle stream', () => {
   })
 })
 
-/** Counts the writes to the operating system on the server's side of the connections to a port, from here on. */
+/** Counts the writes of the server to its connections on this port from now on. */
 function writesOf(port: number): () => number {
   let count = 0
   for (const name of ['_write', '_writev'] as const) {

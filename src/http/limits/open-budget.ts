@@ -1,6 +1,7 @@
 /** What clients may hold open at the same time: streams, waits, and answers that they do not take. */
-import fp from 'fastify-plugin'
+
 import type { FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import { digestOf, type UserDigest, type UserId } from '../../chat/ids.ts'
 import { Problem } from '../../wire/problems.ts'
 import { networkOf } from '../request/networks.ts'
@@ -42,7 +43,9 @@ export class OpenBudget {
   constructor({ total, isLimited }: OpenBudgetOptions) {
     this.#total = total
     this.#perUser = isLimited ? PER_USER : Number.POSITIVE_INFINITY
-    this.#perNetwork = isLimited ? Math.max(MIN_PER_NETWORK, Math.floor(total * NETWORK_SHARE)) : Number.POSITIVE_INFINITY
+    this.#perNetwork = isLimited
+      ? Math.max(MIN_PER_NETWORK, Math.floor(total * NETWORK_SHARE))
+      : Number.POSITIVE_INFINITY
   }
 
   /**

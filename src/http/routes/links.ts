@@ -284,7 +284,8 @@ const PENDING_EXAMPLE = {
   client_id: EXAMPLE.clientId,
   request_id: EXAMPLE.requestId,
   events: `${EXAMPLE.link}/events`,
-  message: 'Waiting for the owner. Ask again with this client_id (Authorization: Bearer …).'
+  message:
+    'Waiting for the owner to decide. To check again, send this client_id (Authorization: Bearer …); without it you ask to join as a new guest.'
 }
 
 const APPROVED_EXAMPLE = {
@@ -293,7 +294,7 @@ const APPROVED_EXAMPLE = {
   state: 'approved' as const,
   chat: EXAMPLE.chat,
   events: `${EXAMPLE.chat}/events`,
-  message: 'You are in.'
+  message: 'You are a member. Read, post and follow the chat with this client_id (Authorization: Bearer …).'
 }
 
 const LINK_STREAM_EXAMPLE = `:

@@ -30,10 +30,11 @@ export function withChecksums(disk: Disk): Disk {
 }
 
 function* withSums(changes: Iterable<Change>): Iterable<Change> {
-  for (const { key, value } of changes) yield { key, value: value && summed(key, value) }
+  for (const { key, value } of changes) yield { key, value: value && withChecksum(key, value) }
 }
 
-function summed(key: Buffer, value: Buffer): Buffer {
+/** The value as it is stored under this key. */
+export function withChecksum(key: Buffer, value: Buffer): Buffer {
   if (!hasChecksum(key)) return value
   const bytes = Buffer.allocUnsafe(value.length + BYTES)
   value.copy(bytes)

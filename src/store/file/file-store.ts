@@ -243,10 +243,10 @@ export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: F
       const watchers = listeners.get(tag) ?? new Set()
       listeners.set(tag, watchers)
       // A wrapper, because the same function can be registered twice and must then be called twice.
-      const own: Listener = (notification) => listener(notification)
-      watchers.add(own)
+      const wrapper: Listener = (notification) => listener(notification)
+      watchers.add(wrapper)
       return () => {
-        watchers.delete(own)
+        watchers.delete(wrapper)
         if (watchers.size === 0 && listeners.get(tag) === watchers) listeners.delete(tag)
       }
     },

@@ -12,13 +12,13 @@ import {
   type NewestMessages
 } from '../../chat/store.ts'
 import { escapeLineBreaks, escapeLineBreaksIn } from '../../wire/json.ts'
+import { COMMA } from '../codec.ts'
 import type { Disk, Entry } from './disk.ts'
 import type { ChatRecord } from './records.ts'
 import * as records from './records.ts'
 
 /** Entries that are read before the event loop continues with other work. */
 const ENTRIES_PER_TURN = 1000
-const COMMA = Buffer.from(',')
 
 export class FileLog {
   readonly #disk: Disk
@@ -34,7 +34,7 @@ export class FileLog {
     after: number,
     { maxBytes, allJoins, upTo }: EventsPage
   ): LoggedEvent[] | undefined {
-    if (!knows(record, after, upTo) || (allJoins && after < record.newestForgotten)) return undefined
+    if (!isKnownId(record, after, upTo) || (allJoins && after < record.newestForgotten)) return undefined
     const events: LoggedEvent[] = []
     let size = 0
     for (const event of this.#eventsBetween(tag, record, after, lastOf(record, upTo))) {
@@ -52,7 +52,7 @@ export class FileLog {
     start: MessagesStart,
     { limit = Number.POSITIVE_INFINITY, upTo = record.lastEventId, maxBytes }: MessagesPage
   ): MessagePage | undefined {
-    if ('after' in start && !knows(record, start.after, upTo)) return undefined
+    if ('after' in start && !isKnownId(record, start.after, upTo)) return undefined
     const after = 'after' in start ? start.after : start.from - 1
     const last = lastOf(record, upTo)
     const found: Entry[] = []
@@ -164,7 +164,7 @@ export class FileLog {
   }
 }
 
-function knows({ lastEventId }: ChatRecord, after: number, upTo = lastEventId): boolean {
+function isKnownId({ lastEventId }: ChatRecord, after: number, upTo = lastEventId): boolean {
   return Number.isInteger(after) && after >= 0 && after <= lastEventId && after <= upTo
 }
 

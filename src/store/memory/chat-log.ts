@@ -19,7 +19,7 @@ import {
 } from '../../chat/store.ts'
 import { messageJson } from '../codec.ts'
 
-const COMMA = 0x2c
+const COMMA_BYTE = 0x2c
 /** Bytes of the first chunk of a log. */
 const FIRST_CAPACITY = 256
 /** Bytes up to which a chunk grows. */
@@ -78,7 +78,7 @@ export class ChatLog {
     if (end > maxBytes) return undefined
     const chunk = this.#chunkFor(end - start)
     chunk.bytes.write(json, start - chunk.start)
-    chunk.bytes[end - 1 - chunk.start] = COMMA
+    chunk.bytes[end - 1 - chunk.start] = COMMA_BYTE
     const last = this.#runs.at(-1)
     if (last === undefined || last.id + this.#ends.length - last.index !== id) {
       this.#runs.push({ id, index: this.#ends.length })

@@ -116,9 +116,9 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
       const listeners = chats.get(tag)?.listeners
       if (listeners === undefined) return 'gone'
       // A wrapper, because the same function can be registered twice and must then be called twice.
-      const own: Listener = (notification) => listener(notification)
-      listeners.add(own)
-      return () => void listeners.delete(own)
+      const wrapper: Listener = (notification) => listener(notification)
+      listeners.add(wrapper)
+      return () => void listeners.delete(wrapper)
     },
 
     async remove(tag, lastEventId) {

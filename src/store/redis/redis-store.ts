@@ -48,7 +48,7 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
 
   function forget(tag: ChatTag): void {
     cache.delete(tag)
-    watched.gone(tag)
+    watched.onGone(tag)
   }
 
   function toCache(tag: ChatTag, chat: LoadedChat): LoadedChat {

@@ -295,7 +295,8 @@ export function tagIn(channel: string): string {
   return channel.slice('silly-chat:{'.length, -1)
 }
 
-function keysOf(tag: string): string[] {
+/** The keys of a chat, in the order in which the scripts expect them. */
+export function keysOf(tag: string): string[] {
   const chat = chatKey(tag)
   return [chat, ...['messages', 'joins', 'posts', 'requests', 'changes'].map((part) => `${chat}:${part}`)]
 }

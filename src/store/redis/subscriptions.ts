@@ -107,9 +107,9 @@ export class Subscriptions {
     }
     // The reply can be followed at once by the message that the chat has moved.
     if (!client.isReady || subscription.losses !== losses) throw new Error('the subscription was lost meanwhile')
-    const wanted = this.#subscriptions.get(tag)
-    if (wanted === subscription) subscription.client = client
-    else if (wanted === undefined) this.#unsubscribe(tag, client)
+    const current = this.#subscriptions.get(tag)
+    if (current === subscription) subscription.client = client
+    else if (current === undefined) this.#unsubscribe(tag, client)
   }
 
   #unsubscribe(tag: ChatTag, client: Client): void {
@@ -123,8 +123,8 @@ export class Subscriptions {
   }
 
   #connectionTo(server: Client): Promise<Client> {
-    const known = this.#subscriberConnections.get(server)
-    if (known !== undefined) return known
+    const existing = this.#subscriberConnections.get(server)
+    if (existing !== undefined) return existing
     if (this.#isClosed) return Promise.reject(new Error('the store is closed'))
     const { socket } = server.options
     const client = server.duplicate({ socket: { ...socket, reconnectStrategy: false } })

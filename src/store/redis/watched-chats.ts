@@ -52,13 +52,13 @@ export class WatchedChats {
   async watch(tag: ChatTag, listener: Listener): Promise<Unwatch | 'gone'> {
     const chat = this.#chats.get(tag) ?? this.#start(tag)
     // A wrapper, because the same function can be registered twice and must then be called twice.
-    const own: Listener = (notification) => listener(notification)
+    const wrapper: Listener = (notification) => listener(notification)
     const unwatch = (): void => {
-      chat.listeners.delete(own)
+      chat.listeners.delete(wrapper)
       if (chat.listeners.size === 0) this.#drop(tag, chat)
     }
     // Registered early: nothing is notified before `started` has resolved.
-    chat.listeners.add(own)
+    chat.listeners.add(wrapper)
     try {
       if ((await chat.started) === 'gone') return 'gone'
       return unwatch
@@ -76,7 +76,7 @@ export class WatchedChats {
   }
 
   /** The chat no longer exists in Redis: it was removed, has expired, or was lost. */
-  gone(tag: ChatTag): void {
+  onGone(tag: ChatTag): void {
     const chat = this.#chats.get(tag)
     if (chat === undefined) return
     this.#drop(tag, chat)
@@ -136,7 +136,7 @@ export class WatchedChats {
       return
     }
     if (message === 'gone') {
-      this.gone(tag)
+      this.onGone(tag)
       return
     }
     const last = message.events.at(-1)?.id ?? 0
@@ -182,7 +182,7 @@ export class WatchedChats {
       const head = await this.#log.head(tag)
       if (this.#chats.get(tag) !== chat) return
       if (events === 'gone' || head === 'gone') {
-        this.gone(tag)
+        this.onGone(tag)
         return
       }
       if (events === 'cursor-unknown') {

@@ -1,22 +1,22 @@
-/** Where this page is: which chat or link its address names, and the secrets that must not stay in it. */
+/** The address of this page: the chat or link that it names, and secrets in it that must be removed. */
 import { decodeUnreserved } from '../../wire/unreserved.ts'
 import { problemOf } from './names.ts'
 
 export type Place =
   | { readonly is: 'start' }
-  /** The address of a chat or a link, but not a whole one. */
+  /** An incomplete address of a chat or a link. */
   | { readonly is: 'unreadable' }
   | { readonly is: 'chat'; readonly url: string; readonly path: string }
   | { readonly is: 'link'; readonly url: string; readonly path: string }
 
-/** The base of the server, without a slash at its end. */
+/** The server's base URL without a trailing slash. */
 export function serverBase(): string {
   return location.origin + location.pathname.replace(/\/(v1\/.*)?$/, '')
 }
 
 export function currentPlace(): Place {
   const { origin } = location
-  // Keys are kept by paths, so that equal ones must be the same.
+  // Keys are stored by path, so equivalent paths must become equal.
   const path = decodeUnreserved(location.pathname).replace(/\/$/, '')
   const [, noun, opaque = ''] = /\/v1\/(chats|links)\/(.*)$/.exec(path) ?? []
   if (noun === undefined) return { is: 'start' }
@@ -24,21 +24,21 @@ export function currentPlace(): Place {
   return { is: noun === 'chats' ? 'chat' : 'link', url: origin + path, path }
 }
 
-export function go(url: string, { replace = false } = {}): void {
+export function navigate(url: string, { replace = false } = {}): void {
   const target = new URL(url, location.href)
-  // A URL in an answer may have another host name for the same server.
+  // A URL in an answer can have another host name for the same server.
   const local = location.origin + target.pathname
   if (replace) history.replaceState(null, '', local)
   else history.pushState(null, '', local)
   dispatchEvent(new PopStateEvent('popstate'))
 }
 
-/** A URL of the server's as this page can reach it: the server may take itself for another host or scheme. */
+/** Replaces the origin of a URL from the server, which can take itself for another host or scheme behind a proxy. */
 export function localUrl(url: string): string {
   return location.origin + new URL(url).pathname
 }
 
-/** The start page, wherever the server is reached. */
+/** The address of the start page. */
 export function homeAddress(): string {
   return `${serverBase()}/`
 }
@@ -48,26 +48,26 @@ const CARRY = '#carry='
 export interface Carried {
   readonly userId: string
   readonly name: string
-  /** The path of the link a guest came through. */
+  /** The path of the link through which a guest joined; the owner has none. */
   readonly link: string | undefined
 }
 
-/** The address with which another device may carry on as this person. The fragment never reaches a server. */
+/** The address that hands this user over to another device. Browsers never send a fragment to a server. */
 export function carryAddress(chatUrl: string, { userId, name, link }: Carried): string {
   const parts = [userId, name, ...(link === undefined ? [] : [link.replace(/^.*\//, '')])]
   return `${chatUrl}${CARRY}${encodeURIComponent(JSON.stringify(parts))}`
 }
 
-/** What another device has handed over, taken out of the address at once. */
+/** Reads what another device has handed over, and removes it from the address. */
 export function takeCarried(): Carried | undefined {
   const { hash, pathname } = location
-  // No secret belongs into the address of this page, and one in a query would have been sent to the server, too.
+  // Secrets must not stay in the address bar. One in the query has even been sent to the server.
   if (hash !== '' || location.search !== '') history.replaceState(null, '', pathname)
   if (!hash.startsWith(CARRY)) return undefined
   try {
-    const read: unknown = JSON.parse(decodeURIComponent(hash.slice(CARRY.length)))
-    if (!Array.isArray(read)) return undefined
-    const [userId, name, linkId] = read
+    const carried: unknown = JSON.parse(decodeURIComponent(hash.slice(CARRY.length)))
+    if (!Array.isArray(carried)) return undefined
+    const [userId, name, linkId] = carried
     if (typeof userId !== 'string' || !/^[0-9a-f-]{36}$/i.test(userId)) return undefined
     return {
       userId,
@@ -78,6 +78,6 @@ export function takeCarried(): Carried | undefined {
           : undefined
     }
   } catch {
-    return undefined
+    return undefined // SyntaxError or URIError: the fragment is damaged.
   }
 }

@@ -1,7 +1,7 @@
 /**
- * One chat as this tab sees it. The latest messages and who has asked are read once, older messages when they are looked
- * for; what happens after that comes from the live stream, which one tab has open for all (`tabs.ts`). Events are
- * numbered, so whatever comes twice is seen once.
+ * The state of one chat in this tab. It reads the latest messages and the join requests once, and older messages on
+ * demand; everything later comes from the live stream, which one tab follows for all tabs (`tabs.ts`). Events have ids, so
+ * duplicates are recognized.
  */
 import { batch, computed, signal } from '@preact/signals'
 import {
@@ -13,16 +13,16 @@ import {
   type Messages,
   SillyChatError
 } from '../../client/index.ts'
-import { isOfTheWay, isRefusal } from './errors.ts'
+import { isRefusal, isTransient } from './errors.ts'
 import { Outbox } from './outbox.ts'
 import { SentIds } from './sent-ids.ts'
 import { openBroadcast, pause, withLock, withStreamSlot } from './tabs.ts'
 
-/** How the chat stands to this person. */
-export type Standing = 'loading' | 'in' | Ending
+/** Whether this person is a member of the chat. */
+export type ChatStatus = 'loading' | 'in' | Ending
 export type Ending = 'removed' | 'left' | 'closed'
 
-/** Whether what is shown is up to date; `broken` for ever, by a fault of the page's own. */
+/** The state of the connection; `broken` after an error of the page itself, until it is reloaded. */
 export type Line = 'connecting' | 'live' | 'lost' | 'broken'
 
 type TabMessage =
@@ -30,69 +30,71 @@ type TabMessage =
   | { readonly line: Line }
   | { readonly ending: Ending }
   | { readonly sent: Message }
-  /** From a tab that one looks at: how is the line? */
+  /** A visible tab asks for the state of the connection. */
   | { readonly ask: true }
 
-/** How many event ids back is read at a time; about as many messages. */
-const PAGE = 200
+/** The number of event ids that one request for older messages covers. */
+const PAGE_IDS = 200
 const RETRY_MS = 2000
 
 export class ChatSession {
   readonly chat: Chat
   readonly outbox: Outbox
   readonly sentIds: SentIds
-  readonly standing = signal<Standing>('loading')
+  readonly status = signal<ChatStatus>('loading')
   readonly line = signal<Line>('connecting')
   readonly isOwner = signal(false)
-  /** Without a gap, up to the newest. */
+  /** All messages from the oldest one read to the newest, without a gap. */
   readonly messages = signal<readonly Message[]>([])
-  /** Whether there may be messages before these. */
+  /** Whether there can be messages before these. */
   readonly hasOlder = signal(false)
   /** By request id, oldest first. */
   readonly requests = signal<ReadonlyMap<string, JoinRequest>>(new Map())
   readonly waiting = computed(() => [...this.requests.value.values()].filter(({ state }) => state === 'pending'))
-  /** Told of what others say and of who knocks, as it happens. */
+  /** Called for each new message of others, and for each new knock. */
   onMessage: () => void = () => {}
   onKnock: (request: JoinRequest) => void = () => {}
-  /** The newest event id that this tab has seen. */
-  #level = 0
-  /** Messages up to this event id have not been read. */
+  /** The newest event id that this tab has received. */
+  #receivedUpTo = 0
+  /** Messages up to this event id have not been fetched. */
   #unreadUpTo = 0
-  /** Told while the chat is being read. */
+  /** Events that arrive while the chat is being read; otherwise undefined. */
   #early: ChatEvent[] | undefined
   #isReadingOlder = false
   #resetIsRead: Promise<void> = Promise.resolve()
   readonly #stop = new AbortController()
-  /** The connection under way, to be given up for another. */
+  /** Aborts the current connection. */
   #attempt = new AbortController()
-  readonly #tell: (news: TabMessage) => void
+  readonly #broadcast: (message: TabMessage) => void
 
   constructor(url: string, path: string, userId: string) {
     const { signal: stop } = this.#stop
     this.chat = new Chat(url, userId, { signal: stop })
     this.sentIds = new SentIds(path)
-    this.#tell = openBroadcast<TabMessage>(`silly-chat:${path}:${userId}`, stop, (news) => this.#hear(news))
-    this.outbox = new Outbox(this.chat, path, stop, (message) => this.#share({ sent: message }), this.#break)
+    this.#broadcast = openBroadcast<TabMessage>(`silly-chat:${path}:${userId}`, stop, (message) =>
+      this.#receive(message)
+    )
+    this.outbox = new Outbox(this.chat, path, stop, (message) => this.#share({ sent: message }), this.#onPageError)
     stop.addEventListener('abort', () => this.#attempt.abort(), { once: true })
     addEventListener('offline', () => this.#attempt.abort(), { signal: stop })
     addEventListener('online', () => this.#hurry(), { signal: stop })
-    const look = (): void => {
+    const onVisibilityChange = (): void => {
       if (document.visibilityState === 'visible') this.#hurry()
     }
-    document.addEventListener('visibilitychange', look, { signal: stop })
-    this.#begin(`silly-chat:stream:${path}:${userId}`).catch(this.#break)
+    document.addEventListener('visibilitychange', onVisibilityChange, { signal: stop })
+    this.#begin(`silly-chat:stream:${path}:${userId}`).catch(this.#onPageError)
   }
 
   end(): void {
     this.#stop.abort()
   }
 
-  /** Tells the other tabs that this person has left. Without it they may ask the server first, and take it for a removal. */
+  /** Notifies the other tabs that this person has left. Otherwise the server's refusal would look like a removal to them. */
   announceLeaving(): void {
-    this.#tell({ ending: 'left' })
+    this.#broadcast({ ending: 'left' })
   }
 
-  /** Reads some more of what was said before. */
+  /** Fetches older messages. */
   async older(): Promise<void> {
     if (this.#isReadingOlder || !this.hasOlder.value) return
     this.#isReadingOlder = true
@@ -100,7 +102,7 @@ export class ChatSession {
       let found: readonly Message[] = []
       while (found.length === 0 && this.#unreadUpTo > 0) {
         const upTo = this.#unreadUpTo
-        const after = Math.max(0, upTo - PAGE)
+        const after = Math.max(0, upTo - PAGE_IDS)
         const { messages } = await this.#readAfter(after, upTo - after)
         if (upTo !== this.#unreadUpTo) return
         this.#unreadUpTo = after
@@ -111,9 +113,9 @@ export class ChatSession {
         this.hasOlder.value = this.#unreadUpTo > 0
       })
     } catch (error) {
-      // What came between passes, and whoever scrolls on asks again.
+      // After a transient error, scrolling on calls this again.
       if (isRefusal(error)) this.#fail(error)
-      else if (!this.#stop.signal.aborted && !isOfTheWay(error)) this.#break(error)
+      else if (!this.#stop.signal.aborted && !isTransient(error)) this.#onPageError(error)
     } finally {
       this.#isReadingOlder = false
     }
@@ -121,7 +123,7 @@ export class ChatSession {
 
   async #begin(lock: string): Promise<void> {
     await this.#read()
-    this.#tell({ ask: true })
+    this.#broadcast({ ask: true })
     await withLock(lock, this.#stop.signal, async () => {
       await withStreamSlot(
         this.#stop.signal,
@@ -131,38 +133,38 @@ export class ChatSession {
     })
   }
 
-  /** Reads what there is, again and again while the network is away. */
+  /** Reads the chat; retries while the network is down. */
   async #read(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       this.#early ??= []
       const attempt = this.#newAttempt()
       try {
-        const [asked, newest] = await Promise.all([this.#readRequests(), this.#newestId(attempt.signal)])
-        const { messages, last_event_id } = await this.#readAfter(Math.max(0, newest - PAGE))
+        const [joinRequests, newest] = await Promise.all([this.#readRequests(), this.#newestId(attempt.signal)])
+        const { messages, last_event_id } = await this.#readAfter(Math.max(0, newest - PAGE_IDS))
         batch(() => {
-          this.#unreadUpTo = Math.max(0, newest - PAGE)
-          this.#level = Math.min(asked?.last_event_id ?? last_event_id, last_event_id)
+          this.#unreadUpTo = Math.max(0, newest - PAGE_IDS)
+          this.#receivedUpTo = Math.min(joinRequests?.last_event_id ?? last_event_id, last_event_id)
           this.messages.value = messages
           this.hasOlder.value = this.#unreadUpTo > 0
-          this.isOwner.value = asked !== undefined
-          this.requests.value = new Map(asked?.join_requests.map((one) => [one.request_id, one]))
-          this.standing.value = 'in'
+          this.isOwner.value = joinRequests !== undefined
+          this.requests.value = new Map(joinRequests?.join_requests.map((one) => [one.request_id, one]))
+          this.status.value = 'in'
           const early = this.#early ?? []
           this.#early = undefined
           for (const event of early) this.#apply(event)
         })
         return
       } catch (error) {
-        if (this.#stop.signal.aborted || !mayPass(error, attempt)) return this.#fail(error)
+        if (this.#stop.signal.aborted || !canRetry(error, attempt)) return this.#fail(error)
         this.line.value = 'lost'
-        // What was asked besides must not go on trying.
+        // `#newestId` may still be retrying.
         attempt.abort()
         await pause(RETRY_MS)
       }
     }
   }
 
-  /** Undefined for who is not the owner. */
+  /** Returns undefined if this person is not the owner. */
   async #readRequests(): Promise<JoinRequests | undefined> {
     try {
       return await this.chat.joinRequests()
@@ -172,7 +174,7 @@ export class ChatSession {
     }
   }
 
-  /** The event id up to which there is something, without reading it. */
+  /** The newest event id of the chat, without fetching events. */
   async #newestId(signal: AbortSignal): Promise<number> {
     for await (const event of this.chat.events({ signal })) {
       if (event.event === 'ready') return event.data.last_event_id
@@ -180,7 +182,7 @@ export class ChatSession {
     return 0
   }
 
-  /** Ids may have been skipped, so that a number in between is none that the log knows: then all is read. */
+  /** The store can skip ids, so the log may not know an id in between. Then this reads all messages. */
   async #readAfter(after: number, limit?: number): Promise<Messages> {
     try {
       return await this.chat.read(limit === undefined ? { after } : { after, limit })
@@ -191,16 +193,16 @@ export class ChatSession {
     }
   }
 
-  /** What is new, for a tab without a stream, told as a stream would. */
+  /** For a tab without a stream: fetches new events and shares them as a stream would. */
   async #poll(): Promise<undefined> {
     try {
-      const { messages, last_event_id } = await this.chat.read({ after: this.#level })
+      const { messages, last_event_id } = await this.chat.read({ after: this.#receivedUpTo })
       for (const data of messages) this.#share({ event: { event: 'message', id: data.id, data } })
-      const asked = this.isOwner.value ? await this.#readRequests() : undefined
-      for (const data of asked?.join_requests ?? []) this.#share({ event: { event: eventOf(data), data } })
+      const joinRequests = this.isOwner.value ? await this.#readRequests() : undefined
+      for (const data of joinRequests?.join_requests ?? []) this.#share({ event: { event: eventOf(data), data } })
       this.#share({ event: { event: 'ready', id: last_event_id, data: { last_event_id } } })
     } catch (error) {
-      if (!isOfTheWay(error)) throw error
+      if (!isTransient(error)) throw error
       if (isUnknownCursor(error)) {
         this.#share({ event: { event: 'reset', data: { reason: error.problem.detail, last_event_id: 0 } } })
         await this.#resetIsRead
@@ -208,13 +210,13 @@ export class ChatSession {
     }
   }
 
-  /** This tab has the stream, for all. */
+  /** Follows the stream for all tabs. */
   async #follow(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       const attempt = this.#newAttempt()
       try {
         for await (const event of this.chat.events({
-          after: this.#level,
+          after: this.#receivedUpTo,
           signal: attempt.signal,
           onState: (state) => this.#share({ line: state === 'open' ? 'live' : 'lost' })
         })) {
@@ -223,7 +225,7 @@ export class ChatSession {
         }
         await this.#resetIsRead
       } catch (error) {
-        if (!mayPass(error, attempt)) throw error
+        if (!canRetry(error, attempt)) throw error
         this.#share({ line: 'lost' })
         if (!attempt.signal.aborted) await pause(RETRY_MS)
       }
@@ -236,31 +238,31 @@ export class ChatSession {
     return this.#attempt
   }
 
-  /** Tries at once where a longer pause would have been kept: there is a network again, or somebody looks. */
+  /** Skips the rest of a retry pause: the network is back, or the tab has become visible. */
   #hurry(): void {
     if (this.line.value !== 'lost') return
     this.#attempt.abort()
-    this.#tell({ ask: true })
+    this.#broadcast({ ask: true })
   }
 
-  #share(news: TabMessage): void {
-    this.#tell(news)
-    this.#hear(news)
+  #share(message: TabMessage): void {
+    this.#broadcast(message)
+    this.#receive(message)
   }
 
-  #hear(news: TabMessage): void {
-    if (isEnding(this.standing.value)) return
-    if ('ask' in news) {
+  #receive(message: TabMessage): void {
+    if (isEnding(this.status.value)) return
+    if ('ask' in message) {
       if (this.line.value === 'lost') this.#attempt.abort()
-      else if (this.line.value === 'live') this.#tell({ line: 'live' })
-    } else if ('line' in news) this.line.value = news.line
-    else if ('ending' in news) this.#end(news.ending)
-    else if ('sent' in news) {
-      this.sentIds.add(news.sent.id)
-      this.#add(news.sent)
-    } else if ('event' in news) {
-      if (this.#early !== undefined) this.#early.push(news.event)
-      else batch(() => this.#apply(news.event))
+      else if (this.line.value === 'live') this.#broadcast({ line: 'live' })
+    } else if ('line' in message) this.line.value = message.line
+    else if ('ending' in message) this.#end(message.ending)
+    else if ('sent' in message) {
+      this.sentIds.add(message.sent.id)
+      this.#add(message.sent)
+    } else if ('event' in message) {
+      if (this.#early !== undefined) this.#early.push(message.event)
+      else batch(() => this.#apply(message.event))
     }
   }
 
@@ -273,7 +275,7 @@ export class ChatSession {
       case 'join_approved':
       case 'join_declined':
       case 'join_closed':
-        if (event.id === undefined || event.id > this.#level) this.#note(event.data)
+        if (event.id === undefined || event.id > this.#receivedUpTo) this.#updateRequest(event.data)
         break
       case 'closed':
         this.#end(event.data.reason === 'chat_closed' ? 'closed' : event.data.reason)
@@ -282,19 +284,19 @@ export class ChatSession {
         this.line.value = 'live'
         break
       case 'reset':
-        this.#resetIsRead = this.#read().catch(this.#break)
+        this.#resetIsRead = this.#read().catch(this.#onPageError)
         return
     }
-    if ('id' in event && event.id !== undefined) this.#level = Math.max(this.#level, event.id)
+    if ('id' in event && event.id !== undefined) this.#receivedUpTo = Math.max(this.#receivedUpTo, event.id)
   }
 
-  #note(request: JoinRequest): void {
+  #updateRequest(request: JoinRequest): void {
     const before = this.requests.value.get(request.request_id)
     this.requests.value = new Map(this.requests.value).set(request.request_id, request)
     if (before === undefined && request.state === 'pending') this.onKnock(request)
   }
 
-  /** Adds a message in the order of the ids; false if it is there already. */
+  /** Inserts a message in the order of the ids; returns false if it is a duplicate. */
   #add(message: Message): boolean {
     if (message.id <= this.#unreadUpTo) return false
     const before = this.messages.value
@@ -306,17 +308,17 @@ export class ChatSession {
   }
 
   #end(ending: Ending): void {
-    this.standing.value = ending
+    this.status.value = ending
     this.#stop.abort()
   }
 
-  /** A fault of this page's own: it is told, and the person sees that nothing more will come. */
-  readonly #break = (error: unknown): void => {
+  /** An error of the page itself: it is reported, and the person sees that the page no longer works. */
+  readonly #onPageError = (error: unknown): void => {
     reportError(error)
     this.line.value = 'broken'
   }
 
-  /** What was refused for good is over. */
+  /** Ends the session if the server has refused access; throws any other error. */
   #fail(error: unknown): void {
     if (this.#stop.signal.aborted) return
     if (!isRefusal(error)) throw error
@@ -324,13 +326,13 @@ export class ChatSession {
   }
 }
 
-export function isEnding(standing: Standing): standing is Ending {
-  return standing !== 'loading' && standing !== 'in'
+export function isEnding(status: ChatStatus): status is Ending {
+  return status !== 'loading' && status !== 'in'
 }
 
-/** Whether another attempt may do better: this one was given up for it, or something came between. */
-function mayPass(error: unknown, attempt: AbortController): boolean {
-  return attempt.signal.aborted ? !isRefusal(error) : isOfTheWay(error)
+/** Whether to make another attempt: this one was aborted for that purpose, or the error is transient. */
+function canRetry(error: unknown, attempt: AbortController): boolean {
+  return attempt.signal.aborted ? !isRefusal(error) : isTransient(error)
 }
 
 function isUnknownCursor(error: unknown): error is SillyChatError {

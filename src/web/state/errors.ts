@@ -1,11 +1,11 @@
-/** What went wrong, for a person: what happened and what to do. */
+/** Classifies errors and words them for people: what happened and what to do. */
 import { isRetryable, RequestError, SillyChatError } from '../../client/index.ts'
 
 const UNKNOWN = 'Something on the way to the server did not let this pass. Try again in a moment.'
 
 /**
- * Whether the server itself has said that this is not, or no longer, for this person. Anything else may pass: a proxy on
- * the way, or one behind which the server is being changed, refuses what it likes in its own words.
+ * Whether the server itself has denied access. Any other refusal is transient: a proxy can answer with its own errors, for
+ * example while the server behind it is being updated.
  */
 export function isRefusal(error: unknown): error is SillyChatError {
   return (
@@ -15,8 +15,8 @@ export function isRefusal(error: unknown): error is SillyChatError {
   )
 }
 
-/** Whether something came between this page and the server, and may pass: not a fault of the page's own. */
-export function isOfTheWay(error: unknown): boolean {
+/** Whether the cause is the network, a proxy or the state of the server: no denied access, and no error of the page itself. */
+export function isTransient(error: unknown): boolean {
   return error instanceof RequestError || (error instanceof SillyChatError && !isRefusal(error))
 }
 
@@ -43,7 +43,7 @@ export function sentenceFor(error: unknown): string {
 function sentenceWithoutAnswer(error: unknown): string {
   if (isRetryable(error)) return 'The server cannot be reached. Check your connection and try again.'
   if (error instanceof RequestError) return UNKNOWN
-  // A fault of the page's own: whoever looks for it finds it where uncaught ones are.
+  // An error of the page itself is reported like an uncaught one.
   reportError(error)
   return 'Something went wrong in this page. Reload it and try again.'
 }

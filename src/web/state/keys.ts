@@ -1,21 +1,21 @@
 /**
- * What this browser knows: the user ids of its chats and of its waiting requests. They are kept here and nowhere else,
- * by the path of the chat or link, so that losing them is losing the chat. Each has a name of its own in the storage:
- * two tabs that change a list of all at once would lose what one of them has added.
+ * The user ids of this browser's chats and pending requests, by the path of the chat or link. They are stored nowhere
+ * else: who loses them loses the chat. Each has its own name in the storage, because two tabs that changed one list at the
+ * same time would lose an entry.
  */
 import { drop, dropAllOf, namesUnder, readJson, writeJson } from './storage.ts'
 
 export interface ChatKey {
   readonly userId: string
-  /** What this person is called in the chat; empty for nobody in particular. */
+  /** The name of this person in the chat; empty for none. */
   readonly name: string
-  /** When this browser came to know it, in milliseconds since the Unix epoch. */
+  /** When this browser stored it, in milliseconds since the Unix epoch. */
   readonly since: number
-  /** The path of the link this guest came through, for leaving; the owner has none. */
+  /** The path of the link through which this guest joined, which leaving needs; the owner has none. */
   readonly link?: string | undefined
-  /** The key opens nothing any more, as far as is known: an owner may let somebody in again. */
+  /** The key no longer gave access when it was last used. The owner can approve a removed guest again. */
   readonly hasEnded?: boolean
-  /** Who else was last heard there, to tell one chat from another. */
+  /** The names of other recent authors, as a label of the chat. */
   readonly others?: readonly string[]
 }
 
@@ -25,8 +25,8 @@ export interface RequestKey {
   readonly name: string
 }
 
-/** As it was kept: by another version, perhaps, or damaged. */
-type Unchecked<Kept> = { readonly [Name in keyof Kept]?: unknown }
+/** A stored value, which can be damaged or from another version. */
+type Unchecked<Stored> = { readonly [Name in keyof Stored]?: unknown }
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 
@@ -52,24 +52,23 @@ export function requestKey(path: string): RequestKey | undefined {
   return { clientId, requestId, name: textOf(name) }
 }
 
-/** The path of a chat that a link leads to, if this browser is in it. */
+/** The path of the chat that a link leads to, if this browser's user is a member. */
 export function chatBehind(linkPath: string): string | undefined {
   return livingChats().find(([path]) => isBehind(linkPath, path))?.[0]
 }
 
-/** The chat that a link leads to, if this browser was in it once. */
+/** The chat that a link leads to, if this browser's user was a member. */
 export function endedChatBehind(linkPath: string): [path: string, key: ChatKey] | undefined {
   return allChats().find(([path, { hasEnded }]) => hasEnded === true && isBehind(linkPath, path))
 }
 
-export function keepChat(path: string, key: ChatKey): void {
+export function saveChat(path: string, key: ChatKey): void {
   writeJson(`${CHATS}:${path}`, key)
-  // Browsers clear what they take for a cache; some ask the person, most decide by themselves. Where it is forbidden
-  // (TypeError) nothing is lost: it is only a wish.
+  // Asks the browser not to evict the storage. A TypeError (forbidden) is no loss: this is only a request.
   navigator.storage?.persist?.().catch(() => undefined)
 }
 
-export function keepRequest(path: string, key: RequestKey): void {
+export function saveRequest(path: string, key: RequestKey): void {
   writeJson(`${REQUESTS}:${path}`, key)
 }
 
@@ -87,7 +86,7 @@ export function changeChat(path: string, changed: Partial<ChatKey>): void {
   if (key !== undefined) writeJson(`${CHATS}:${path}`, { ...key, ...changed })
 }
 
-/** The chats that this browser is in, as far as it knows, the latest last. */
+/** The chats of this browser that have not ended as far as it knows, the latest last. */
 export function livingChats(): [path: string, key: ChatKey][] {
   return allChats()
     .filter(([, { hasEnded }]) => hasEnded !== true)
@@ -104,7 +103,7 @@ function allChats(): [path: string, key: ChatKey][] {
 
 const TAG_LENGTH = 12
 
-/** Ids of one chat begin alike. */
+/** The id of a chat and the ids of its links begin with the same tag. */
 function isBehind(linkPath: string, chatPath: string): boolean {
   return idOf(chatPath).startsWith(idOf(linkPath).slice(0, TAG_LENGTH))
 }

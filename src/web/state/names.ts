@@ -1,10 +1,10 @@
 /**
- * Who says something stands in front of it, as in `Ana: hello`: a convention that anybody with curl can follow. The text
- * of a message stays what it is; here it is only shown in two parts.
+ * The author's name is the beginning of a message, as in `Ana: hello`: a convention that curl users can follow, too. It
+ * is only displayed separately; the text of the message does not change.
  */
 import { MAX_NAME_LENGTH, problemOfName } from '../../wire/names.ts'
 
-/** Why a name will not do; empty if it will. A colon would end it in front of a text. */
+/** What is wrong with a name; empty if it is valid. A colon would end the name early. */
 export function problemOf(name: string): string {
   return problemOfName(name) || (name.includes(':') ? 'Leave out the colon.' : '')
 }
@@ -20,7 +20,7 @@ export function splitName(text: string): { name: string; rest: string } {
 
 const NAMED = new RegExp(`^([^:\\n]{1,${MAX_NAME_LENGTH}}): (.+)$`, 's')
 
-/** What to call a chat: by who else is in it. */
+/** The label of a chat: the names of the others. */
 export function labelFor(others: readonly string[]): string {
   return others.length === 0 ? '' : `With ${others.join(', ')}`
 }

@@ -1,8 +1,8 @@
 /**
- * What was said but is not known to have arrived. It outlives a reload where the browser keeps anything, and every
- * attempt has the same key, so that nothing is lost or said twice. All tabs of a chat show it; one at a time sends, in
- * order. Each draft is kept under a name of its own: tabs have no lock on what is kept, and one list of all would lose
- * what two of them add to it at once.
+ * Messages that the server has not acknowledged. They survive a reload if the browser has storage. All attempts for a
+ * message have the same idempotency key, so it is posted exactly once. All tabs of a chat show the outbox; one tab at a
+ * time sends, in order. Each draft has its own name in the storage: the storage has no locks, so two tabs that changed one
+ * list at the same time would lose an entry.
  */
 import { batch, signal } from '@preact/signals'
 import { type Chat, isRetryable, type Message, RequestError, SillyChatError } from '../../client/index.ts'
@@ -12,14 +12,14 @@ import { drop, nameFor, namesUnder, readJson, writeJson } from './storage.ts'
 import { withLock } from './tabs.ts'
 
 export interface Draft {
-  /** Begins with when it was said, so that drafts have an order. */
+  /** Begins with a time, so that drafts are sorted by it. */
   readonly key: string
   readonly text: string
-  /** Why the server will not have it, in words for a person. */
+  /** Why the server refused it, as a sentence for people. */
   readonly refused?: string
 }
 
-/** When sending is tried again after the network was away, unless the server says. */
+/** The retry pause, unless the server names one. */
 const RETRY_MS = 2000
 
 export class Outbox {
@@ -28,9 +28,9 @@ export class Outbox {
   readonly #storage: string
   readonly #stop: AbortSignal
   readonly #onSent: (message: Message) => void
-  /** Called when there is something else to send. */
+  /** Called when the drafts have changed. */
   #wake: () => void = () => {}
-  /** Called when a pause is to be cut short. */
+  /** Ends the current pause. */
   #hurry: () => void = () => {}
   #latest = 0
 
@@ -55,15 +55,15 @@ export class Outbox {
     this.#send().catch(onFault)
   }
 
-  say(text: string): void {
+  add(text: string): void {
     this.#latest = Math.max(Date.now(), this.#latest + 1)
-    this.#keep({ key: `${this.#latest}-${randomKey()}`, text })
+    this.#save({ key: `${this.#latest}-${randomKey()}`, text })
   }
 
-  /** Tries a refused one again. Its key stays: an attempt before the one that was refused may have arrived. */
+  /** Sends a refused draft again. It keeps its key, because an attempt before the refused one may have arrived. */
   retry(key: string): void {
     const draft = this.drafts.value.find((one) => one.key === key)
-    if (draft !== undefined) this.#keep({ key, text: draft.text })
+    if (draft !== undefined) this.#save({ key, text: draft.text })
   }
 
   discard(key: string): void {
@@ -71,19 +71,19 @@ export class Outbox {
     this.#load()
   }
 
-  /** Sends what there is, and again whenever there is more, until the chat is left. */
+  /** Sends all drafts, then waits for more, until the session ends. */
   async #send(): Promise<void> {
     while (!this.#stop.aborted) {
       let pauseMs: number | undefined
-      // Not longer than it takes: the pauses of a tab in the background are long, those of one that is seen are not.
+      // Pauses without holding the lock: browsers slow down the timers of background tabs.
       await withLock(this.#storage, this.#stop, async () => {
         pauseMs = await this.#sendAll()
       })
-      await this.#news(pauseMs)
+      await this.#waitForDrafts(pauseMs)
     }
   }
 
-  /** When to try again, in milliseconds; undefined once all is sent. */
+  /** Returns the retry pause in milliseconds, or undefined if everything is sent. */
   async #sendAll(): Promise<number | undefined> {
     for (;;) {
       this.#load()
@@ -91,7 +91,7 @@ export class Outbox {
       if (draft === undefined) return undefined
       let sent: Message
       try {
-        // Once: to wait for another attempt in here would keep other tabs from trying.
+        // One attempt only: a retry pause in here would hold the lock.
         sent = await this.#chat.post(draft.text, draft.key, { attempts: 1 })
       } catch (error) {
         if (this.#stop.aborted || isRetryable(error)) return retryMs(error)
@@ -99,7 +99,7 @@ export class Outbox {
         this.#refuse(draft, error)
         continue
       }
-      // It has arrived: nothing that fails from here on is a reason to send it again, or to call it refused.
+      // Outside the try block: an error in here must not send the message again or mark it as refused.
       batch(() => {
         this.discard(draft.key)
         this.#onSent(sent)
@@ -113,11 +113,11 @@ export class Outbox {
 
   #refuse(draft: Draft, error: SillyChatError | RequestError): void {
     const reason = error instanceof SillyChatError ? error.problem.detail : sentenceFor(error)
-    this.#keep({ ...draft, refused: reason || 'The server did not take it.' })
+    this.#save({ ...draft, refused: reason || 'The server did not take it.' })
   }
 
-  /** Until there is something to send, or for so many milliseconds: what is said meanwhile has its turn after them. */
-  #news(ms: number | undefined): Promise<void> {
+  /** Waits `ms` milliseconds, even if drafts are added; without `ms`, until there is something to send. */
+  #waitForDrafts(ms: number | undefined): Promise<void> {
     return new Promise((resolve) => {
       this.#hurry = resolve
       this.#wake = ms === undefined ? resolve : () => {}
@@ -130,7 +130,7 @@ export class Outbox {
     return `${this.#storage}:${key}`
   }
 
-  #keep(draft: Draft): void {
+  #save(draft: Draft): void {
     writeJson(this.#nameOf(draft.key), draft)
     this.#load()
   }
@@ -143,14 +143,14 @@ export class Outbox {
   }
 }
 
-function isDraft(kept: unknown): kept is Draft {
+function isDraft(stored: unknown): stored is Draft {
   return (
-    typeof kept === 'object' &&
-    kept !== null &&
-    'key' in kept &&
-    typeof kept.key === 'string' &&
-    'text' in kept &&
-    typeof kept.text === 'string'
+    typeof stored === 'object' &&
+    stored !== null &&
+    'key' in stored &&
+    typeof stored.key === 'string' &&
+    'text' in stored &&
+    typeof stored.text === 'string'
   )
 }
 

@@ -1,12 +1,12 @@
 /**
- * What is lost when this tab is closed, because the browser could not keep it. While there is something, this tab loads
- * no other page by itself, and the browser asks before the person does.
+ * Data that would be lost with this tab, because the browser could not store it. While there is any, the page does not
+ * load another page by itself, and the browser asks for confirmation before the person leaves.
  */
 import { computed } from '@preact/signals'
-import { go } from './address.ts'
-import { keptJson, nameFor, readJson, unkept } from './storage.ts'
+import { navigate } from './address.ts'
+import { nameFor, readJson, storedJson, unstored } from './storage.ts'
 
-/** What of each kind must not be lost. The rest, such as when something was last seen, is a convenience. */
+/** The member of each kind that must not be lost. The others are conveniences. */
 const PRECIOUS: readonly (readonly [kind: string, member: string])[] = [
   ['silly-chat:chat:', 'userId'],
   ['silly-chat:request:', 'clientId'],
@@ -14,12 +14,12 @@ const PRECIOUS: readonly (readonly [kind: string, member: string])[] = [
 ]
 const DRAFT = nameFor('draft', '')
 
-const atRisk = computed(() => [...unkept.value].filter(isAtRisk))
+const atRisk = computed(() => [...unstored.value].filter(isAtRisk))
 
 function isAtRisk(name: string): boolean {
   if (name.startsWith(DRAFT)) return true
   const [, member] = PRECIOUS.find(([kind]) => name.startsWith(kind)) ?? []
-  return member !== undefined && memberOf(readJson(name), member) !== memberOf(keptJson(name), member)
+  return member !== undefined && memberOf(readJson(name), member) !== memberOf(storedJson(name), member)
 }
 
 function memberOf(value: unknown, member: string): unknown {
@@ -36,13 +36,13 @@ export function isRequestAtRisk(linkPath: string): boolean {
   return atRisk.value.includes(`silly-chat:request:${linkPath}`)
 }
 
-/** What was written in a chat and is not sent. */
+/** Whether unsent text of this chat is at risk. */
 export function isTextAtRisk(chatPath: string): boolean {
   const outbox = `${nameFor('outbox', chatPath)}:`
   return atRisk.value.some((name) => name === nameFor('draft', chatPath) || name.startsWith(outbox))
 }
 
-/** Stays on this page while something would be lost by leaving it. */
+/** Keeps the person on this page while leaving it would lose data. */
 export function guardMemory(): void {
   addEventListener('beforeunload', (event) => {
     if (atRisk.value.length > 0) event.preventDefault()
@@ -51,19 +51,19 @@ export function guardMemory(): void {
     if (atRisk.value.length === 0 || event.defaultPrevented || event.button !== 0) return
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || !(event.target instanceof Element)) return
     const link = event.target.closest('a')
-    // The documentation is a page of its own, and opens one.
+    // The documentation is another page: here the browser asks for confirmation.
     if (link === null || link.target !== '' || !isOfThisPage(link)) return
     event.preventDefault()
-    go(link.href)
+    navigate(link.href)
   })
 }
 
-/** Whether an address of this server is one of this page: the start, a chat, a link. */
+/** Whether a link leads to a view of this page: the start page, a chat or a link. */
 function isOfThisPage({ origin, pathname }: HTMLAnchorElement): boolean {
   return origin === location.origin && /\/(v1\/(chats|links)\/[\w-]+\/?)?$/.test(pathname)
 }
 
-/** Whether the page can be loaded again without a loss. */
+/** Whether a reload loses nothing. */
 export function canReload(): boolean {
   return atRisk.value.length === 0
 }

@@ -1,9 +1,8 @@
-/** Which messages this browser has sent, so that they are shown as one's own whatever name stands in front of them. */
+/** The ids of messages that this browser has sent, to display them as own messages whatever name they begin with. */
 import { signal } from '@preact/signals'
 import { nameFor, readJson, writeJson } from './storage.ts'
 
-/** The latest so many are remembered. */
-const KEPT = 2000
+const MAX_IDS = 2000
 
 export class SentIds {
   readonly ids = signal<ReadonlySet<number>>(new Set())
@@ -11,13 +10,13 @@ export class SentIds {
 
   constructor(chatPath: string) {
     this.#storage = nameFor('sent', chatPath)
-    const kept = readJson(this.#storage)
-    if (Array.isArray(kept)) this.ids.value = new Set(kept)
+    const stored = readJson(this.#storage)
+    if (Array.isArray(stored)) this.ids.value = new Set(stored)
   }
 
   add(id: number): void {
     if (this.ids.value.has(id)) return
-    this.ids.value = new Set([...this.ids.value, id].slice(-KEPT))
+    this.ids.value = new Set([...this.ids.value, id].slice(-MAX_IDS))
     writeJson(this.#storage, [...this.ids.value])
   }
 }

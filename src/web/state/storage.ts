@@ -1,52 +1,51 @@
 /**
- * What this browser keeps between visits. Its storage may be full or forbidden (private windows, policies, blocked site
- * data), from the start or later: then what was to be kept stays in the memory of this tab, and the page says so. Nothing
- * here throws.
+ * The browser's local storage. It can be full or forbidden (private windows, policies, blocked site data), from the start
+ * or later: then values stay in the memory of this tab, and the page displays a warning. No function here throws.
  */
 import { type ReadonlySignal, signal } from '@preact/signals'
 
-/** What the storage did not take, by name; undefined for what it did not remove. It stands for what the storage has. */
+/** Values that could not be stored, by name, or undefined for those that could not be removed. They hide stored values. */
 const memory = new Map<string, string | undefined>()
 const names = signal<ReadonlySet<string>>(new Set())
 
-/** The names of what is only in the memory of this tab, and lost with it. */
-export const unkept: ReadonlySignal<ReadonlySet<string>> = names
+/** The names of the values that are only in the memory of this tab. */
+export const unstored: ReadonlySignal<ReadonlySet<string>> = names
 
-/** Whether the browser keeps anything at all now. */
-export function canKeep(): boolean {
-  const isKept = store('silly-chat:probe', '')
-  if (isKept) store('silly-chat:probe', undefined)
-  return isKept
+/** Whether the browser's storage works now. */
+export function canStore(): boolean {
+  const isStored = store('silly-chat:probe', '')
+  if (isStored) store('silly-chat:probe', undefined)
+  return isStored
 }
 
 export function readText(name: string): string | undefined {
-  return memory.has(name) ? memory.get(name) : keptText(name)
+  return memory.has(name) ? memory.get(name) : storedText(name)
 }
 
-function keptText(name: string): string | undefined {
+function storedText(name: string): string | undefined {
   try {
     return localStorage.getItem(name) ?? undefined
   } catch {
-    // SecurityError: the browser gives this page no storage.
+    // SecurityError: storage is forbidden.
     return undefined
   }
 }
 
-/** Undefined if there is nothing that can be read. */
+/** Returns undefined if there is no valid JSON. */
 export function readJson(name: string): unknown {
   return parsed(readText(name))
 }
 
-/** As `readJson`, but what the next visit will find, whatever is in the memory of this tab. */
-export function keptJson(name: string): unknown {
-  return parsed(keptText(name))
+/** Like `readJson`, but ignores the memory of this tab: the value that the next visit will find. */
+export function storedJson(name: string): unknown {
+  return parsed(storedText(name))
 }
 
 function parsed(text: string | undefined): unknown {
   try {
     return JSON.parse(text ?? 'null') ?? undefined
   } catch {
-    // SyntaxError: damaged, or written by something else.
+    // SyntaxError: the value is damaged.
     return undefined
   }
 }
@@ -63,13 +62,13 @@ export function drop(name: string): void {
   change(name, undefined)
 }
 
-/** The names of what is kept under this one, each with a part of its own behind it, in order. */
+/** The sorted names that begin with this name and a colon. */
 export function namesUnder(name: string): string[] {
-  const all = new Set([...keptNames(), ...memory.keys()])
+  const all = new Set([...storedNames(), ...memory.keys()])
   return [...all].filter((one) => one.startsWith(`${name}:`) && readText(one) !== undefined).sort()
 }
 
-function keptNames(): string[] {
+function storedNames(): string[] {
   try {
     return Object.keys(localStorage)
   } catch {
@@ -80,20 +79,20 @@ function keptNames(): string[] {
 
 function change(name: string, text: string | undefined): void {
   memory.set(name, text)
-  // There may be room again for what found none before; what has none now is not tried in vain once for every name.
-  if (keep(name)) for (const other of [...memory.keys()]) if (!keep(other)) break
-  if (memory.size > 0 || names.value.size > 0) tell()
+  // If this value fits, others may fit again. Stop at the first that does not.
+  if (flush(name)) for (const other of [...memory.keys()]) if (!flush(other)) break
+  if (memory.size > 0 || names.value.size > 0) updateNames()
 }
 
-function tell(): void {
+function updateNames(): void {
   names.value = new Set([...memory].flatMap(([name, text]) => (text === undefined ? [] : [name])))
 }
 
-/** Has the storage take what is in the memory; whether it did. */
-function keep(name: string): boolean {
-  const isKept = store(name, memory.get(name))
-  if (isKept) memory.delete(name)
-  return isKept
+/** Moves a value from the memory to the storage; returns whether that succeeded. */
+function flush(name: string): boolean {
+  const isStored = store(name, memory.get(name))
+  if (isStored) memory.delete(name)
+  return isStored
 }
 
 function store(name: string, text: string | undefined): boolean {
@@ -102,17 +101,17 @@ function store(name: string, text: string | undefined): boolean {
     else localStorage.setItem(name, text)
     return true
   } catch {
-    // QuotaExceededError: it is full; SecurityError: it is forbidden.
+    // QuotaExceededError: the storage is full; SecurityError: it is forbidden.
     return false
   }
 }
 
-// What another tab has kept under a name is newer than what this one could not.
+// A value that another tab has stored is newer than the one in this tab's memory.
 addEventListener('storage', ({ key }) => {
-  if (key !== null && memory.delete(key)) tell()
+  if (key !== null && memory.delete(key)) updateNames()
 })
 
-/** What is kept for one chat, besides its key. All of it goes with the chat. */
+/** The kinds of data stored for one chat besides its key. All are removed with the chat. */
 const KINDS = ['outbox', 'sent', 'draft'] as const
 
 export function nameFor(kind: (typeof KINDS)[number], chatPath: string): string {

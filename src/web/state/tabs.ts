@@ -1,30 +1,30 @@
 /**
- * Tabs of one browser share what each could only do badly alone: HTTP/1.1 allows six connections to a server, so ten
- * tabs cannot have a stream each. Of the tabs of one chat one follows it and tells the others; when that is closed, the
- * next takes over. Tabs of different chats share a few places for streams; who has none asks now and then. Where there
- * are no locks (a page that came by plain http from another machine) or they are forbidden, each tab does for itself.
+ * Coordinates the tabs of one browser. With HTTP/1.1 browsers open six connections to a server, so ten tabs cannot have a
+ * stream each. One tab of a chat follows the stream and broadcasts its events to the others; when it is closed, the next
+ * one takes over. Tabs of different chats share a few slots for streams; a tab without a slot polls. Without Web Locks (in
+ * insecure contexts, or if they are forbidden) each tab works alone.
  */
 
-/** How many streams the tabs of one browser have open together: two of the six connections are left for requests. */
+/** The maximum number of streams of all tabs: two of the six connections remain for requests. */
 const STREAMS = 4
-/** How often those ask that have no stream. */
+/** How often a tab without a stream polls. */
 const POLL_MS = 3000
 
 /**
- * The locks that tabs share. Undefined where there are none, where they are forbidden, or where tabs could not hear from
- * each other: who waits for another tab to tell something would wait for ever.
+ * The locks that the tabs share. Undefined if there are none, if they are forbidden, or if tabs cannot broadcast: a tab
+ * would wait forever for another one's messages.
  */
 function sharedLocks(): LockManager | undefined {
   try {
     new BroadcastChannel('silly-chat:probe').close()
     return navigator.locks
   } catch {
-    // ReferenceError: there are no channels; SecurityError: some browsers forbid them, or locks, as they do the storage.
+    // ReferenceError: no BroadcastChannel; SecurityError: channels or locks are forbidden, as storage can be.
     return undefined
   }
 }
 
-/** Runs `work` once this tab is the one that does it. Fails only as `work` does; is over at the latest with `stop`. */
+/** Runs `work` while this tab holds the lock. Rejects only if `work` does; ends when `stop` is aborted. */
 export async function withLock(name: string, stop: AbortSignal, work: () => Promise<void>): Promise<void> {
   const locks = sharedLocks()
   let hasBegun = false
@@ -38,27 +38,27 @@ export async function withLock(name: string, stop: AbortSignal, work: () => Prom
   } catch (error) {
     if (stop.aborted) return
     if (hasBegun) throw error
-    // SecurityError: there are locks, but not for this page. It does for itself.
+    // SecurityError: locks are forbidden for this page. It works alone.
     await begin()
   }
 }
 
-/** Tells the other tabs, and hears what they tell. */
+/** Opens a channel to the other tabs; returns the function that sends to them. */
 export function openBroadcast<TabMessage>(
   name: string,
   stop: AbortSignal,
-  hear: (news: TabMessage) => void
-): (news: TabMessage) => void {
+  onMessage: (message: TabMessage) => void
+): (message: TabMessage) => void {
   if (sharedLocks() === undefined) return () => {}
   const channel = new BroadcastChannel(name)
-  channel.onmessage = ({ data }: MessageEvent<TabMessage>) => hear(data)
+  channel.onmessage = ({ data }: MessageEvent<TabMessage>) => onMessage(data)
   stop.addEventListener('abort', () => channel.close(), { once: true })
-  return (news) => !stop.aborted && channel.postMessage(news)
+  return (message) => !stop.aborted && channel.postMessage(message)
 }
 
 /**
- * Runs `stream` in one of the places for streams. Until one is free `poll` is called now and then; what it finds, if
- * anything, is the result.
+ * Runs `stream` in one of the slots for streams. Until one is free, calls `poll` repeatedly; if that gives a result, it
+ * is returned.
  * @throws the reason of `stop` once it is aborted
  */
 export async function withStreamSlot<Result>(
@@ -68,44 +68,44 @@ export async function withStreamSlot<Result>(
 ): Promise<Result> {
   const locks = sharedLocks()
   if (locks === undefined || isMultiplexed()) return await stream()
-  const given = new AbortController()
-  const place = takePlace(locks, anyOf(stop, given.signal))
+  const release = new AbortController()
+  const slot = acquireSlot(locks, anyOf(stop, release.signal))
   try {
-    // Mostly there is a place at once.
-    let free = await Promise.race([place, pause(100)])
-    while (free !== true) {
+    // Usually a slot is free at once.
+    let isAcquired = await Promise.race([slot, pause(100)])
+    while (isAcquired !== true) {
       stop.throwIfAborted()
       const found = await poll()
       if (found !== undefined) return found
-      free = await Promise.race([place, pause(POLL_MS)])
+      isAcquired = await Promise.race([slot, pause(POLL_MS)])
     }
     return await stream()
   } finally {
-    given.abort()
+    release.abort()
   }
 }
 
-/** Resolves to true once a place is taken. It is held until `release`. */
-function takePlace(locks: LockManager, release: AbortSignal): Promise<true> {
-  const taken = new AbortController()
+/** Resolves to true when a slot is acquired. It is held until `release` is aborted. */
+function acquireSlot(locks: LockManager, release: AbortSignal): Promise<true> {
+  const acquired = new AbortController()
   return new Promise((resolve) => {
     const hold = (): Promise<void> | undefined => {
-      if (taken.signal.aborted) return undefined
+      if (acquired.signal.aborted) return undefined
       resolve(true)
-      taken.abort()
+      acquired.abort()
       return new Promise((done) => release.addEventListener('abort', () => done(), { once: true }))
     }
-    const signal = anyOf(release, taken.signal)
-    for (let place = 0; place < STREAMS; place++) {
-      locks.request(`silly-chat:place:${place}`, { signal }, hold).catch(() => {
-        // AbortError: another place was taken, or none is needed. Otherwise locks are forbidden, and so are no places.
+    const signal = anyOf(release, acquired.signal)
+    for (let slot = 0; slot < STREAMS; slot++) {
+      locks.request(`silly-chat:place:${slot}`, { signal }, hold).catch(() => {
+        // AbortError: another slot was acquired, or none is needed any more. Otherwise locks are forbidden: work without a slot.
         if (!signal.aborted) resolve(true)
       })
     }
   })
 }
 
-/** Aborted with the first of these. `AbortSignal.any` is too new: Safari has it since 17.4, Chrome since 116. */
+/** Like `AbortSignal.any`, which is too new: Safari 17.4, Chrome 116. */
 function anyOf(...signals: readonly AbortSignal[]): AbortSignal {
   const first = new AbortController()
   for (const signal of signals) {
@@ -115,7 +115,7 @@ function anyOf(...signals: readonly AbortSignal[]): AbortSignal {
   return first.signal
 }
 
-/** With HTTP/2 and 3 streams share one connection. */
+/** With HTTP/2 and HTTP/3, all streams share one connection. */
 function isMultiplexed(): boolean {
   const [navigation] = performance.getEntriesByType('navigation')
   return navigation !== undefined && 'nextHopProtocol' in navigation && /^h[23]/.test(`${navigation.nextHopProtocol}`)

@@ -1,59 +1,58 @@
-/** A guest at the door, in this tab or another: asks until the owner has decided. */
+/** A guest's wait for the owner's decision, in one tab or in several. */
 import type { Guest } from '../../client/index.ts'
-import { isOfTheWay, isRefusal } from './errors.ts'
+import { isRefusal, isTransient } from './errors.ts'
 import { pause, withLock, withStreamSlot } from './tabs.ts'
 
-/** After a connection was lost in the moment of the decision. */
+/** The pause after a transient error. */
 const RETRY_MS = 2000
 
 /**
- * Waits for the decision; `tell` hears whether the door can be reached. Tabs that wait for the same request ask one after
- * the other: each is told what was decided.
- * @returns the path of the chat; undefined once `stop` is aborted
- * @throws SillyChatError if the answer is no; whatever else if the page itself is at fault
+ * Waits for the decision and reports the state of the connection to `onState`. Of several tabs with the same request one
+ * waits at a time; after the decision the others get it one after the other.
+ * @returns the path of the chat, or undefined if `stop` is aborted
+ * @throws SillyChatError if the server refuses access, any other error if the page itself has failed
  */
-export async function decision(
+export async function waitForDecision(
   guest: Guest,
   stop: AbortSignal,
-  tell: (state: 'open' | 'lost') => void
+  onState: (state: 'open' | 'lost') => void
 ): Promise<string | undefined> {
   let chat: string | undefined
   await withLock(`silly-chat:door:${guest.clientId}`, stop, async () => {
-    while (chat === undefined) chat = await attempt(guest, stop, tell)
+    while (chat === undefined) chat = await attempt(guest, stop, onState)
   })
   return chat === undefined ? undefined : new URL(chat).pathname
 }
 
-/** Undefined where another attempt may do better. */
+/** Returns undefined if another attempt is necessary. */
 async function attempt(
   guest: Guest,
   stop: AbortSignal,
-  tell: (state: 'open' | 'lost') => void
+  onState: (state: 'open' | 'lost') => void
 ): Promise<string | undefined> {
-  const given = new AbortController()
-  const giveUp = (): void => given.abort()
-  stop.addEventListener('abort', giveUp)
-  addEventListener('online', giveUp)
-  addEventListener('offline', giveUp)
-  const look = async (): Promise<string | undefined> => {
+  const abort = new AbortController()
+  const cancel = (): void => abort.abort()
+  stop.addEventListener('abort', cancel)
+  addEventListener('online', cancel)
+  addEventListener('offline', cancel)
+  const poll = async (): Promise<string | undefined> => {
     const { chat } = await guest.state()
-    tell('open')
+    onState('open')
     return chat ?? undefined
   }
-  const follow = async (): Promise<string> =>
-    (await guest.waitUntilAdmitted({ signal: given.signal, onState: tell })).url
+  const follow = async (): Promise<string> => (await guest.waitUntilAdmitted({ signal: abort.signal, onState })).url
   try {
-    return await withStreamSlot(given.signal, look, follow)
+    return await withStreamSlot(abort.signal, poll, follow)
   } catch (error) {
     stop.throwIfAborted()
-    if (given.signal.aborted) return undefined
-    if (isRefusal(error) || !isOfTheWay(error)) throw error
-    tell('lost')
+    if (abort.signal.aborted) return undefined
+    if (isRefusal(error) || !isTransient(error)) throw error
+    onState('lost')
     await pause(RETRY_MS)
     return undefined
   } finally {
-    stop.removeEventListener('abort', giveUp)
-    removeEventListener('online', giveUp)
-    removeEventListener('offline', giveUp)
+    stop.removeEventListener('abort', cancel)
+    removeEventListener('online', cancel)
+    removeEventListener('offline', cancel)
   }
 }

@@ -1,9 +1,9 @@
-/** How somebody notices what happens here from another tab or another program. */
+/** Signals for people who are looking at another tab or program. */
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
 import type { JoinRequest } from '../../client/index.ts'
 import type { ChatSession } from '../state/chat-session.ts'
 
-/** The tab's title counts who waits and what was not seen; a notification tells of knocks where that is allowed. */
+/** Shows the numbers of pending guests and unseen messages in the title, and a notification for each knock if permitted. */
 export function useAttention(session: ChatSession, label: string): void {
   const [unseen, setUnseen] = useState(0)
   useEffect(() => {
@@ -13,36 +13,36 @@ export function useAttention(session: ChatSession, label: string): void {
     session.onKnock = (request) => {
       if (!isSeen()) notify(request)
     }
-    const look = (): void => {
+    const onAttention = (): void => {
       if (isSeen()) setUnseen(0)
     }
-    document.addEventListener('visibilitychange', look)
-    addEventListener('focus', look)
+    document.addEventListener('visibilitychange', onAttention)
+    addEventListener('focus', onAttention)
     return () => {
-      document.removeEventListener('visibilitychange', look)
-      removeEventListener('focus', look)
+      document.removeEventListener('visibilitychange', onAttention)
+      removeEventListener('focus', onAttention)
     }
   }, [session])
 
   const waiting = session.waiting.value.length
-  // With what it counts, not after it: a tab that nobody sees is drawn late.
+  // A layout effect: browsers delay the rendering, and so the other effects, of hidden tabs.
   useLayoutEffect(() => {
-    const counted = waiting > 0 ? `(${waiting}) at the door – ` : unseen > 0 ? `(${unseen}) ` : ''
-    document.title = counted + (label === '' ? 'Silly Chat' : `${label} – Silly Chat`)
+    const prefix = waiting > 0 ? `(${waiting}) at the door – ` : unseen > 0 ? `(${unseen}) ` : ''
+    document.title = prefix + (label === '' ? 'Silly Chat' : `${label} – Silly Chat`)
   }, [waiting, unseen, label])
 }
 
-/** A window behind that of another program is in view, but nobody looks. */
+/** A window can be visible while the person uses another program, so the focus counts, too. */
 function isSeen(): boolean {
   return document.visibilityState === 'visible' && document.hasFocus()
 }
 
-/** Whether the page may show notifications, or ask whether it may. */
+/** Whether the page can show notifications, or ask for the permission. */
 export function notifyPermission(): NotificationPermission {
   try {
     return Notification.permission
   } catch {
-    // ReferenceError: the browser has none; SecurityError: it has none for this page.
+    // ReferenceError: the browser has no notifications; SecurityError: they are forbidden for this page.
     return 'denied'
   }
 }
@@ -59,6 +59,6 @@ function notify({ name, request_id }: JoinRequest): void {
       notification.close()
     }
   } catch {
-    // TypeError: some browsers on telephones have the name, but make none from a page.
+    // TypeError: browsers on Android allow notifications only from a service worker.
   }
 }

@@ -1,4 +1,4 @@
-/** The way to another device: an address whose secret stays in its fragment, which no server ever sees. */
+/** Hands the user over to another device: an address with the secret in its fragment, which is never sent to a server. */
 import { carryAddress } from '../state/address.ts'
 import type { ChatSession } from '../state/chat-session.ts'
 import type { ChatKey } from '../state/keys.ts'

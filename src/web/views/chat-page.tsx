@@ -1,4 +1,4 @@
-/** A chat: who is at the door, what is said, and what one says. */
+/** The view of a chat: pending guests, messages and the composer. */
 import { useComputed, useSignal } from '@preact/signals'
 import { useEffect, useState } from 'preact/hooks'
 import { homeAddress } from '../state/address.ts'
@@ -32,15 +32,15 @@ function Chat({ session, path, own }: { session: ChatSession; path: string; own:
   const open = useSignal<Open>(undefined)
   const label = useLabel(session, path, own)
   useAttention(session, label)
-  const standing = session.standing.value
+  const status = session.status.value
   useEffect(() => {
-    if (standing !== 'loading') changeChat(path, { hasEnded: isEnding(standing) })
-    if (standing === 'closed' || standing === 'left') dropAllOf(path)
-  }, [standing])
-  if (isEnding(standing)) return <EndedPage path={path} reason={standing} />
+    if (status !== 'loading') changeChat(path, { hasEnded: isEnding(status) })
+    if (status === 'closed' || status === 'left') dropAllOf(path)
+  }, [status])
+  if (isEnding(status)) return <EndedPage path={path} reason={status} />
   const close = (): void => {
     open.value = undefined
-    // The browser gives the focus back to what opened the dialog, unless that was another dialog.
+    // The browser restores the focus to the element that opened the dialog, unless that was in another dialog.
     if (document.activeElement?.matches('body, dialog *') === true) focusOn('.top nav button')
   }
   return (
@@ -52,7 +52,7 @@ function Chat({ session, path, own }: { session: ChatSession; path: string; own:
         </a>
         <div class="heading">
           <h1 dir="auto">{label || 'Silly Chat'}</h1>
-          <LineSign session={session} />
+          <ConnectionStatus session={session} />
         </div>
         <nav aria-label="This chat">
           <button type="button" onClick={() => (open.value = 'people')}>
@@ -75,20 +75,20 @@ function Chat({ session, path, own }: { session: ChatSession; path: string; own:
   )
 }
 
-/** How many are named where a chat is called by who is in it. */
-const NAMED = 3
+/** How many names a chat's label has. */
+const MAX_NAMES = 3
 
-/** What to call the chat: by who else was heard here last. */
+/** The label of the chat: the names of the latest other authors. */
 function useLabel(session: ChatSession, path: string, own: ChatKey): string {
-  const heard = useComputed(() => {
+  const authors = useComputed(() => {
     const names = session.messages.value.slice(-200).map(({ text }) => splitName(text).name)
     const others = names.reverse().filter((name) => name !== '' && name !== own.name)
-    return [...new Set(others)].slice(0, NAMED).sort().join('\n')
+    return [...new Set(others)].slice(0, MAX_NAMES).sort().join('\n')
   }).value
-  const others = heard === '' ? (own.others ?? []) : heard.split('\n')
+  const others = authors === '' ? (own.others ?? []) : authors.split('\n')
   useEffect(() => {
-    if (heard !== '') changeChat(path, { others: heard.split('\n') })
-  }, [heard])
+    if (authors !== '') changeChat(path, { others: authors.split('\n') })
+  }, [authors])
   return labelFor(others)
 }
 
@@ -103,7 +103,7 @@ function isDown(line: Line): boolean {
   return line === 'lost' || line === 'broken'
 }
 
-function LineSign({ session }: { session: ChatSession }) {
+function ConnectionStatus({ session }: { session: ChatSession }) {
   const line = session.line.value
   return (
     <p class={`line ${isDown(line) ? 'lost' : line}`} role="status">

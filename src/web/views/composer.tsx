@@ -1,4 +1,4 @@
-/** What one is about to say. It outlives a reload. */
+/** The field for writing a message. Its text survives a reload. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ChatSession } from '../state/chat-session.ts'
 import { withName } from '../state/names.ts'
@@ -12,7 +12,7 @@ const KEY_AT_RISK =
 const TEXT_AT_RISK =
   'This browser cannot store what you write: its storage is full or blocked. What is not sent yet is lost if you close or reload this tab.'
 
-/** Half a character, which cannot be sent, is replaced. `toWellFormed` is too new: Firefox has it since 119. */
+/** Replaces lone surrogates, like `toWellFormed`, which is too new: Firefox 119. */
 function wellFormed(text: string): string {
   return text.replace(/\p{Surrogate}/gu, '\ufffd')
 }
@@ -32,22 +32,22 @@ export function Composer({ session, path, own }: { session: ChatSession; path: s
   function send(event: Event): void {
     event.preventDefault()
     if (text.trim() === '' || room < 0) return
-    session.outbox.say(withName(own, wellFormed(text)))
+    session.outbox.add(withName(own, wellFormed(text)))
     change('')
     field.current?.focus()
   }
 
   function onKeyDown(event: KeyboardEvent): void {
-    // While a word is being composed (as in Japanese), Enter belongs to it; 229 is how Safari says so.
+    // During IME composition (as for Japanese) Enter confirms a word. Safari reports that as key code 229.
     if (event.key === 'Enter' && !event.shiftKey && !event.isComposing && event.keyCode !== 229) send(event)
   }
 
-  // On a telephone it would raise the keyboard.
+  // On a phone, focus would open the keyboard.
   useEffect(() => {
     if (matchMedia('(pointer: fine)').matches) field.current?.focus()
   }, [])
 
-  // As high as what is in it, up to the limit in the style.
+  // Grows with its text, up to the limit in style.css.
   useEffect(() => {
     const element = field.current
     if (element === null) return

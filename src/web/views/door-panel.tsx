@@ -1,4 +1,4 @@
-/** Who waits at the door, above everything else. */
+/** The pending guests, for the owner. */
 import { useSignal } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { JoinRequest } from '../../client/index.ts'
@@ -7,7 +7,7 @@ import { sentenceFor } from '../state/errors.ts'
 import { notifyPermission } from './attention.ts'
 import { focusOn } from './parts.tsx'
 
-/** How long after somebody has left the door a click may still be meant for them, in milliseconds. */
+/** How long after a guest disappears from the list a click can still be meant for them, in milliseconds. */
 const MOVED_MS = 400
 
 export function DoorPanel({ session }: { session: ChatSession }) {
@@ -16,18 +16,18 @@ export function DoorPanel({ session }: { session: ChatSession }) {
   const hadFocus = useRef(false)
   const count = useRef(0)
   const movedAt = useRef(Number.NEGATIVE_INFINITY)
-  // Who has decided goes on with the next, or with the chat: on the person, not on a button, where an Enter held down
-  // would decide again.
+  // After a decision the focus moves to the next guest or to the composer. Not to a button: a held Enter key would decide
+  // again.
   useLayoutEffect(() => {
     if (hadFocus.current && document.activeElement === document.body) focusOn('.door .knock', '#composer')
     hadFocus.current = panel.current?.contains(document.activeElement) === true
     if (waiting.length < count.current) movedAt.current = performance.now()
     count.current = waiting.length
   }, [waiting])
-  /** A second click was meant for who stood here before. */
+  /** The second click of a double click was meant for the guest who has just disappeared from this place. */
   const isMeant = (): boolean => performance.now() - movedAt.current > MOVED_MS
   return (
-    // Never hidden: what appears in it is to be read out.
+    // Always rendered: a live region announces only changes to an existing element.
     <section
       ref={panel}
       onFocusIn={() => (hadFocus.current = true)}
@@ -95,7 +95,7 @@ function Knock({ session, request, isMeant }: KnockProps) {
   )
 }
 
-/** A system notification, for those who want it: asked for only when somebody has knocked. */
+/** Offers system notifications; shown only while a guest is waiting. */
 function NotifyOffer() {
   const permission = useSignal(notifyPermission())
   if (permission.value !== 'default') return null
@@ -104,7 +104,7 @@ function NotifyOffer() {
       type="button"
       class="quiet"
       onClick={async () => {
-        // A policy may forbid to ask; old versions of Safari answer with nothing.
+        // Rejects if a policy forbids it; resolves to undefined in old versions of Safari.
         permission.value = (await Notification.requestPermission().catch(() => undefined)) ?? 'denied'
         focusOn('.door .knock', '#composer')
       }}

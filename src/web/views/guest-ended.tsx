@@ -1,4 +1,4 @@
-/** How a request can end without coming in: each ending says what it is and what can be done. */
+/** The view after a request has ended without an approval: what happened, and what the guest can do. */
 import { homeAddress } from '../state/address.ts'
 import { Card } from './parts.tsx'
 
@@ -38,12 +38,12 @@ const ENDINGS: Record<string, Ending> = {
 const UNKNOWN: Ending = { title: 'That did not work', text: 'Something went wrong. You may ask again.', again: true }
 
 export function GuestEnded({ kind, again }: { kind: string; again: () => void }) {
-  const { title, text, again: may } = ENDINGS[kind] ?? UNKNOWN
+  const { title, text, again: canAskAgain } = ENDINGS[kind] ?? UNKNOWN
   return (
     <Card title={title}>
       <p class="lead">{text}</p>
       <div class="actions">
-        {may === true && (
+        {canAskAgain === true && (
           <button type="button" class="primary" onClick={again}>
             Ask again
           </button>

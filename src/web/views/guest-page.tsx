@@ -1,18 +1,18 @@
-/** Somebody opens an invitation: asks, waits at the door, and is in, or learns why not. */
+/** The view of an invitation: the guest knocks, waits, and joins the chat or sees why not. */
 import { useEffect, useState } from 'preact/hooks'
 import { Guest, knock, SillyChatError } from '../../client/index.ts'
-import { go } from '../state/address.ts'
+import { navigate } from '../state/address.ts'
 import { isRefusal, sentenceFor } from '../state/errors.ts'
-import { endedChatBehind, forgetRequest, keepChat, keepRequest, type RequestKey, requestKey } from '../state/keys.ts'
+import { endedChatBehind, forgetRequest, type RequestKey, requestKey, saveChat, saveRequest } from '../state/keys.ts'
 import { isRequestAtRisk } from '../state/risks.ts'
-import { decision } from '../state/waiting.ts'
+import { waitForDecision } from '../state/waiting.ts'
 import { GuestEnded } from './guest-ended.tsx'
-import { Card, NameField, NothingKept, useName } from './parts.tsx'
+import { Card, NameField, StorageWarning, useName } from './parts.tsx'
 
 interface GuestPageProps {
   readonly url: string
   readonly path: string
-  /** The path of the chat, if this browser is in it already. */
+  /** The path of the chat, if this browser's user is already a member. */
   readonly inside: string | undefined
 }
 
@@ -31,7 +31,7 @@ export function GuestPage({ url, path, inside }: GuestPageProps) {
         path={path}
         request={request}
         end={(kind) => {
-          // An owner may let somebody in after all.
+          // The owner can still approve a declined guest.
           if (kind !== 'declined') forgetRequest(path)
           setRequest(undefined)
           setEnded(kind === 'link-not-found' ? 'chat-closed' : kind)
@@ -39,55 +39,55 @@ export function GuestPage({ url, path, inside }: GuestPageProps) {
       />
     )
   }
-  if (inside !== undefined) return <Inside chat={inside} />
-  return <Asking url={url} path={path} asked={setRequest} end={setEnded} />
+  if (inside !== undefined) return <AlreadyMember chat={inside} />
+  return <KnockForm url={url} path={path} onKnocked={setRequest} end={setEnded} />
 }
 
-interface AskingProps {
+interface KnockFormProps {
   readonly url: string
   readonly path: string
-  readonly asked: (request: RequestKey) => void
+  readonly onKnocked: (request: RequestKey) => void
   readonly end: (kind: string) => void
 }
 
-function Asking({ url, path, asked, end }: AskingProps) {
+function KnockForm({ url, path, onKnocked, end }: KnockFormProps) {
   const name = useName()
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState('')
 
-  // Looks whether the link is open, which knocks at nothing.
+  // Checks whether the link is open: a HEAD request creates no join request.
   useEffect(() => {
     fetch(url, { method: 'HEAD', headers: { accept: 'application/json' } }).then(
       async ({ status }) => {
         if (status === 404) end('link-not-found')
-        // What has ended stays ended, so that this asks for nothing but the reason.
+        // A link that has ended stays ended, so this request creates nothing: its answer names the reason.
         if (status === 410) await knock(url).catch((cause) => cause instanceof SillyChatError && end(cause.kind))
       },
-      // TypeError: no answer arrived. To knock will say so.
+      // TypeError: no answer arrived. The person sees the error on knocking.
       () => undefined
     )
   }, [url])
 
-  // Whoever was put out may have been let in again.
+  // The owner may have approved a removed guest again.
   useEffect(() => {
     const [chat, key] = endedChatBehind(path) ?? []
     if (chat === undefined || key === undefined) return
     new Guest(url, key.userId, '').state().then(
-      (found) => found.chat !== null && go(chat, { replace: true }),
-      // Refused, as is to be expected, or no answer arrived: then asking is the way in.
+      (found) => found.chat !== null && navigate(chat, { replace: true }),
+      // Refused (the usual case), or no answer arrived: the guest must knock.
       () => undefined
     )
   }, [url])
 
-  async function ask(event: Event): Promise<void> {
+  async function submit(event: Event): Promise<void> {
     event.preventDefault()
     setBusy(true)
     setError('')
     try {
       const guest = await knock(url, name.value === '' ? {} : { name: name.value })
       const request = { clientId: guest.clientId, requestId: guest.requestId, name: name.value }
-      keepRequest(path, request)
-      asked(request)
+      saveRequest(path, request)
+      onKnocked(request)
     } catch (cause) {
       if (cause instanceof SillyChatError && (cause.status === 410 || cause.status === 404)) end(cause.kind)
       else setError(sentenceFor(cause))
@@ -98,8 +98,8 @@ function Asking({ url, path, asked, end }: AskingProps) {
   return (
     <Card title="You are invited to a chat" eyebrow="Silly Chat">
       <p class="lead">Say who you are and knock. The owner sees it at once and lets you in. You need no account.</p>
-      <NothingKept />
-      <form onSubmit={ask}>
+      <StorageWarning />
+      <form onSubmit={submit}>
         <NameField name={name} hint="The owner sees it when you knock." />
         <button type="submit" class="primary wide" disabled={busy || name.problem !== ''}>
           {busy ? 'Knocking …' : 'Ask to join'}
@@ -127,23 +127,23 @@ function Waiting({ url, path, request, end }: WaitingProps) {
 
   useEffect(() => {
     const stop = new AbortController()
-    decision(guest, stop.signal, (state) => setLost(state === 'lost')).then(
+    waitForDecision(guest, stop.signal, (state) => setLost(state === 'lost')).then(
       (chat) => {
         if (chat === undefined) return
-        keepChat(chat, { userId: request.clientId, name: request.name, since: Date.now(), link: path })
+        saveChat(chat, { userId: request.clientId, name: request.name, since: Date.now(), link: path })
         forgetRequest(path)
-        go(chat, { replace: true })
+        navigate(chat, { replace: true })
       },
       (cause: unknown) => {
         if (cause instanceof SillyChatError) return end(cause.kind)
-        // A fault of the page's own says nothing about the request, which is kept.
+        // An error of the page itself does not end the request.
         setError(sentenceFor(cause))
       }
     )
     return () => stop.abort()
   }, [url, request.clientId])
 
-  async function takeBack(): Promise<void> {
+  async function withdraw(): Promise<void> {
     setError('')
     try {
       await guest.leave()
@@ -186,7 +186,7 @@ function Waiting({ url, path, request, end }: WaitingProps) {
         {isAtRisk &&
           'This browser cannot store your place at the door: its storage is full or blocked. Do not close or reload this tab, or you lose it.'}
       </p>
-      <button type="button" class="quiet" onClick={takeBack}>
+      <button type="button" class="quiet" onClick={withdraw}>
         Do not ask any more
       </button>
       <p role="alert" class="error">
@@ -196,7 +196,7 @@ function Waiting({ url, path, request, end }: WaitingProps) {
   )
 }
 
-function Inside({ chat }: { chat: string }) {
+function AlreadyMember({ chat }: { chat: string }) {
   return (
     <Card title="You are in this chat already">
       <p class="lead">This invitation leads to a chat that this browser is in. To invite somebody else, send it on.</p>

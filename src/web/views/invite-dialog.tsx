@@ -1,4 +1,4 @@
-/** An invitation to send: as text, through the system's own sheet, or to be scanned. */
+/** Creates an invitation to copy, to share through the system's dialog, or to scan. */
 import { useSignal } from '@preact/signals'
 import { localUrl } from '../state/address.ts'
 import type { ChatSession } from '../state/chat-session.ts'
@@ -20,15 +20,15 @@ export function InviteDialog({ session, close }: { session: ChatSession; close: 
   const link = useSignal('')
   const error = useSignal('')
 
-  async function make(event: Event): Promise<void> {
+  async function create(event: Event): Promise<void> {
     event.preventDefault()
     error.value = ''
     try {
-      const made = await session.chat.invite({
+      const created = await session.chat.invite({
         ...(seconds.value > 0 && { expiresIn: seconds.value }),
         ...(guests.value > 0 && { maxGuests: guests.value })
       })
-      link.value = localUrl(made.link)
+      link.value = localUrl(created.link)
     } catch (cause) {
       error.value = sentenceFor(cause)
     }
@@ -37,7 +37,7 @@ export function InviteDialog({ session, close }: { session: ChatSession; close: 
   return (
     <Dialog title="Invite" close={close}>
       {link.value === '' ? (
-        <form onSubmit={make}>
+        <form onSubmit={create}>
           <p>Make a link and send it. Whoever opens it knocks at the door; nobody comes in without the owner.</p>
           <div class="pair">
             <label>
@@ -69,15 +69,15 @@ export function InviteDialog({ session, close }: { session: ChatSession; close: 
           </p>
         </form>
       ) : (
-        <Made link={link.value} />
+        <CreatedLink link={link.value} />
       )}
     </Dialog>
   )
 }
 
-function Made({ link }: { link: string }) {
+function CreatedLink({ link }: { link: string }) {
   const share = (): void => {
-    // AbortError: nobody was chosen; NotAllowedError: a policy forbids it. The link can be copied all the same.
+    // AbortError: the person cancelled; NotAllowedError: a policy forbids it. The link can still be copied.
     navigator.share({ title: 'Silly Chat', text: 'Come into my chat:', url: link }).catch(() => undefined)
   }
   return (

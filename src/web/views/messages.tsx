@@ -1,4 +1,4 @@
-/** What is said. Of a long chat only the end is drawn; more comes as one scrolls up. */
+/** The list of messages. Only the end of a long chat is rendered; scrolling up renders more. */
 import { useSignal } from '@preact/signals'
 import { Component } from 'preact'
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
@@ -8,29 +8,29 @@ import { splitName } from '../state/names.ts'
 import type { Draft } from '../state/outbox.ts'
 import { RichText } from './rich-text.tsx'
 
-/** How many messages more are drawn for who scrolls up, and how many for who reads along. */
-const MORE_DRAWN = 200
-const MAX_DRAWN_AT_END = 400
-/** How long after messages that were there before what comes is new. */
+/** How many more messages scrolling up renders, and the limit at the end of the list. */
+const MORE_RENDERED = 200
+const MAX_RENDERED_AT_END = 400
+/** How long after older messages were rendered the live region is switched on. */
 const LIVE_AFTER_MS = 500
-/** So near to its end a reader counts as reading along. */
+/** Within this distance from the end, the list follows new messages. */
 const NEAR_PX = 80
 
 export function Messages({ session }: { session: ChatSession }) {
   const box = useRef<HTMLDivElement>(null)
-  /** The id of the first message that is drawn; 0 for all. */
+  /** The id of the first rendered message; 0 for all. */
   const from = useSignal(0)
   const readUpTo = useSignal(0)
   const isAtEnd = useRef(true)
-  /** What is new is read out, what was there before is not. */
+  /** Screen readers announce new messages, but not older ones. */
   const live = useSignal<'polite' | 'off'>('off')
-  /** What is seen at the top and where it ends, so that it stays there when something is put before it. */
+  /** The message at the top of the view and its position, to restore that when messages are inserted above. */
   const anchor = useRef<{ element: Element; bottom: number } | undefined>(undefined)
   const all = session.messages.value
   const drafts = session.outbox.drafts.value
   const start = all.length - countAfter(all, from.value - 1)
   const shown = all.slice(start)
-  // Not by the name in front, which anybody may write.
+  // Not by the name in the text, which anybody can write.
   const isOwn = (message: Message | undefined): boolean =>
     message !== undefined && session.sentIds.ids.value.has(message.id)
   const last = all.at(-1)?.id ?? 0
@@ -41,35 +41,35 @@ export function Messages({ session }: { session: ChatSession }) {
     if (element !== null) element.scrollTop = element.scrollHeight
     isAtEnd.current = true
     readUpTo.value = last
-    if (shown.length > MAX_DRAWN_AT_END) from.value = all.at(-MORE_DRAWN)?.id ?? 0
+    if (shown.length > MAX_RENDERED_AT_END) from.value = all.at(-MORE_RENDERED)?.id ?? 0
   }
 
-  /** As of the latest rendering, for those who are told later. */
+  /** The function of the latest rendering, for the resize observer. */
   const latestToEnd = useRef(toEnd)
   latestToEnd.current = toEnd
-  /** What comes from now on is new. */
-  const speakSoon = (): ReturnType<typeof setTimeout> => setTimeout(() => (live.value = 'polite'), LIVE_AFTER_MS)
+  /** Switches the live region on after the current messages are rendered. */
+  const goLiveSoon = (): ReturnType<typeof setTimeout> => setTimeout(() => (live.value = 'polite'), LIVE_AFTER_MS)
 
-  const more = (): void => {
+  const showMore = (): void => {
     if (start === 0 && !session.hasOlder.value) return
     live.value = 'off'
-    if (start > 0) from.value = all[start - MORE_DRAWN]?.id ?? 0
+    if (start > 0) from.value = all[start - MORE_RENDERED]?.id ?? 0
     else {
       from.value = 0
-      void session.older().then(speakSoon)
+      void session.older().then(goLiveSoon)
     }
   }
 
-  // Who reads along goes on reading along, and so does who says something.
+  // At the end, the list follows new messages. A new draft always scrolls to the end.
   useLayoutEffect(() => {
     if (isAtEnd.current) toEnd()
   }, [last, drafts])
-  const said = drafts.at(-1)?.key
+  const newestDraft = drafts.at(-1)?.key
   useLayoutEffect(() => {
-    if (said !== undefined) toEnd()
-  }, [said])
+    if (newestDraft !== undefined) toEnd()
+  }, [newestDraft])
 
-  // Who has scrolled up is left where they are.
+  // Elsewhere, the view stays where it is.
   useLayoutEffect(() => {
     const element = box.current
     if (element === null || isAtEnd.current || anchor.current === undefined) return
@@ -85,17 +85,17 @@ export function Messages({ session }: { session: ChatSession }) {
     return () => watch.disconnect()
   }, [])
 
-  const isRead = session.standing.value === 'in'
+  const isRead = session.status.value === 'in'
   useEffect(() => {
     if (!isRead) return
-    const timer = speakSoon()
+    const timer = goLiveSoon()
     return () => clearTimeout(timer)
   }, [isRead, shown[0]?.id])
 
-  // What there is may not fill the view.
+  // Renders more if the view is not full.
   useEffect(() => {
     const element = box.current
-    if (element !== null && element.scrollHeight <= element.clientHeight) more()
+    if (element !== null && element.scrollHeight <= element.clientHeight) showMore()
   }, [shown.length, session.hasOlder.value])
 
   function remember(): void {
@@ -112,7 +112,7 @@ export function Messages({ session }: { session: ChatSession }) {
     isAtEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX
     if (isAtEnd.current) readUpTo.value = last
     remember()
-    if (element.scrollTop < element.clientHeight * 2) more()
+    if (element.scrollTop < element.clientHeight * 2) showMore()
   }
 
   const isEmpty = all.length === 0 && drafts.length === 0 && isRead
@@ -137,7 +137,7 @@ export function Messages({ session }: { session: ChatSession }) {
         )}
         <ol class="plain messages">
           {shown.map((message, index) => (
-            <Said
+            <MessageItem
               key={message.id}
               message={message}
               before={shown[index - 1]}
@@ -149,7 +149,7 @@ export function Messages({ session }: { session: ChatSession }) {
         {drafts.length > 0 && (
           <ol class="plain messages" aria-label="Not sent yet">
             {drafts.map((draft) => (
-              <Unsent key={draft.key} draft={draft} session={session} />
+              <DraftItem key={draft.key} draft={draft} session={session} />
             ))}
           </ol>
         )}
@@ -171,26 +171,26 @@ function countAfter(messages: readonly Message[], id: number): number {
 
 const TOGETHER_MS = 5 * 60_000
 
-interface SaidProps {
+interface MessageItemProps {
   readonly message: Message
   readonly before: Message | undefined
   readonly isOwn: boolean
-  /** Whether the message before is as much one's own as this. */
+  /** Whether this message and the one before are both own, or both of others. */
   readonly isAlike: boolean
 }
 
-// Made once: making one takes longer than using it for a page of messages.
+// Created once: creating a formatter takes longer than formatting a page of messages.
 const TIME = new Intl.DateTimeFormat([], { timeStyle: 'short' })
 const DAY = new Intl.DateTimeFormat([], { weekday: 'long', day: 'numeric', month: 'long' })
 
-/** Drawn again only if it has changed, since of what is drawn most stays as it is with every message that comes. */
-class Said extends Component<SaidProps> {
-  override shouldComponentUpdate({ message, before, isOwn, isAlike }: SaidProps): boolean {
+/** Rendered again only if it has changed: a new message leaves most items as they are. */
+class MessageItem extends Component<MessageItemProps> {
+  override shouldComponentUpdate({ message, before, isOwn, isAlike }: MessageItemProps): boolean {
     const { props } = this
     return message !== props.message || before !== props.before || isOwn !== props.isOwn || isAlike !== props.isAlike
   }
 
-  override render({ message, before, isOwn, isAlike }: SaidProps) {
+  override render({ message, before, isOwn, isAlike }: MessageItemProps) {
     const { name, rest } = splitName(message.text)
     const at = new Date(message.created_at)
     const isNewDay = before === undefined || new Date(before.created_at).toDateString() !== at.toDateString()
@@ -200,7 +200,7 @@ class Said extends Component<SaidProps> {
       <>
         {isNewDay && <li class="day">{DAY.format(at)}</li>}
         <li class={`said ${isOwn ? 'own' : ''} ${isMore ? 'more' : ''}`}>
-          {/* Nobody needs to be shown their own name; to who cannot see the sides it tells them apart. */}
+          {/* The own name is visually hidden; screen readers announce it, because they do not convey the side. */}
           {!(isOwn && name === '') && (
             <bdi class={isMore || isOwn ? 'author unseen' : 'author'}>{name || 'No name'}</bdi>
           )}
@@ -222,7 +222,7 @@ class Said extends Component<SaidProps> {
   }
 }
 
-function Unsent({ draft, session }: { draft: Draft; session: ChatSession }) {
+function DraftItem({ draft, session }: { draft: Draft; session: ChatSession }) {
   const { rest } = splitName(draft.text)
   return (
     <li class={draft.refused === undefined ? 'said own unsent' : 'said own unsent refused'}>

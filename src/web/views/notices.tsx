@@ -1,7 +1,7 @@
-/** Views that say one thing: not in, over, or whether to carry on here. */
+/** Views with one message: not a member, the chat has ended, or a hand-over from another device. */
 import { type Carried, homeAddress } from '../state/address.ts'
 import type { Ending } from '../state/chat-session.ts'
-import { chatKey, forgetChat, keepChat } from '../state/keys.ts'
+import { chatKey, forgetChat, saveChat } from '../state/keys.ts'
 import { dropAllOf } from '../state/storage.ts'
 import { Card } from './parts.tsx'
 
@@ -50,14 +50,14 @@ export function EndedPage({ path, reason }: { path: string; reason: Ending }) {
   )
 }
 
-/** Another device has handed over who one is: taken only on a word, since the address may come from anybody. */
+/** Another device hands over a user. The person must confirm, because anybody can send such an address. */
 export function AdoptPage({ path, carried, done }: { path: string; carried: Carried; done: () => void }) {
   const here = chatKey(path)
   const isSomebodyElse = here !== undefined && here.userId !== carried.userId
   function adopt(): void {
-    // What somebody else was about to say here is not said in this person's name.
+    // The other user's unsent messages must not be sent in this user's name.
     if (isSomebodyElse) dropAllOf(path)
-    keepChat(path, { ...carried, since: Date.now() })
+    saveChat(path, { ...carried, since: Date.now() })
     done()
   }
   return (

@@ -1,10 +1,10 @@
-/** What several views are made of. */
+/** Components that several views use. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { problemOf } from '../state/names.ts'
-import { canKeep, readText, writeText } from '../state/storage.ts'
+import { canStore, readText, writeText } from '../state/storage.ts'
 
-/** A view that is not a chat: one thing to read or to do. */
+/** The frame of every view except a chat. */
 export function Card({ title, eyebrow, children }: { title: string; eyebrow?: string; children: ComponentChildren }) {
   const heading = useRef<HTMLHeadingElement>(null)
   useLayoutEffect(() => {
@@ -22,7 +22,7 @@ export function Card({ title, eyebrow, children }: { title: string; eyebrow?: st
   )
 }
 
-/** Moves the focus to the first of these that is there. */
+/** Moves the focus to the first of these elements that exists. */
 export function focusOn(...selectors: string[]): void {
   const found = selectors.map((selector) => document.querySelector<HTMLElement>(selector)).find(Boolean)
   found?.focus()
@@ -30,7 +30,7 @@ export function focusOn(...selectors: string[]): void {
 
 export interface Name {
   readonly typed: string
-  /** Without spaces around it. */
+  /** The trimmed name. */
   readonly value: string
   readonly problem: string
   set(value: string): void
@@ -38,7 +38,7 @@ export interface Name {
 
 const STORAGE = 'silly-chat:name'
 
-/** What somebody is called, as they said the last time. */
+/** The person's name; initially the one entered last. */
 export function useName(): Name {
   const [typed, setTyped] = useState(() => readText(STORAGE) ?? '')
   const value = typed.trim()
@@ -75,10 +75,10 @@ export function NameField({ name, hint }: { name: Name; hint: string }) {
   )
 }
 
-/** Says so before a chat begins that this browser would not keep. */
-export function NothingKept() {
-  const [isKept] = useState(canKeep)
-  if (isKept) return null
+/** Warns before a chat begins if this browser cannot store its key. */
+export function StorageWarning() {
+  const [hasStorage] = useState(canStore)
+  if (hasStorage) return null
   return (
     <p class="error">
       This browser stores nothing for this page: its storage is full or blocked. You can chat, but you lose the chat
@@ -87,17 +87,17 @@ export function NothingKept() {
   )
 }
 
-/** Copies a text and says so. */
+/** Copies a text and reports the result in its label. */
 export function CopyButton({ text, label }: { text: string; label: string }) {
-  const [said, setSaid] = useState('')
+  const [result, setResult] = useState('')
   async function copy(): Promise<void> {
-    const copied = await copyText(text)
-    setSaid(copied ? 'Copied' : 'Select the text and copy it yourself')
-    setTimeout(() => setSaid(''), 2500)
+    const isCopied = await copyText(text)
+    setResult(isCopied ? 'Copied' : 'Select the text and copy it yourself')
+    setTimeout(() => setResult(''), 2500)
   }
   return (
     <button type="button" onClick={copy}>
-      <span aria-live="polite">{said || label}</span>
+      <span aria-live="polite">{result || label}</span>
     </button>
   )
 }
@@ -107,29 +107,29 @@ async function copyText(text: string): Promise<boolean> {
     await navigator.clipboard.writeText(text)
     return true
   } catch {
-    // TypeError: a page that came by plain http has no clipboard; NotAllowedError: the person or a policy forbids it.
+    // TypeError: no clipboard in insecure contexts; NotAllowedError: the person or a policy forbids it.
     return false
   }
 }
 
 /**
- * What was pressed may be gone afterwards: then the focus goes to what has taken its place (`data-next`), or to the
- * heading above. Never to a button that does the same to somebody else.
+ * A pressed button can disappear. Then the focus moves to its replacement (`data-next`) or to the heading above, but
+ * never to a button that would do the same to somebody else.
  */
 function keepFocus(dialog: HTMLElement): () => void {
   let part: Element = dialog
-  const note = ({ target }: FocusEvent): void => {
+  const onFocusIn = ({ target }: FocusEvent): void => {
     if (target instanceof Element) part = target.closest('section') ?? dialog
   }
   const watch = new MutationObserver(() => {
     if (document.activeElement !== document.body) return
     const next = part.querySelector<HTMLElement>('[data-next]') ?? part.querySelector<HTMLElement>('h2, h3')
     if (next === null) return
-    // As an attribute it lets what is no control have the focus.
+    // Without a tabindex attribute, a heading cannot have the focus.
     if (next.tabIndex < 0) next.tabIndex = -1
     next.focus()
   })
-  dialog.addEventListener('focusin', note)
+  dialog.addEventListener('focusin', onFocusIn)
   watch.observe(dialog, { childList: true, subtree: true })
   return () => watch.disconnect()
 }
@@ -140,18 +140,18 @@ interface DialogProps {
   readonly children: ComponentChildren
 }
 
-/** The browser's own modal dialog: it keeps the focus and closes with Escape. */
+/** The browser's modal dialog: it traps the focus and closes with Escape. */
 export function Dialog({ title, close, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const id = useId()
-  // Before the next key is pressed.
+  // A layout effect, so that the dialog opens before the next key press.
   useLayoutEffect(() => {
     if (dialog.current === null) return
     dialog.current.showModal()
     return keepFocus(dialog.current)
   }, [])
   const hasEnded = useRef(false)
-  // With the focus, not with the event that comes later: what has the focus again may be pressed in between.
+  // Also on `cancel`: the focus returns before the `close` event, and a key press in between would act on the page.
   const end = (): void => {
     if (hasEnded.current) return
     hasEnded.current = true
@@ -159,7 +159,7 @@ export function Dialog({ title, close, children }: DialogProps) {
     close()
   }
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: a click beside it closes it; the keyboard has Escape
+    // biome-ignore lint/a11y/useKeyWithClickEvents: a click on the backdrop closes it; the keyboard has Escape
     <dialog
       ref={dialog}
       aria-labelledby={id}

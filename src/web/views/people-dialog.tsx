@@ -1,8 +1,8 @@
-/** Who is in and which links lead here, for the owner to take back; and for everybody: another device, or goodbye. */
+/** For the owner: members and links. For everybody: moving to another device, and leaving or closing the chat. */
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { Guest, type JoinRequest, type Links } from '../../client/index.ts'
-import { go, homeAddress, localUrl } from '../state/address.ts'
+import { homeAddress, localUrl, navigate } from '../state/address.ts'
 import type { ChatSession } from '../state/chat-session.ts'
 import { sentenceFor } from '../state/errors.ts'
 import { type ChatKey, forgetChat } from '../state/keys.ts'
@@ -20,7 +20,7 @@ export function PeopleDialog({ session, path, own, close, carry }: PeopleDialogP
   const isOwner = session.isOwner.value
   const error = useSignal('')
 
-  async function doing(work: () => Promise<unknown>): Promise<void> {
+  async function run(work: () => Promise<unknown>): Promise<void> {
     error.value = ''
     try {
       await work()
@@ -34,8 +34,8 @@ export function PeopleDialog({ session, path, own, close, carry }: PeopleDialogP
       <p role="alert" class="error">
         {error.value}
       </p>
-      {isOwner && <Members session={session} doing={doing} />}
-      {isOwner && <LinkList session={session} doing={doing} />}
+      {isOwner && <Members session={session} run={run} />}
+      {isOwner && <LinkList session={session} run={run} />}
       <section>
         <h3>This browser</h3>
         <p>
@@ -47,19 +47,19 @@ export function PeopleDialog({ session, path, own, close, carry }: PeopleDialogP
         </button>
       </section>
       {isOwner ? (
-        <CloseChat session={session} doing={doing} />
+        <CloseChat session={session} run={run} />
       ) : (
-        <LeaveChat session={session} own={own} path={path} doing={doing} />
+        <LeaveChat session={session} own={own} path={path} run={run} />
       )}
     </Dialog>
   )
 }
 
-type Doing = (work: () => Promise<unknown>) => Promise<void>
+type Run = (work: () => Promise<unknown>) => Promise<void>
 
-function Members({ session, doing }: { session: ChatSession; doing: Doing }) {
-  const inside = [...session.requests.value.values()].filter(({ state }) => state === 'approved')
-  const out = [...session.requests.value.values()].filter(({ state }) => state === 'declined')
+function Members({ session, run }: { session: ChatSession; run: Run }) {
+  const members = [...session.requests.value.values()].filter(({ state }) => state === 'approved')
+  const declined = [...session.requests.value.values()].filter(({ state }) => state === 'declined')
   return (
     <section>
       <h3>Who is in</h3>
@@ -67,24 +67,24 @@ function Members({ session, doing }: { session: ChatSession; doing: Doing }) {
         <li class="person">
           <span>You, the owner</span>
         </li>
-        {inside.map((request) => (
+        {members.map((request) => (
           <Person key={request.request_id} request={request}>
             <button
               type="button"
               class="danger"
-              aria-label={`Remove ${called(request)}`}
-              onClick={() => doing(() => session.chat.decline(request.link, request.request_id))}
+              aria-label={`Remove ${labelOf(request)}`}
+              onClick={() => run(() => session.chat.decline(request.link, request.request_id))}
             >
               Remove
             </button>
           </Person>
         ))}
-        {out.map((request) => (
+        {declined.map((request) => (
           <Person key={request.request_id} request={request} note="declined">
             <button
               type="button"
-              aria-label={`Let in ${called(request)}`}
-              onClick={() => doing(() => session.chat.approve(request.link, request.request_id))}
+              aria-label={`Let in ${labelOf(request)}`}
+              onClick={() => run(() => session.chat.approve(request.link, request.request_id))}
             >
               Let in
             </button>
@@ -95,7 +95,7 @@ function Members({ session, doing }: { session: ChatSession; doing: Doing }) {
   )
 }
 
-function called({ name, request_id }: JoinRequest): string {
+function labelOf({ name, request_id }: JoinRequest): string {
   return `${name ?? 'No name'}, ${request_id}`
 }
 
@@ -123,14 +123,14 @@ function Person({
   )
 }
 
-function LinkList({ session, doing }: { session: ChatSession; doing: Doing }) {
+function LinkList({ session, run }: { session: ChatSession; run: Run }) {
   const links = useSignal<Links['links']>([])
   const read = async (): Promise<void> => {
     links.value = (await session.chat.links()).links.reverse()
   }
-  useEffect(() => void doing(read), [session.requests.value])
+  useEffect(() => void run(read), [session.requests.value])
   const revoke = (link: string): Promise<void> =>
-    doing(async () => {
+    run(async () => {
       await session.chat.revoke(localUrl(link))
       await read()
     })
@@ -170,28 +170,28 @@ function LinkList({ session, doing }: { session: ChatSession; doing: Doing }) {
   )
 }
 
-function CloseChat({ session, doing }: { session: ChatSession; doing: Doing }) {
-  const sure = useSignal(false)
+function CloseChat({ session, run }: { session: ChatSession; run: Run }) {
+  const isConfirming = useSignal(false)
   return (
     <section>
       <h3>The end</h3>
-      {sure.value ? (
+      {isConfirming.value ? (
         <>
           <p>
             Every message will be gone, everybody's access and all links, for ever and for everybody. It cannot be
             undone.
           </p>
           <div class="actions">
-            <button type="button" data-next onClick={() => (sure.value = false)}>
+            <button type="button" data-next onClick={() => (isConfirming.value = false)}>
               Keep it
             </button>
-            <button type="button" class="danger" onClick={() => doing(() => session.chat.close())}>
+            <button type="button" class="danger" onClick={() => run(() => session.chat.close())}>
               Close for ever
             </button>
           </div>
         </>
       ) : (
-        <button type="button" class="danger" data-next onClick={() => (sure.value = true)}>
+        <button type="button" class="danger" data-next onClick={() => (isConfirming.value = true)}>
           Close this chat …
         </button>
       )}
@@ -199,30 +199,25 @@ function CloseChat({ session, doing }: { session: ChatSession; doing: Doing }) {
   )
 }
 
-function LeaveChat({
-  session,
-  own,
-  path,
-  doing
-}: Pick<PeopleDialogProps, 'session' | 'own' | 'path'> & { doing: Doing }) {
-  const sure = useSignal(false)
+function LeaveChat({ session, own, path, run }: Pick<PeopleDialogProps, 'session' | 'own' | 'path'> & { run: Run }) {
+  const isConfirming = useSignal(false)
   const { link } = own
   if (link === undefined) return null
   const leave = (): Promise<void> =>
-    doing(async () => {
+    run(async () => {
       await new Guest(location.origin + link, own.userId, '').leave()
       session.announceLeaving()
       forgetChat(path)
-      go(homeAddress())
+      navigate(homeAddress())
     })
   return (
     <section>
       <h3>Goodbye</h3>
-      {sure.value ? (
+      {isConfirming.value ? (
         <>
           <p>You will not see this chat any more, and need a new invitation to come back.</p>
           <div class="actions">
-            <button type="button" data-next onClick={() => (sure.value = false)}>
+            <button type="button" data-next onClick={() => (isConfirming.value = false)}>
               Stay
             </button>
             <button type="button" class="danger" onClick={leave}>
@@ -231,7 +226,7 @@ function LeaveChat({
           </div>
         </>
       ) : (
-        <button type="button" class="danger" data-next onClick={() => (sure.value = true)}>
+        <button type="button" class="danger" data-next onClick={() => (isConfirming.value = true)}>
           Leave this chat …
         </button>
       )}

@@ -1,4 +1,4 @@
-/** A QR code, drawn as one path: dark on light in both colour schemes, or cameras will not read it. */
+/** A QR code, drawn as one path; dark on light in both colour schemes, because many cameras read no inverted codes. */
 import { encode } from 'uqr'
 
 export function QrCode({ text, label }: { text: string; label: string }) {

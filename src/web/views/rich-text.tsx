@@ -1,10 +1,10 @@
-/** The text of a message: plain, but for addresses that can be clicked. Nothing else in it is interpreted. */
+/** The text of a message: plain text in which only URLs become links. */
 const ADDRESS = /https?:\/\/[^\s<>"'`\p{Cc}\p{Cf}]+/gu
-/** What ends a sentence rather than an address. */
+/** Punctuation that ends a sentence rather than a URL. */
 const TRAILING = /[.,;:!?)\]}…»”’]$/u
 const OPENING: Record<string, string> = { ')': '(', ']': '[', '}': '{' }
 
-/** Without what belongs to the sentence around it. A bracket that was opened in the address belongs to that. */
+/** Removes trailing punctuation, except for a bracket that the URL itself opens. */
 function trimmed(address: string): string {
   let end = address.length
   for (; TRAILING.test(address.slice(0, end)); end--) {
@@ -16,13 +16,13 @@ function trimmed(address: string): string {
   return address.slice(0, end)
 }
 
-/** A name before the host is there to be taken for the host. */
-function canBeClicked(address: string): boolean {
+/** A URL with a user name is not clickable: people could take the name for the host. */
+function isClickable(address: string): boolean {
   try {
     const { username, password } = new URL(address)
     return username === '' && password === ''
   } catch {
-    // TypeError: no URL. `URL.canParse` is too new: Safari has it since 17, Chrome since 120.
+    // TypeError: not a URL. `URL.canParse` is too new: Safari 17, Chrome 120.
     return false
   }
 }
@@ -32,7 +32,7 @@ export function RichText({ text }: { text: string }) {
   let end = 0
   for (const match of text.matchAll(ADDRESS)) {
     const address = trimmed(match[0])
-    if (!canBeClicked(address)) continue
+    if (!isClickable(address)) continue
     parts.push(
       text.slice(end, match.index),
       <a href={address} target="_blank" rel="noopener noreferrer" dir="ltr">

@@ -1,11 +1,11 @@
-/** Where a chat begins. */
+/** The start page: starts a chat, and lists the chats of this browser. */
 import { useState } from 'preact/hooks'
 import { createChat } from '../../client/index.ts'
-import { go, serverBase } from '../state/address.ts'
+import { navigate, serverBase } from '../state/address.ts'
 import { sentenceFor } from '../state/errors.ts'
-import { keepChat, livingChats } from '../state/keys.ts'
+import { livingChats, saveChat } from '../state/keys.ts'
 import { labelFor } from '../state/names.ts'
-import { Card, NameField, NothingKept, useName } from './parts.tsx'
+import { Card, NameField, StorageWarning, useName } from './parts.tsx'
 
 export function StartPage() {
   const name = useName()
@@ -20,8 +20,8 @@ export function StartPage() {
     try {
       const chat = await createChat(serverBase())
       const path = new URL(chat.url).pathname
-      keepChat(path, { userId: chat.userId, name: name.value, since: Date.now() })
-      go(path)
+      saveChat(path, { userId: chat.userId, name: name.value, since: Date.now() })
+      navigate(path)
     } catch (cause) {
       setError(sentenceFor(cause))
       setBusy(false)
@@ -31,7 +31,7 @@ export function StartPage() {
   return (
     <Card title="Silly Chat" eyebrow="No accounts, no phone number">
       <p class="lead">A chat whose door you keep: invite with a link, see who knocks, and decide who comes in.</p>
-      <NothingKept />
+      <StorageWarning />
       <form onSubmit={start}>
         <NameField name={name} hint="So that others know who writes. You may leave it empty." />
         <button type="submit" class="primary wide" disabled={busy || name.problem !== ''}>

@@ -1,4 +1,4 @@
-/** The address of a chat or of an invitation that was broken on its way. */
+/** The view for an incomplete or damaged address of a chat or an invitation. */
 import { homeAddress } from '../state/address.ts'
 import { Card } from './parts.tsx'
 

@@ -1,4 +1,4 @@
-/** The wire of `/v1/approval`. */
+/** Schemas of `/v1/approval`. */
 import { z } from 'zod'
 import { readRequestId } from '../../chat/ids.ts'
 import { EXAMPLE, emptyIsNone, linkUrlAnswer, linkUrlInput, requestId, time, userIdMember } from './common.ts'
@@ -7,8 +7,8 @@ import { type MemberFacts, member } from './members.ts'
 const requestIdInput = z
   .string()
   .transform((typed, context) => {
-    const read = readRequestId(typed)
-    if (read !== undefined) return read
+    const parsed = readRequestId(typed)
+    if (parsed !== undefined) return parsed
     context.addIssue(`Send a request_id of eight characters, like ${EXAMPLE.requestId}.`)
     return z.NEVER
   })
@@ -17,7 +17,7 @@ const requestIdInput = z
       'The join request, like `7QF2-9KXM`. Case, dashes and look-alikes (O for 0, I or L for 1) do not matter.'
   })
 
-/** Who is meant must not be guessed from a name that nobody reads: the only one who waits may be somebody else. */
+/** Misnamed ids are refused: ignoring one could approve another guest, the only one who is waiting. */
 const REQUEST_ID: MemberFacts = {
   wanted: `a string of eight characters, like ${EXAMPLE.requestId}`,
   mistakenFor: {
@@ -26,7 +26,7 @@ const REQUEST_ID: MemberFacts = {
   }
 }
 
-/** A verdict in a word that nobody reads would let a guest in, whatever the word says. */
+/** Misnamed decisions are refused: `approval_status` defaults to true, so ignoring one would approve the guest. */
 const VERDICT: MemberFacts = {
   wanted: 'true (let the guest in) or false (decline)',
   mistakenFor: {

@@ -1,11 +1,11 @@
-/** The wire of `/v1/chats`. */
+/** Schemas of `/v1/chats`. */
 import { z } from 'zod'
 import {
   atMost,
   chatUrlAnswer,
   EXAMPLE,
   eventId,
-  inWords,
+  formatCount,
   time,
   userIdAnswer,
   userIdMember,
@@ -36,18 +36,18 @@ const text = member(
     .string()
     .min(1, 'Send at least one character.')
     .refine(...atMost(MAX_TEXT_LENGTH))
-    .refine((value) => value.isWellFormed(), 'A lone surrogate cannot survive UTF-8: send well-formed Unicode.')
+    .refine((value) => value.isWellFormed(), 'Send well-formed Unicode, without lone surrogates.')
     .meta({
       maxLength: MAX_TEXT_LENGTH,
       description: `1 to ${MAX_TEXT_LENGTH} characters (UTF-16 code units), stored and returned exactly as sent.`,
       examples: ['Hello, Ana']
     }),
-  { wanted: `a string of 1 to ${inWords(MAX_TEXT_LENGTH)} characters` }
+  { wanted: `a string of 1 to ${formatCount(MAX_TEXT_LENGTH)} characters` }
 )
 
 export const postMessageBody = member(
   z.object({ text, user_id: userIdMember }).meta({ example: { text: 'Hello, Ana' } }),
-  { mistakenFor: { names: ['idempotency_key'], message: 'Send it as the header `Idempotency-Key`.' } }
+  { mistakenFor: { names: ['idempotency_key'], message: 'Send it in the header `Idempotency-Key`.' } }
 )
 
 export const postMessageHeaders = z.object({
@@ -57,7 +57,7 @@ export const postMessageHeaders = z.object({
     .optional()
     .meta({
       description:
-        'A unique key for this message: 1 to 255 printable ASCII characters. Sending the same key again returns the first answer and posts nothing, so retries are safe. With a different text it is 422.'
+        'A unique key for this message: 1 to 255 printable ASCII characters. Sending the same key again returns the first answer and posts nothing, so retries are safe. With a different text, the answer is 422.'
     })
 })
 
@@ -66,14 +66,15 @@ export const message = z
   .meta({ id: 'Message', description: 'A message cannot be changed or deleted.' })
 
 const MAX_PAGE = 1000
-const wantedLimit = `Send a whole number from 1 to ${inWords(MAX_PAGE)}.`
+const limitMessage = `Send a whole number from 1 to ${formatCount(MAX_PAGE)}.`
 
 export const readMessagesQuery = z.object({
   after: member(
     wholeNumber(z.number('Send an event id: a whole number from 0.').optional()).meta({
       type: 'integer',
       minimum: 0,
-      description: 'Return only messages after this event id. 0 is the beginning. `last_event_id` counts as well.'
+      description:
+        'Return only messages after this event id. 0 is the beginning. `last_event_id` is accepted as another name.'
     }),
     {
       also: ['last_event_id'],
@@ -84,7 +85,7 @@ export const readMessagesQuery = z.object({
     }
   ),
   limit: member(
-    wholeNumber(z.number(wantedLimit).min(1, wantedLimit).max(MAX_PAGE, wantedLimit).optional()).meta({
+    wholeNumber(z.number(limitMessage).min(1, limitMessage).max(MAX_PAGE, limitMessage).optional()).meta({
       type: 'integer',
       minimum: 1,
       maximum: MAX_PAGE,
@@ -109,7 +110,7 @@ export const messages = z
     messages: z.array(message).meta({ description: 'Oldest first.' }),
     last_event_id: eventId.meta({
       description:
-        'The event id up to which this answer is complete. Pass it as `after`, or to the stream as the cursor, to miss nothing and get nothing twice.'
+        'The event id up to which this answer is complete. Pass it as `after`, or as the cursor of the stream, to continue without gaps or repeats.'
     }),
     has_more: z.boolean().meta({ description: 'Whether there are more messages than `limit`.', examples: [false] })
   })

@@ -1,9 +1,9 @@
-/** The parts that several schemas of the wire are built from. */
+/** Parts shared by several schemas. */
 import { z } from 'zod'
 import { readChatUrl, readLinkUrl } from '../urls.ts'
 import { member } from './members.ts'
 
-/** Names for the examples of the OpenAPI document; ids of the right shape that open nothing. */
+/** Values for the examples of the OpenAPI document. The ids are well-formed but belong to nothing. */
 export const EXAMPLE = {
   chat: 'http://localhost:8000/v1/chats/s1LlyChAtXmp9rDkWq3uV7aZ0eYbTnGhJfMc',
   link: 'http://localhost:8000/v1/links/s1LlyChAtXmpB5oQxR8vL2iKdE6wSyNzUgHt',
@@ -36,30 +36,30 @@ export const requestId = z.string().meta({
 export const chatUrlAnswer = z.url().meta({ description: 'The secret URL of the chat.', examples: [EXAMPLE.chat] })
 export const linkUrlAnswer = z.url().meta({ description: 'The secret URL of the link.', examples: [EXAMPLE.link] })
 
-/** What a user id is called in a query or body: `user_id`, or as in the answer that gave it. */
+/** Names of the user id in a query or body: `user_id`, or the name in the answer that returned it. */
 export const USER_ID_NAMES = ['user_id', 'author_id', 'client_id'] as const
 
-/** Who is asking, where no header can be sent. Read and checked by `http/request/user-id.ts`, before anything else. */
+/** For clients that cannot set headers. `http/request/user-id.ts` parses and checks it before the rest of the input. */
 export const userIdMember = member(
   z.unknown().optional().meta({
     type: 'string',
     format: 'uuid',
     description:
-      'Your `author_id` or `client_id`, if you cannot send it as `Authorization: Bearer <user id>`. It can also be sent under those names.'
+      'Your `author_id` or `client_id`, if you cannot send it as `Authorization: Bearer <user id>`. Those names are accepted as well.'
   }),
   { also: USER_ID_NAMES.slice(1) }
 )
 
-const CHAT_URL = 'the whole URL of a chat, which begins with http:// or https:// and contains /v1/chats/'
-const LINK_URL = 'the whole URL of a link, which begins with http:// or https:// and contains /v1/links/'
+const CHAT_URL = 'the whole URL of a chat, which starts with http:// or https:// and contains /v1/chats/'
+const LINK_URL = 'the whole URL of a link, which starts with http:// or https:// and contains /v1/links/'
 
-/** A chat URL as somebody sent it. `id` is undefined for one that no chat of ours has. */
+/** A chat URL from a client. `id` is undefined if it cannot be a chat of this server. */
 export const chatUrlInput = member(
   z
     .string()
     .transform((text, context) => {
-      const read = readChatUrl(text)
-      if (read !== undefined) return read
+      const parsed = readChatUrl(text)
+      if (parsed !== undefined) return parsed
       context.addIssue(readLinkUrl(text) ? `This is the URL of a link. Send ${CHAT_URL}.` : `Send ${CHAT_URL}.`)
       return z.NEVER
     })
@@ -67,13 +67,13 @@ export const chatUrlInput = member(
   { wanted: CHAT_URL }
 )
 
-/** A link URL as somebody sent it. `id` is undefined for one that no link of ours has. */
+/** A link URL from a client. `id` is undefined if it cannot be a link of this server. */
 export const linkUrlInput = member(
   z
     .string()
     .transform((text, context) => {
-      const read = readLinkUrl(text)
-      if (read !== undefined) return read
+      const parsed = readLinkUrl(text)
+      if (parsed !== undefined) return parsed
       context.addIssue(readChatUrl(text) ? `This is the URL of a chat. Send ${LINK_URL}.` : `Send ${LINK_URL}.`)
       return z.NEVER
     })
@@ -81,22 +81,22 @@ export const linkUrlInput = member(
   { wanted: LINK_URL }
 )
 
-/** A number as people read it in a sentence: 4,000. */
-export function inWords(count: number): string {
+/** A number for a sentence, like 4,000. */
+export function formatCount(count: number): string {
   return count.toLocaleString('en-US')
 }
 
-/** What `refine` takes for a greatest length in UTF-16 code units, as JavaScript counts; `max` counts code points. */
+/** Arguments of `refine` for a maximum length in UTF-16 code units; zod's `max` counts code points. */
 export function atMost(length: number): [(text: string) => boolean, string] {
-  return [(text) => text.length <= length, `Send at most ${inWords(length)} characters (UTF-16 code units).`]
+  return [(text) => text.length <= length, `Send at most ${formatCount(length)} characters (UTF-16 code units).`]
 }
 
-/** An empty parameter counts as none: scripts write `?after=$LAST` before they have a last. */
+/** An empty parameter is ignored, because scripts send `?after=$LAST` before `LAST` is set. */
 export function emptyIsNone<Schema extends z.ZodType>(schema: Schema) {
   return z.preprocess((value) => (value === '' ? undefined : value), schema)
 }
 
-/** A whole number in a query: decimal digits and nothing else. Anything else reaches `schema` as the text it is. */
+/** A whole number in a query: decimal digits only. Any other text is passed to `schema` unchanged. */
 export function wholeNumber<Schema extends z.ZodType>(schema: Schema) {
   return z.preprocess((value) => {
     if (value === '') return undefined
@@ -105,12 +105,12 @@ export function wholeNumber<Schema extends z.ZodType>(schema: Schema) {
 }
 
 const MAX_WAIT_SECONDS = 300
-const wantedWait = `Send a whole number of seconds from 1 to ${MAX_WAIT_SECONDS}.`
+const waitMessage = `Send a whole number of seconds from 1 to ${MAX_WAIT_SECONDS}.`
 
-/** How long an answer may wait for what it is asked for. */
+/** How many seconds a request waits. */
 export function waitSeconds(description: string) {
   return member(
-    wholeNumber(z.number(wantedWait).min(1, wantedWait).max(MAX_WAIT_SECONDS, wantedWait).optional()).meta({
+    wholeNumber(z.number(waitMessage).min(1, waitMessage).max(MAX_WAIT_SECONDS, waitMessage).optional()).meta({
       type: 'integer',
       minimum: 1,
       maximum: MAX_WAIT_SECONDS,

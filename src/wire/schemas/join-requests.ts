@@ -1,6 +1,7 @@
-/** The wire of `/v1/chats/:chat/join-requests`, and of the join events on the owner's stream. */
+/** Schemas of `/v1/chats/:chat/join-requests` and of the join events on the owner's stream. */
 import { z } from 'zod'
-import { eventId, linkUrlAnswer, requestId, time, userIdMember } from './common.ts'
+import { MAX_ENDED_KEPT, MAX_ENDED_WITH_LINK_KEPT } from '../../chat/changes.ts'
+import { eventId, formatCount, linkUrlAnswer, requestId, time, userIdMember } from './common.ts'
 
 export const requestState = z.enum(['pending', 'approved', 'declined', 'closed']).meta({ id: 'RequestState' })
 
@@ -25,9 +26,9 @@ export const joinRequestsQuery = z.object({ user_id: userIdMember })
 
 export const joinRequests = z
   .object({
-    join_requests: z
-      .array(joinRequest)
-      .meta({ description: 'Oldest first: all pending and approved ones, and the latest 200 that have ended.' }),
+    join_requests: z.array(joinRequest).meta({
+      description: `Oldest first: all that are pending or approved, the latest ${MAX_ENDED_KEPT} that were declined or left, and the latest ${formatCount(MAX_ENDED_WITH_LINK_KEPT)} that ended with their link.`
+    }),
     last_event_id: eventId
   })
   .meta({ id: 'JoinRequests' })

@@ -1,11 +1,12 @@
-/** The wire of `/v1/links`. */
+/** Schemas of `/v1/links`. */
 import { z } from 'zod'
+import { MAX_ENDED_KEPT } from '../../chat/changes.ts'
 import { MAX_NAME_LENGTH, problemOfName } from '../names.ts'
 import {
   chatUrlAnswer,
   chatUrlInput,
   EXAMPLE,
-  inWords,
+  formatCount,
   linkUrlAnswer,
   requestId,
   time,
@@ -24,8 +25,8 @@ const SECONDS = { min: 60, max: 31_536_000 }
 const GUESTS = { min: 1, max: 1000 }
 
 function between({ min, max }: { min: number; max: number }, noun: string) {
-  const wanted = `Send a whole number of ${noun} from ${min} to ${inWords(max)}.`
-  return z.int(wanted).min(min, wanted).max(max, wanted).nullish()
+  const message = `Send a whole number of ${noun} from ${min} to ${formatCount(max)}.`
+  return z.int(message).min(min, message).max(max, message).nullish()
 }
 
 export const createLinkBody = z
@@ -52,8 +53,7 @@ export const createLinkBody = z
     ),
     max_guests: member(
       between(GUESTS, 'guests').meta({
-        description:
-          'How many guests can be members through this link at the same time. Once it has been full, nobody else can join.'
+        description: 'The link stops working when this many guests are members through it at the same time.'
       }),
       {
         mistakenFor: {
@@ -107,8 +107,7 @@ export const links = z
           .meta({ id: 'CountedLink' })
       )
       .meta({
-        description:
-          'Oldest first: all links that are open or have a join request in the list of join requests, and the latest 200 others.'
+        description: `Oldest first: all links that are open or have a join request in the list of join requests, and the latest ${MAX_ENDED_KEPT} others.`
       })
   })
   .meta({ id: 'Links' })
@@ -124,7 +123,7 @@ const name = z
 export const exchangeQuery = z.object({
   name: member(
     name.optional().meta({
-      description: `Your name, shown to the owner with your join request: at most ${MAX_NAME_LENGTH} characters (UTF-16 code units) without spaces around them. Empty counts as none. At least one letter, number, punctuation mark or symbol that can be seen; no control characters, no formatting characters but the joiners U+200C and U+200D, at most four combining marks in a row.`
+      description: `Your name, shown to the owner with your join request: at most ${MAX_NAME_LENGTH} characters (UTF-16 code units) after trimming. An empty name is ignored. It needs at least one visible letter, digit, punctuation mark or symbol. Control characters, formatting characters other than the joiners U+200C and U+200D, and more than four combining marks in a row are refused.`
     }),
     {
       wanted: `a string of at most ${MAX_NAME_LENGTH} characters`,
@@ -151,8 +150,8 @@ export const exchange = z
     request_id: requestId.nullable(),
     events: z.url().meta({
       description:
-        'The stream to follow: the stream of the link while the request is pending, afterwards the stream of the chat.'
+        'The stream to follow: the stream of the link while the request is pending, then the stream of the chat.'
     }),
-    message: z.string().meta({ description: 'What to do next, in words for people.' })
+    message: z.string().meta({ description: 'What to do next, as a sentence for people.' })
   })
   .meta({ id: 'Exchange' })

@@ -1,4 +1,4 @@
-/** The wire of refusals (RFC 9457), and how a route declares those it knows. */
+/** The schema of problems (RFC 9457), and how a route declares the problems that it can answer. */
 import { z } from 'zod'
 import { Problem, type ProblemKind, problemStatus, problemTitle, problemType, problemTypes } from '../problems.ts'
 import { headerDocs } from './answers.ts'
@@ -10,15 +10,15 @@ export const PROBLEM_JSON = 'application/problem+json'
 const problem = z
   .looseObject({
     type: z.enum(problemTypes).meta({
-      description: 'Identifies the kind of problem. Programs switch on it.',
+      description: 'Identifies the kind of problem. Switch on it in programs.',
       examples: [problemType('invalid-request')]
     }),
     title: z.string().meta({ examples: [problemTitle('invalid-request')] }),
     status: z.int().meta({ examples: [400] }),
     detail: z.string().meta({ description: 'A sentence that says what to do.' }),
-    state: requestState.optional().meta({ description: 'Of the join request that the problem is about.' }),
-    request_id: requestId.optional().meta({ description: 'Which join request the problem is about.' }),
-    client_id: userIdAnswer.optional().meta({ description: 'The user id of the guest whose join request it is.' }),
+    state: requestState.optional().meta({ description: 'The state of the join request that the problem is about.' }),
+    request_id: requestId.optional().meta({ description: 'The join request that the problem is about.' }),
+    client_id: userIdAnswer.optional().meta({ description: 'The user id of the guest who made the join request.' }),
     errors: z
       .array(z.object({ path: z.string().meta({ examples: ['text'] }), message: z.string() }))
       .optional()
@@ -35,7 +35,7 @@ interface ProblemResponse {
   readonly content: { readonly [PROBLEM_JSON]: { readonly schema: typeof problem; readonly example: unknown } }
 }
 
-/** What the headers of a refusal tell, by status. */
+/** Descriptions of the response headers, by status. */
 const HEADERS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
   401: { 'WWW-Authenticate': '`Bearer`: how to send a user id (RFC 6750).' },
   429: {
@@ -47,7 +47,7 @@ const HEADERS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
   503: { 'Retry-After': 'When to try again, in seconds.' }
 }
 
-/** What every route may answer, whatever it does. */
+/** Problems that every route can answer. */
 const ALWAYS = [
   'bad-host',
   'uri-too-long',
@@ -58,20 +58,20 @@ const ALWAYS = [
   'shutting-down',
   'internal-error'
 ] as const satisfies ProblemKind[]
-/** What every route may answer whose method may have a body, also where it needs none. */
+/** Problems of every route whose method can have a body, even if the route needs none. */
 export const READING_PROBLEMS = [
   'body-too-large',
   'unsupported-media-type',
   'malformed-request',
   'broken-json'
 ] as const satisfies ProblemKind[]
-/** What every route with a body may answer. */
+/** Problems of every route that needs a body. */
 export const BODY_PROBLEMS = [...READING_PROBLEMS, 'invalid-request'] as const satisfies ProblemKind[]
 
 const kindsOf = new WeakMap<object, readonly ProblemKind[]>()
 const declared = new WeakMap<object, ReadonlySet<ProblemKind>>()
 
-/** The refusals that these `response` entries of a route declare; `undefined` for a route that declares none at all. */
+/** The problems that the `response` entries of a route declare; `undefined` if the route has no such entries. */
 export function declaredProblems(response: unknown): ReadonlySet<ProblemKind> | undefined {
   if (typeof response !== 'object' || response === null) return undefined
   const found = declared.get(response) ?? new Set(Object.values(response).flatMap((one) => kindsOf.get(one) ?? []))
@@ -79,7 +79,7 @@ export function declaredProblems(response: unknown): ReadonlySet<ProblemKind> | 
   return found
 }
 
-/** The `response` entries of a route for these refusals and those that every route has, one a status. */
+/** The `response` entries of a route, one per status, for these problems and those of every route. */
 export function problemResponses(...kinds: ProblemKind[]): Record<number, ProblemResponse> {
   const all = [...ALWAYS, ...kinds]
   return Object.fromEntries(

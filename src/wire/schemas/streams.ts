@@ -1,4 +1,4 @@
-/** The events of the live streams. `data` is shown as the JSON value that the event's data line holds. */
+/** Schemas of the live streams. `data` is the parsed JSON of the event's data line. */
 import { z } from 'zod'
 import { message } from './chats.ts'
 import { eventId, userIdMember } from './common.ts'
@@ -9,16 +9,16 @@ export const cursorQuery = z.object({
   last_event_id: z.unknown().optional().meta({
     type: 'string',
     description:
-      'Resume after this event id. For the first connect; the `Last-Event-ID` header takes precedence. 0 is the beginning; empty counts as not sent.'
+      'Resume after this event id. Use it for the first connection; the `Last-Event-ID` header takes precedence. 0 is the beginning; an empty value is ignored.'
   }),
   lastEventId: z.unknown().optional().meta({
     type: 'string',
     description:
-      'The same under the name that event-source-polyfill sends when it reconnects. `last_event_id` takes precedence, so do not send both.'
+      'Another name of `last_event_id`, which event-source-polyfill sends when it reconnects. `last_event_id` takes precedence, so do not send both.'
   }),
   after: z.unknown().optional().meta({
     type: 'string',
-    description: 'The same under the name that it has when you read the chat. The other names take precedence.'
+    description: 'Another name of `last_event_id`, as in `GET /v1/chats/{chat}`. The other names take precedence.'
   }),
   user_id: userIdMember
 })
@@ -26,13 +26,13 @@ export const cursorQuery = z.object({
 export const cursorHeaders = z.object({
   'last-event-id': z.string().optional().meta({
     description:
-      'Resume after this event id. An EventSource sends it by itself when it reconnects. Empty counts as not sent.'
+      'Resume after this event id. An EventSource sends it automatically when it reconnects. An empty value is ignored.'
   })
 })
 
 const messageEvent = z
   .object({ event: z.literal('message'), id: eventId, data: message })
-  .meta({ id: 'MessageEvent', description: 'For all members.' })
+  .meta({ id: 'MessageEvent', description: 'Sent to all members.' })
 
 const joinEvent = z
   .object({
@@ -43,7 +43,7 @@ const joinEvent = z
   .meta({
     id: 'JoinEvent',
     description:
-      'For the owner. Without an id, it repeats a request that is still pending, when the owner connects without a cursor.'
+      'Sent to the owner. An event without an id repeats a request that is still pending, when the owner connects without a cursor.'
   })
 
 const lastEvent = z.object({ last_event_id: eventId })

@@ -1,9 +1,9 @@
-/** How long the client waits: for a network that was gone, and for who says nothing. */
+/** How long the client waits for a lost network and for silent connections. */
 import { describe, expect, it } from 'vitest'
 import { Chat, type ChatEvent, createChat } from '../../../src/client/index.ts'
 import { startServer } from '../../support/server.ts'
 
-/** Takes so many events and ends the stream. */
+/** Takes `count` events and ends the stream. */
 async function take(events: AsyncIterable<ChatEvent>, count: number): Promise<ChatEvent[]> {
   const taken: ChatEvent[] = []
   for await (const event of events) {
@@ -13,7 +13,7 @@ async function take(events: AsyncIterable<ChatEvent>, count: number): Promise<Ch
   return taken
 }
 
-/** A fetch that fails so many times before it works, as if the network had gone. */
+/** A fetch that fails `count` times before it works, as if the network were lost. */
 function failing(times: number): typeof fetch {
   let left = times
   return async (input, init) => {
@@ -23,7 +23,7 @@ function failing(times: number): typeof fetch {
 }
 
 describe('the client', () => {
-  it('goes on where the network was gone, and gives up a connection that is silent', async () => {
+  it('goes on after the network was lost, and gives up silent connections', async () => {
     const server = await startServer()
     const owner = await createChat(server.url)
     await owner.post('there')
@@ -40,7 +40,7 @@ describe('the client', () => {
     expect(await take(chat.events({ after: 0, silenceMs: 50 }), 1)).toMatchObject([{ event: 'message', id: 1 }])
   }, 20_000)
 
-  it('takes nobody for dead who takes their time with an event', async () => {
+  it('does not give up a connection while its caller handles an event', async () => {
     const server = await startServer({ env: { HEARTBEAT_SECONDS: '1' } })
     const owner = await createChat(server.url)
     let streams = 0

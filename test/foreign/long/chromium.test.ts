@@ -1,4 +1,4 @@
-/** The browser's own EventSource, in a real browser. */
+/** The EventSource of a real browser. */
 import { describe, expect, it } from 'vitest'
 import { approve, createChat, createLink, knock } from '../../support/api.ts'
 import { haveAll } from '../../support/real-parts.ts'
@@ -6,8 +6,8 @@ import { startServer } from '../../support/server.ts'
 import { followInPage, startChromium } from '../chromium.ts'
 import { followAcrossRestart } from '../restart.ts'
 
-describe.skipIf(!haveAll('chromium'))("the browser's own EventSource", () => {
-  it('misses nothing across a restart, on a page of the same origin and on one of another', async () => {
+describe.skipIf(!haveAll('chromium'))("the browser's EventSource", () => {
+  it('misses nothing during a restart, on pages of the same and of another origin', async () => {
     const browser = await startChromium()
     const other = await startServer()
     await followAcrossRestart({
@@ -18,7 +18,7 @@ describe.skipIf(!haveAll('chromium'))("the browser's own EventSource", () => {
     })
   }, 40_000)
 
-  it('of a guest gives up by itself once the guest is let in', async () => {
+  it('of a guest stops by itself when the guest is approved', async () => {
     const browser = await startChromium()
     const server = await startServer()
     const { chat, owner } = await createChat(server)

@@ -1,9 +1,9 @@
-/** What the exit code of curl says: 0 where the stream is complete, 18 where it was cut off. */
+/** The exit code of curl: 0 if a stream has ended, 18 if it broke. */
 import { describe, expect, it } from 'vitest'
 import { call, post } from '../../support/api.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { as, startCurl } from '../curl.ts'
-import { startToBeKilled } from '../killed.ts'
+import { startKillable } from '../killed.ts'
 import { startNginx } from '../nginx.ts'
 
 const throughNginx = async ({ url }: { url: string }) => (await startNginx(Number(new URL(url).port))).url
@@ -11,12 +11,12 @@ const throughNginx = async ({ url }: { url: string }) => (await startNginx(Numbe
 describe.each([
   ['directly', haveAll('curl'), async ({ url }: { url: string }) => url],
   ['through nginx', haveAll('curl', 'nginx'), throughNginx]
-])('curl, %s', (_how, isThere, way) => {
-  it.skipIf(!isThere)(
+])('curl, %s', (_how, isInstalled, route) => {
+  it.skipIf(!isInstalled)(
     'exits with 18 when the server is killed, and with 0 when the chat is closed',
     async () => {
-      const { server, chat, owner } = await startToBeKilled()
-      const events = `${await way(server)}${new URL(chat).pathname}/events`
+      const { server, chat, owner } = await startKillable()
+      const events = `${await route(server)}${new URL(chat).pathname}/events`
       const cut = startCurl('-sSN', ...as(owner), events)
       await cut.shows('event: ready')
       await post(chat, owner, 'hello')

@@ -1,21 +1,22 @@
-/** The EventSource of npm, which programs use. */
+/** npm's `eventsource`, which programs use. */
 import { randomUUID } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { openWire } from '../../kit/wire.ts'
 import { approve, createChat, createLink, knock, post } from '../../support/api.ts'
 import { startServer } from '../../support/server.ts'
 import { slowStore } from '../../support/slow-store.ts'
 import { followInNode } from '../follower.ts'
 import { followAcrossRestart } from '../restart.ts'
-import { startTcpProxy } from '../tcp-proxy.ts'
 
 describe('an EventSource', () => {
-  it('is told every message once and in order, however its connection is cut while others talk', async () => {
+  it('receives every message once and in order, even if its connection breaks while others post', async () => {
     let turn = 0
     const server = await startServer({ wrap: (store) => slowStore(store, () => turn++ % 4) })
-    const wire = await startTcpProxy(server.port)
+    const wire = await openWire(server.port)
+    onTestFinished(wire.close)
     const { chat, owner } = await createChat(server)
     const posted: [string, number, string][] = []
-    const talk = async (rounds: number) => {
+    const postRounds = async (rounds: number) => {
       for (let round = 0; round < rounds; round++) {
         const texts = Array.from({ length: 5 }, () => randomUUID())
         const ids = await Promise.all(texts.map((text) => post(chat, owner, text)))
@@ -24,29 +25,29 @@ describe('an EventSource', () => {
     }
     const follower = followInNode(`${chat.replace(server.url, wire.url)}/events?last_event_id=0`, owner)
     await follower.until(({ opened }) => opened === 1)
-    let talking = talk(60)
+    let posting = postRounds(60)
     for (const cut of [wire.cut, wire.cutShort, wire.cutShort]) {
       const { length } = follower.messages
       await follower.until(({ messages }) => messages.length > length + 50)
       await cut()
-      const back = wire.nextConnection()
-      await talking
-      await back
-      // The stream opens while others talk.
-      talking = talk(60)
+      const reconnected = wire.nextConnection()
+      await posting
+      await reconnected
+      // The stream reopens while others post.
+      posting = postRounds(60)
     }
-    await talking
+    await posting
     await follower.until(({ messages }) => messages.at(-1)?.[1] === 1200)
     expect(follower.messages).toEqual(posted.toSorted(([, one], [, other]) => one - other))
     expect(follower.opened).toBe(4)
     expect(new Set(follower.events.map(([name]) => name))).toEqual(new Set(['ready']))
   }, 30_000)
 
-  it('misses nothing across a restart', async () => {
+  it('misses nothing during a restart', async () => {
     await followAcrossRestart({ follow: async (_front, events) => [followInNode(events)] })
   }, 30_000)
 
-  it('of a guest gives up by itself once the guest is let in', async () => {
+  it('of a guest stops by itself when the guest is approved', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)

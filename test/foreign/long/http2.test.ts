@@ -1,36 +1,36 @@
-/** nginx with HTTPS and HTTP/2, as README.md has it: many streams over one connection. */
+/** nginx with HTTPS and HTTP/2, as documented in README.md: many streams over one connection. */
 import { once } from 'node:events'
 import { type ClientHttp2Session, connect } from 'node:http2'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { openWire } from '../../kit/wire.ts'
 import { createChat, post } from '../../support/api.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { startServer } from '../../support/server.ts'
-import { isLive, openTab, openWindow, SOON, say, shows, startChat } from '../../web/window.ts'
+import { expectTexts, openTab, openWindow, SOON, send, startChat, untilLive } from '../../web/window.ts'
 import { followInPage, startChromium } from '../chromium.ts'
 import { Growing } from '../growing.ts'
 import { startNginx } from '../nginx.ts'
-import { startTcpProxy } from '../tcp-proxy.ts'
 
 async function aSecureServer() {
   const server = await startServer({ env: { TRUST_PROXY: '127.0.0.1' } })
   return { server, nginx: await startNginx(server.port, { tls: true }) }
 }
 
-/** A stream that is read to its end. */
+/** Reads a stream to its end. */
 function follow(session: ClientHttp2Session, path: string, user: string) {
   const stream = session.request({ ':path': path, authorization: `Bearer ${user}` })
-  const told = new Growing()
+  const received = new Growing()
   let text = ''
   stream.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk
-    told.grow()
+    received.grow()
   })
-  stream.on('close', () => told.end('the stream has ended'))
-  return { shows: (wanted: string) => told.until(() => text.includes(wanted)) }
+  stream.on('close', () => received.end('the stream has ended'))
+  return { shows: (wanted: string) => received.until(() => text.includes(wanted)) }
 }
 
 describe.skipIf(!haveAll('nginx', 'openssl'))('over one HTTP/2 connection', () => {
-  it('node:http2 creates a chat, and every one of many streams is told', async () => {
+  it('node:http2 can create a chat, and many streams receive every message', async () => {
     const { nginx } = await aSecureServer()
     const session = connect(nginx.url, { ca: nginx.certificate })
     onTestFinished(() => session.destroy())
@@ -57,7 +57,7 @@ describe.skipIf(!haveAll('nginx', 'openssl'))('over one HTTP/2 connection', () =
   }, 30_000)
 
   it.skipIf(!haveAll('chromium'))(
-    'ten tabs of a browser follow a chat by themselves, and are told at once',
+    'ten tabs of a browser have a stream each, and receive messages at once',
     async () => {
       const { nginx } = await aSecureServer()
       const first = await openWindow(await startChromium('--ignore-certificate-errors'))
@@ -68,19 +68,19 @@ describe.skipIf(!haveAll('nginx', 'openssl'))('over one HTTP/2 connection', () =
         await tab.page.goto(chat)
         tabs.push(tab)
       }
-      await Promise.all(tabs.map(({ page }) => isLive(page)))
-      await say(first, 'hello')
-      await Promise.all(tabs.map((tab) => shows(tab, ['hello'])))
-      for (const { page, complaints } of tabs) {
+      await Promise.all(tabs.map(({ page }) => untilLive(page)))
+      await send(first, 'hello')
+      await Promise.all(tabs.map((tab) => expectTexts(tab, ['hello'])))
+      for (const { page, errors } of tabs) {
         const how = await page.evaluate('performance.getEntriesByType("navigation").map((one) => one.nextHopProtocol)')
-        expect([how, complaints]).toEqual([['h2'], []])
+        expect([how, errors]).toEqual([['h2'], []])
       }
     },
     60_000
   )
 
   it.skipIf(!haveAll('chromium'))(
-    'a browser opens many streams of one page, and each is told every message',
+    'a browser can open many streams in one page, and each receives every message',
     async () => {
       const { server, nginx } = await aSecureServer()
       const { chat, owner } = await createChat(server)
@@ -89,28 +89,29 @@ describe.skipIf(!haveAll('nginx', 'openssl'))('over one HTTP/2 connection', () =
       const url = `${nginx.url}${new URL(chat).pathname}/events?user_id=${owner}`
       await page.evaluate(`{
       window.ready = 0
-      window.told = []
+      window.received = []
       for (let count = 0; count < 20; count++) {
         const source = new EventSource(${JSON.stringify(url)})
         source.addEventListener('ready', () => window.ready++)
-        source.addEventListener('message', ({ data }) => window.told.push(JSON.parse(data).text))
+        source.addEventListener('message', ({ data }) => window.received.push(JSON.parse(data).text))
       }
     }`)
       await expect.poll(() => page.evaluate('window.ready'), SOON).toBe(20)
       for (const text of ['one', 'two']) await post(chat, owner, text)
       await expect
-        .poll(() => page.evaluate('window.told.sort().join()'), SOON)
+        .poll(() => page.evaluate('window.received.sort().join()'), SOON)
         .toBe([...Array(20).fill('one'), ...Array(20).fill('two')].join())
     },
     30_000
   )
 
   it.skipIf(!haveAll('chromium'))(
-    'an EventSource comes back when the server does, and misses nothing',
+    'an EventSource reconnects after a restart of the server, and misses nothing',
     async () => {
       const first = await startServer()
-      const port = await startTcpProxy(first.port)
-      const nginx = await startNginx(port.port, { tls: true })
+      const wire = await openWire(first.port)
+      onTestFinished(wire.close)
+      const nginx = await startNginx(wire.port, { tls: true })
       const { chat, owner } = await createChat(first)
       const events = `${nginx.url}${new URL(chat).pathname}/events?last_event_id=0&user_id=${owner}`
       const browser = await startChromium('--ignore-certificate-errors')
@@ -120,11 +121,11 @@ describe.skipIf(!haveAll('nginx', 'openssl'))('over one HTTP/2 connection', () =
 
       const second = await startServer({ wrap: () => first.store })
       await first.close()
-      await port.down()
+      await wire.down()
       await post(`${second.url}${new URL(chat).pathname}`, owner, 'meanwhile')
       await follower.until(({ failed }) => failed === 2)
       expect(follower.isClosed).toBe(false)
-      await port.up(second.port)
+      await wire.up(second.port)
       await follower.hasText('meanwhile')
       expect(follower.messages.map(([, , text]) => text)).toEqual(['before', 'meanwhile'])
     },

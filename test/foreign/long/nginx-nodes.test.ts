@@ -1,7 +1,8 @@
-/** Two nodes with one Redis behind an nginx, as README.md shows it: clients need not know which node they talk to. */
+/** Two nodes with one Redis behind an nginx, as documented in README.md: clients need not know the nodes. */
 import { createServer } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Chat } from '../../../src/client/index.ts'
+import { listenOn } from '../../kit/wire.ts'
 import { approve, call, createChat, createLink, knock, post } from '../../support/api.ts'
 import { type BuiltServer, startBuilt } from '../../support/built-server.ts'
 import { freePort } from '../../support/ports.ts'
@@ -10,7 +11,6 @@ import { aRedis } from '../../support/redis.ts'
 import { openStream } from '../../support/streams.ts'
 import { followInNode } from '../follower.ts'
 import { startNginxForNodes } from '../nginx.ts'
-import { listenOn } from '../tcp-proxy.ts'
 
 const portOf = ({ url }: BuiltServer) => Number(new URL(url).port)
 
@@ -20,7 +20,7 @@ async function twoNodes(): Promise<[BuiltServer, BuiltServer]> {
   return await Promise.all([startBuilt({ env }), startBuilt({ env })])
 }
 
-/** The same address on this node, past nginx. */
+/** The same address directly on this node. */
 function at({ url }: { url: string }, address: string): string {
   const { pathname, search } = new URL(address)
   return `${url}${pathname}${search}`
@@ -29,14 +29,14 @@ function at({ url }: { url: string }, address: string): string {
 const textsOf = (count: number) => Array.from({ length: count }, (_, index) => `${index + 1}`)
 
 describe.skipIf(!haveAll('nginx', 'redis-server', 'redis-cli'))('two nodes behind nginx', () => {
-  it('are one service: who knocks at one is let in at the other, and streams of both tell it', async () => {
+  it('are one service: a guest knocks at one, is approved at the other, and streams of both are notified', async () => {
     const [one, other] = await twoNodes()
     const nginx = await startNginxForNodes([portOf(one), portOf(other)])
     const { chat, owner } = await createChat(nginx)
     const link = await createLink(chat, owner)
     expect(new URL(link).origin).toBe(nginx.url)
     const doorkeepers = await Promise.all(
-      [one, other, nginx].map((place) => openStream(at(place, `${chat}/events`), { user: owner }))
+      [one, other, nginx].map((server) => openStream(at(server, `${chat}/events`), { user: owner }))
     )
     for (const doorkeeper of doorkeepers) await doorkeeper.until('ready')
 
@@ -57,24 +57,24 @@ describe.skipIf(!haveAll('nginx', 'redis-server', 'redis-cli'))('two nodes behin
     }
   }, 30_000)
 
-  it('are missed by nobody when one is killed: posts go on, and every stream has everything once and in order', async () => {
+  it('can be used when one is killed: posts succeed, and every stream has all messages once and in order', async () => {
     const MESSAGES = 200
     const [one, other] = await twoNodes()
     const nginx = await startNginxForNodes([portOf(one), portOf(other)])
     const { chat, owner } = await createChat(nginx)
     const followers = []
-    // One after the other, so that nginx gives each node two of them.
+    // Sequentially, so that nginx assigns two to each node.
     for (let count = 0; count < 4; count++) {
       const follower = followInNode(`${chat}/events?last_event_id=0`, owner)
       followers.push(follower)
       await follower.until(({ opened }) => opened === 1)
     }
 
-    const said = new Chat(chat, owner)
+    const client = new Chat(chat, owner)
     const texts = textsOf(MESSAGES)
     for (const text of texts) {
-      const posted = said.post(text)
-      // One is under way while the node goes.
+      const posted = client.post(text)
+      // Kills the node during a post.
       if (text === '50') await other.kill()
       await posted
     }
@@ -86,11 +86,11 @@ describe.skipIf(!haveAll('nginx', 'redis-server', 'redis-cli'))('two nodes behin
     expect(followers.map(({ opened }) => opened).sort()).toEqual([1, 1, 2, 2])
 
     await other.start()
-    const back = await openStream(at(other, `${chat}/events`), { user: owner, headers: { 'last-event-id': '0' } })
-    expect((await back.until('ready')).map(({ id }) => id)).toEqual([...wanted.map(([id]) => id), `${wanted.length}`])
+    const stream = await openStream(at(other, `${chat}/events`), { user: owner, headers: { 'last-event-id': '0' } })
+    expect((await stream.until('ready')).map(({ id }) => id)).toEqual([...wanted.map(([id]) => id), `${wanted.length}`])
   }, 40_000)
 
-  it('get a post once: the other node is given what the dead one never took, and nothing else', async () => {
+  it('get a post once: nginx retries on the other node only if the first one has not received it', async () => {
     const one = await startBuilt({ env: {} })
     const { chat, owner } = await createChat(one)
     const postThrough = async (port: number): Promise<number> => {
@@ -98,18 +98,18 @@ describe.skipIf(!haveAll('nginx', 'redis-server', 'redis-cli'))('two nodes behin
       return (await call(at(nginx, chat), { user: owner, json: { text: 'hello' } })).status
     }
 
-    let taken = 0
+    let received = 0
     const dying = createServer((socket) => {
       socket.on('error', () => undefined)
       socket.once('data', () => {
-        taken++
+        received++
         socket.destroy()
       })
     })
     const dyingPort = await listenOn(dying, 0)
     onTestFinished(() => void dying.close())
     expect(await postThrough(dyingPort)).toBe(502)
-    expect(taken).toBe(1)
+    expect(received).toBe(1)
     expect(await (await call(chat, { user: owner })).json()).toMatchObject({ messages: [] })
 
     expect(await postThrough(await freePort())).toBe(201)

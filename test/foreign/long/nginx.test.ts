@@ -1,4 +1,4 @@
-/** The same clients with an nginx in between that buffers as it does by default. */
+/** Clients behind an nginx with its default buffering. */
 import { describe, expect, it } from 'vitest'
 import { exchange } from '../../../src/wire/schemas/links.ts'
 import { approve, call, createChat, createLink, knock, post } from '../../support/api.ts'
@@ -11,15 +11,15 @@ import { followInNode } from '../follower.ts'
 import { startNginx } from '../nginx.ts'
 import { followAcrossRestart } from '../restart.ts'
 
-async function aChatBehindNginx() {
+async function startBehindNginx() {
   const server = await startServer()
   const nginx = await startNginx(server.port)
   return { server, nginx, ...(await createChat(nginx)) }
 }
 
 describe.skipIf(!haveAll('nginx', 'curl'))('behind nginx, curl', () => {
-  it('sees the stream begin at once and every message as it is posted', async () => {
-    const { chat, owner } = await aChatBehindNginx()
+  it('receives the beginning of a stream at once, and every message when it is posted', async () => {
+    const { chat, owner } = await startBehindNginx()
     const curl = startCurl('-siN', ...as(owner), `${chat}/events`)
     await curl.shows('event: ready')
     for (const text of ['one', 'two', 'three']) {
@@ -29,8 +29,8 @@ describe.skipIf(!haveAll('nginx', 'curl'))('behind nginx, curl', () => {
     expect(curl.output()).toMatch(/^Server: nginx\//m)
   }, 15_000)
 
-  it('gets URLs on the host and port of nginx, in answers and streams', async () => {
-    const { nginx, chat, owner } = await aChatBehindNginx()
+  it('gets URLs with the host and port of nginx, in answers and streams', async () => {
+    const { nginx, chat, owner } = await startBehindNginx()
     const link = await createLink(chat, owner)
     const doorkeeper = startCurl('-sN', ...as(owner), `${chat}/events`)
     await doorkeeper.shows('event: ready')
@@ -44,8 +44,8 @@ describe.skipIf(!haveAll('nginx', 'curl'))('behind nginx, curl', () => {
     expect(new Set(urls.map((url) => new URL(url).origin))).toEqual(new Set([nginx.url]))
   }, 15_000)
 
-  it('gets a replay of thousands of messages whole', async () => {
-    const { server, chat, owner } = await aChatBehindNginx()
+  it('gets a complete replay of thousands of messages', async () => {
+    const { server, chat, owner } = await startBehindNginx()
     const direct = `${server.url}${new URL(chat).pathname}`
     for (let count = 0; count < 30; count++) {
       const posts = Array.from({ length: 100 }, () => call(direct, { user: owner, json: { text: 'x'.repeat(1000) } }))
@@ -58,21 +58,21 @@ describe.skipIf(!haveAll('nginx', 'curl'))('behind nginx, curl', () => {
     expect(curl.output().match(/"text":"x{1000}"/g)).toHaveLength(3000)
   }, 30_000)
 
-  it('waits for messages: until the time is up, or one is posted', async () => {
-    const { chat, owner } = await aChatBehindNginx()
+  it('can wait for messages, until the time is over or one is posted', async () => {
+    const { chat, owner } = await startBehindNginx()
     const started = performance.now()
-    const inVain = startCurl('-s', ...as(owner), `${chat}?wait=2`)
-    expect(await inVain.exit).toBe(0)
+    const timedOut = startCurl('-s', ...as(owner), `${chat}?wait=2`)
+    expect(await timedOut.exit).toBe(0)
     expect(performance.now() - started).toBeGreaterThan(1900)
-    expect(JSON.parse(inVain.output())).toMatchObject({ messages: [], last_event_id: 0 })
+    expect(JSON.parse(timedOut.output())).toMatchObject({ messages: [], last_event_id: 0 })
     const waiting = startCurl('-s', ...as(owner), `${chat}?wait=300`)
     await post(chat, owner, 'hello')
     expect(await waiting.exit).toBe(0)
     expect(JSON.parse(waiting.output())).toMatchObject({ messages: [{ id: 1, text: 'hello' }] })
   }, 15_000)
 
-  it('is a whole join, and takes its request back where it hangs up before', async () => {
-    const { chat, owner } = await aChatBehindNginx()
+  it('can join with one command, and withdraws its request if it disconnects before the answer', async () => {
+    const { chat, owner } = await startBehindNginx()
     const link = await createLink(chat, owner)
     const doorkeeper = await openStream(`${chat}/events`, { user: owner })
     await doorkeeper.until('ready')
@@ -89,7 +89,7 @@ describe.skipIf(!haveAll('nginx', 'curl'))('behind nginx, curl', () => {
 })
 
 describe.skipIf(!haveAll('nginx', 'chromium'))('behind nginx, an EventSource', () => {
-  it('in a program and in a browser misses nothing across a restart of the server', async () => {
+  it('in a program and in a browser misses nothing during a restart of the server', async () => {
     const browser = await startChromium()
     await followAcrossRestart({
       inFront: startNginx,

@@ -1,14 +1,14 @@
-/** The page and the API under a path of a site that has other things, too: nginx strips it. */
+/** The page and the API under a path, which nginx strips. */
 import { expect, it } from 'vitest'
 import { freePort } from '../../support/ports.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { startServer } from '../../support/server.ts'
-import { meet, openWindow, say, shows } from '../../web/window.ts'
+import { expectTexts, meet, openWindow, send } from '../../web/window.ts'
 import { startChromium } from '../chromium.ts'
 import { startNginx } from '../nginx.ts'
 
 it.skipIf(!haveAll('nginx', 'chromium'))(
-  'two people meet and talk under /chat/, and ask for nothing outside',
+  'two people meet and talk under /chat/, and the page requests nothing outside it',
   async () => {
     const port = await freePort()
     const url = `http://localhost:${port}/chat`
@@ -28,15 +28,15 @@ it.skipIf(!haveAll('nginx', 'chromium'))(
       expect.stringMatching(`^${url}/v1/chats/`),
       expect.stringMatching(`^${url}/v1/links/`)
     ])
-    await say(guest, 'hello')
-    await shows(owner, ['hello'])
+    await send(guest, 'hello')
+    await expectTexts(owner, ['hello'])
     await guest.page.reload()
-    await shows(guest, ['hello'])
+    await expectTexts(guest, ['hello'])
 
     await reader.page.goto(`${url}/docs`)
     await reader.page.getByText('/v1/approval').first().waitFor()
     expect(outside).toEqual([])
-    expect([owner, guest, reader].flatMap(({ complaints }) => complaints)).toEqual([])
+    expect([owner, guest, reader].flatMap(({ errors }) => errors)).toEqual([])
   },
   60_000
 )

@@ -1,10 +1,10 @@
-/** Programs in Python, written as its people write them: line by line, with the two libraries that most of them use. */
+/** Python programs that read a stream line by line, with the two most common HTTP libraries. */
 import { describe, expect, it } from 'vitest'
 import { pythonWith } from '../../support/real-parts.ts'
 import { eventsIn, startReader } from '../curl.ts'
-import { followAcrossKill, startToBeKilled, TEXTS } from '../killed.ts'
+import { followAcrossKill, startKillable, TEXTS } from '../killed.ts'
 
-/** Prints every line; a line CUT or END for how a stream has ended. Comes back after a cut with the last id. */
+/** Prints every line of the stream, and CUT or END when it has broken or ended. Reconnects after a cut with the last id. */
 const REQUESTS = `
 import requests, sys, time
 url, user = sys.argv[1:]
@@ -53,9 +53,9 @@ describe.skipIf(python === undefined)('Python', () => {
     ['requests', REQUESTS],
     ['httpx', HTTPX]
   ])(
-    'with %s sees every event at once and once, across a server that is killed, and tells the end from a cut',
+    'with %s receives every event once, and at once, even if the server is killed, and distinguishes an end from a cut',
     async (_library, program) => {
-      const scene = await startToBeKilled()
+      const scene = await startKillable()
       const reader = startReader(python ?? '', ['-u', '-', `${scene.chat}/events`, scene.owner], program)
       await reader.shows('event: ready')
       await followAcrossKill(scene, {

@@ -1,4 +1,4 @@
-/** Who asks too often is refused for a while, and nobody else. */
+/** Clients that send too many requests are refused for a while, and nobody else is. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { MAX_WAITING_PER_SOURCE } from '../../../src/chat/changes.ts'
@@ -15,12 +15,12 @@ import {
   requestsOf
 } from '../../support/api.ts'
 import { startServer } from '../../support/server.ts'
-import { openStream } from '../../support/streams.ts'
+import { openReady, openStream } from '../../support/streams.ts'
 
 const on = { RATE_LIMIT: 'on', TRUST_PROXY: 'on' }
 const from = (address: string) => ({ 'x-forwarded-for': address })
 
-/** How the last of so many was answered, of which all others must have been admitted. */
+/** The answer to the last of `count` requests; none of the others may be refused with 429. */
 async function lastOf(count: number, ask: (index: number) => Promise<Response>): Promise<Response> {
   for (let index = 1; index < count; index++) expect((await ask(index)).status).not.toBe(429)
   return await ask(count)
@@ -31,7 +31,7 @@ async function kindOf(answer: Response): Promise<string> {
 }
 
 describe('a limit', () => {
-  it('refuses what is too much, says so in the standard headers, and when to come back', async () => {
+  it('refuses further requests, with the standard headers and Retry-After', async () => {
     const server = await startServer({ env: on })
     const create = () => call(`POST ${server.url}/v1/chats`)
     const first = await create()
@@ -47,12 +47,12 @@ describe('a limit', () => {
     expect((await call(`POST ${server.url}/v1/chats`, { headers: from('203.0.113.9') })).status).toBe(201)
   })
 
-  it('is for each user, so an office behind one address is not punished', async () => {
+  it('counts each user, so that an office behind one address can work', async () => {
     const server = await startServer({ env: on })
     const { chat, owner, member } = await createChatWithMember(server)
     const stream = (user: string) => call(`${chat}/events`, { user, headers: { 'last-event-id': '0' } })
     const refused = await lastOf(RATE_LIMITS.stream.own + 1, () => stream(newUserId()))
-    // Ids that nobody has: each has a limit of its own, as every guest in the office has.
+    // Unknown ids, too, have a limit each.
     expect(refused.status).toBe(403)
     const opened = await lastOf(RATE_LIMITS.stream.own + 1, async () => {
       const answer = await stream(member)
@@ -65,7 +65,7 @@ describe('a limit', () => {
     await other.body?.cancel()
   })
 
-  it('comes before what is wrong with a request, and after an unknown path', async () => {
+  it('is checked before the body, and not at all for unknown paths', async () => {
     const server = await startServer({ env: on })
     const create = () => call(`POST ${server.url}/v1/chats`, { headers: { 'content-type': 'text/plain' }, json: 'x' })
     expect((await lastOf(RATE_LIMITS['create-chat'].own, create)).status).toBe(415)
@@ -75,7 +75,7 @@ describe('a limit', () => {
     expect((await call(`${server.url}/health`)).status).toBe(200)
   })
 
-  it('of one cannot be used up by another who spells what is counted', async () => {
+  it('cannot be used up by a client that sends the key of another', async () => {
     const server = await startServer({ env: on })
     const max = RATE_LIMITS['create-chat'].own
     const spelled = `POST ${server.url}/v1/chats?user_id=${encodeURIComponent('at  from 203.0.113.9')}`
@@ -87,7 +87,7 @@ describe('a limit', () => {
     expect([answer.status, answer.headers.get('ratelimit-remaining')]).toEqual([201, `${max - 1}`])
   })
 
-  it('of a user id is one, however it is spelled and wherever it stands', async () => {
+  it('counts a user id once, in every spelling and every place', async () => {
     const server = await startServer({ env: on })
     const { chat, owner } = await createChat(server)
     const spellings = [
@@ -99,13 +99,13 @@ describe('a limit', () => {
     const left: number[] = []
     for (const ask of spellings) left.push(Number((await ask()).headers.get('ratelimit-remaining')))
     expect(left).toEqual([1199, 1198, 1197, 1196])
-    // Where an id does not count it does not make a counter either.
+    // An id that is ignored has no counter either.
     const posted = await call(`${chat}?user_id=${newUserId()}`, { json: { text: 'x', user_id: owner } })
     const again = await call(`${chat}?user_id=${newUserId()}`, { json: { text: 'x', user_id: owner } })
     expect([posted, again].map(({ headers }) => headers.get('ratelimit-remaining'))).toEqual(['599', '598'])
   })
 
-  it('counts a /64 as one network, and no two of them together', async () => {
+  it('counts each /64 as one network', async () => {
     const server = await startServer({ env: on })
     const create = (address: string) => call(`POST ${server.url}/v1/chats`, { headers: from(address) })
     const max = RATE_LIMITS['create-chat'].network
@@ -114,7 +114,7 @@ describe('a limit', () => {
     expect((await create('::ffff:203.0.113.1')).status).toBe(201)
   })
 
-  it('is the one that README.md shows', () => {
+  it('is the same as in README.md', () => {
     const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
     const table = readme.slice(readme.indexOf('| a minute |'))
     const rows = [...table.slice(0, table.indexOf('\n\n')).matchAll(/^\| [a-z].*? \| ([\d,]+) \| ([\d,]+) \|/gm)]
@@ -122,7 +122,7 @@ describe('a limit', () => {
     expect(shown).toEqual(Object.values(RATE_LIMITS).map(({ own, network }) => [own, network]))
   })
 
-  it('is none where it is turned off', async () => {
+  it('does not exist if RATE_LIMIT is off', async () => {
     const server = await startServer({ env: { RATE_LIMIT: 'off' } })
     const answer = await lastOf(RATE_LIMITS['create-chat'].own + 5, () => call(`POST ${server.url}/v1/chats`))
     expect([answer.status, answer.headers.get('ratelimit-limit')]).toEqual([201, null])
@@ -130,7 +130,7 @@ describe('a limit', () => {
 })
 
 describe('the places at a link', () => {
-  it('cannot be used up by one who knocks and knocks', async () => {
+  it('cannot be used up by one source', async () => {
     const server = await startServer({ env: on })
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
@@ -139,13 +139,13 @@ describe('the places at a link', () => {
     expect([refused.status, await kindOf(refused)]).toEqual([429, 'too-many-waiting'])
     const guest = await call(link, { headers: from('203.0.113.5') })
     expect(guest.status).toBe(202)
-    // Once the owner has decided there is room again, also for who comes from there.
+    // A decision of the owner makes room for that source, too.
     const [first] = await requestsOf(chat, owner)
     await approve(link, owner, first?.request_id)
     expect((await flood('198.51.100.7')).status).toBe(202)
   })
 
-  it('are counted by link, and no more is kept of where somebody came from than that takes', async () => {
+  it('are counted for each link, and no address is kept in the requests', async () => {
     const server = await startServer({ env: on })
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
@@ -160,13 +160,13 @@ describe('the places at a link', () => {
 })
 
 describe('streams and waits of one user', () => {
-  it('are sixteen at most, and one that has ended makes room', async () => {
+  it('are sixteen at most, and the end of one makes room', async () => {
     const server = await startServer({ env: on })
     const { chat, owner, link, member } = await createChatWithMember(server)
     const streams = await Promise.all(Array.from({ length: 15 }, () => openStream(`${chat}/events`, { user: member })))
     const wait = call(`${chat}?wait=300`, { user: member })
     for (const stream of streams) await stream.until('ready')
-    // The wait is there once one more stream is refused.
+    // The wait has begun once one more stream is refused.
     let refused = await call(`${chat}/events`, { user: member })
     while (refused.status === 200) {
       await refused.body?.cancel()
@@ -177,8 +177,7 @@ describe('streams and waits of one user', () => {
     const unknown = `${server.url}/v1/links/${'x'.repeat(36)}?wait=5`
     expect((await call(unknown, { user: member })).status).toBe(404)
     expect((await call(`${link}?wait=5`, { user: member })).status).toBe(200)
-    const other = await openStream(`${chat}/events`, { user: owner })
-    await other.until('ready')
+    await openReady(chat, owner)
     await post(chat, owner, 'hello')
     expect((await wait).status).toBe(200)
     const again = await openStream(`${chat}/events`, { user: member })

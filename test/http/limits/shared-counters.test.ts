@@ -1,4 +1,4 @@
-/** Processes that share a limit, through a store. */
+/** Processes that share rate limits through a store. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { StoreUnavailable } from '../../../src/chat/store.ts'
 import { sharedStore } from '../../../src/http/limits/shared-counters.ts'
@@ -6,15 +6,15 @@ import { sharedStore } from '../../../src/http/limits/shared-counters.ts'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-/** What all share, and how to count in one of the processes. */
+/** A shared store, and processes that count in it. */
 function aStore() {
   const totals = new Map<string, { total: number; endsAt: number }>()
-  let away: Error | undefined
+  let failure: Error | undefined
   const calls: number[] = []
   const faults: unknown[] = []
   const count = async (key: string, by: number, lifetimeMs: number) => {
     calls.push(by)
-    if (away !== undefined) throw away
+    if (failure !== undefined) throw failure
     let found = totals.get(key)
     if (found === undefined || found.endsAt <= Date.now()) found = { total: 0, endsAt: Date.now() + lifetimeMs }
     found.total += by
@@ -39,16 +39,16 @@ function aStore() {
   }
   return {
     calls,
-    /** What was reported. */
+    /** The reported faults. */
     faults,
     aProcess,
     failWith: (error: Error | undefined) => {
-      away = error
+      failure = error
     }
   }
 }
 
-it('what others have counted is known a moment later, and nobody waits for it', async () => {
+it('the counts of other processes are known a moment later, and nothing waits for them', async () => {
   const store = aStore()
   const [one, other] = [store.aProcess(), store.aProcess()]
   for (let index = 1; index <= 5; index++) expect(one('key')).toBe(index)
@@ -63,7 +63,7 @@ it('what others have counted is known a moment later, and nobody waits for it', 
   expect(one('another')).toBe(1)
 })
 
-it('counts anew once the time is up, which began with whoever was first', async () => {
+it('counters start again after the window of the first process', async () => {
   const store = aStore()
   const [one, other] = [store.aProcess(), store.aProcess()]
   one('key')
@@ -75,7 +75,7 @@ it('counts anew once the time is up, which began with whoever was first', async 
   expect(other('key')).toBe(1)
 })
 
-it('a store that is away leaves each process to count alone', async () => {
+it('each process counts alone while the store is unreachable', async () => {
   const store = aStore()
   store.failWith(new StoreUnavailable('unreachable'))
   const one = store.aProcess()
@@ -89,7 +89,7 @@ it('a store that is away leaves each process to count alone', async () => {
   expect(store.calls.at(-1)).toBe(22)
 })
 
-it('a fault that is not of the connection is reported once, and again only after counting has worked', async () => {
+it('a fault other than a lost connection is reported once, and again only after the store has worked', async () => {
   const store = aStore()
   const one = store.aProcess()
   const fault = new TypeError('a fault')

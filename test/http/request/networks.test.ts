@@ -1,4 +1,4 @@
-/** How what proxies write about addresses is read: one reading for limits and for trust. */
+/** Addresses as proxies write them, read the same way for limits and for trust. */
 import { isIPv6 } from 'node:net'
 import fc from 'fast-check'
 import Fastify from 'fastify'
@@ -14,7 +14,7 @@ const v6 = fc.ipV6()
 const port = fc.integer({ min: 0, max: 65_535 })
 
 describe('an address', () => {
-  it('is the same with a port, in brackets, in quotes and with space around it', () => {
+  it('is the same with a port, in brackets, in quotes and with surrounding space', () => {
     fc.assert(
       fc.property(v4, v6, port, (four, six, at) => {
         for (const entry of [four, `${four}:${at}`, ` ${four} `, `"${four}:${at}"`]) expect(addressIn(entry)).toBe(four)
@@ -44,7 +44,7 @@ describe('an address', () => {
 })
 
 describe('the network', () => {
-  it('of an IPv4 address is the address, also where it is mapped into IPv6', () => {
+  it('of an IPv4 address is the address, also if it is mapped into IPv6', () => {
     fc.assert(
       fc.property(v4, port, (four, at) => {
         for (const entry of [four, `${four}:${at}`, `::ffff:${four}`, `[::ffff:${four}]:${at}`]) {
@@ -54,7 +54,7 @@ describe('the network', () => {
     )
   })
 
-  it('of an IPv6 address is its /64, whatever comes behind, its port and its zone', () => {
+  it('of an IPv6 address is its /64, without port and zone', () => {
     const group = fc.integer({ min: 1, max: 0xffff }).map((number) => number.toString(16))
     const half = fc.tuple(group, group, group, group).map((groups) => groups.join(':'))
     fc.assert(
@@ -68,7 +68,7 @@ describe('the network', () => {
     )
   })
 
-  it('of anything can be told without a throw, and is one for all that is no address', () => {
+  it('never throws, and is the same for everything but addresses', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...'0123456789abf.:[]%"/ ') })), (text) => {
         const address = addressIn(text)
@@ -82,7 +82,7 @@ describe('the network', () => {
   })
 })
 
-describe('what TRUST_PROXY names', () => {
+describe('TRUST_PROXY', () => {
   const item = fc.oneof(
     v4,
     v6,
@@ -91,7 +91,7 @@ describe('what TRUST_PROXY names', () => {
     fc.constantFrom('fe80::1%eth0', '0.0.0.0/0', '::/0', '::ffff:10.0.0.0/104')
   )
 
-  it('is taken by the server, whatever is accepted', () => {
+  it('starts a server with every accepted value', () => {
     fc.assert(
       fc.property(fc.array(item, { minLength: 1, maxLength: 5 }), fc.oneof(v4, v6), (items, peer) => {
         const { TRUST_PROXY } = loadSettings({ TRUST_PROXY: items.join(', ') })
@@ -103,7 +103,7 @@ describe('what TRUST_PROXY names', () => {
     )
   })
 
-  it('is everybody in 0.0.0.0/0 and ::/0, and a proxy also where a port is written behind it', async () => {
+  it('trusts everybody with 0.0.0.0/0 and ::/0, and a proxy also if its port is given', async () => {
     for (const [TRUST_PROXY, forwarded, left] of [
       ['0.0.0.0/0', '203.0.113.7', 59],
       ['127.0.0.1,10.0.0.0/8', '203.0.113.8, 10.1.2.3:4711', 59]
@@ -116,7 +116,7 @@ describe('what TRUST_PROXY names', () => {
   })
 })
 
-it('a client is one network for the limits, whatever port its proxy writes', async () => {
+it('counts a client as one network, whatever port its proxy writes', async () => {
   const server = await startServer({ env: { TRUST_PROXY: 'on', RATE_LIMIT: 'on' } })
   const { chat } = await createChat(server)
   const link = await createLink(chat)

@@ -5,8 +5,8 @@ import { normalizeTarget, splitTarget } from '../../../src/http/request/request-
 const part = fc.string({ unit: fc.constantFrom(...'/aZ09-._~%25fF2DeE;,:@!$&\'()*+=?#[]"<> \\') })
 const target = fc.tuple(fc.constantFrom('/', 'http://a/', 'HTTPS://a:1/', '*'), part).map((parts) => parts.join(''))
 
-describe('a target', () => {
-  it('is split into parts that make it up', () => {
+describe('a request target', () => {
+  it('is split into parts that together are the whole', () => {
     fc.assert(
       fc.property(target, (text) => {
         const { authority, path, rest } = splitTarget(text)
@@ -16,7 +16,7 @@ describe('a target', () => {
     )
   })
 
-  it('has one spelling, in which its path can be decoded and its query is as it was', () => {
+  it('has one spelling with a path that can be decoded and an unchanged query', () => {
     fc.assert(
       fc.property(target, (text) => {
         const normal = normalizeTarget(text)

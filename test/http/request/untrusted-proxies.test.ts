@@ -1,4 +1,4 @@
-/** Headers that a proxy sends, from a peer that is none: they change nothing, and are told once. */
+/** Forwarded headers from an untrusted peer change nothing and are logged once. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
@@ -12,7 +12,7 @@ const SPOOFED = {
   forwarded: 'for=203.0.113.7;host=evil.example;proto=https'
 }
 
-/** Everything that a request is known by: the base of its URLs, its address, its scheme and host. */
+/** The base of its URLs, the address, the scheme and the host of a request. */
 async function knownAs({ url }: TestServer, headers: Record<string, string>) {
   const told = z.object({
     request: z.object({ base: z.string(), ip: z.string(), protocol: z.string(), host: z.string() })
@@ -21,7 +21,7 @@ async function knownAs({ url }: TestServer, headers: Record<string, string>) {
   const listen = (message: unknown): void => {
     known = told.parse(message).request
   }
-  // Fastify says on it what it gives to a route.
+  // Fastify's own values, as a route gets them.
   subscribe('tracing:fastify.request.handler:start', listen)
   onTestFinished(() => void unsubscribe('tracing:fastify.request.handler:start', listen))
   const answer = await call(`POST ${url}/v1/chats`, { headers })
@@ -50,7 +50,7 @@ describe('forwarded headers', () => {
     }
   )
 
-  it('count from one that is; of several addresses the last that no trusted proxy has', async () => {
+  it('are used from a trusted peer; of several addresses the last untrusted one', async () => {
     const server = await startServer({ env: { TRUST_PROXY: '127.0.0.1,10.0.0.0/8' } })
     const url = 'https://evil.example'
     expect(await knownAs(server, SPOOFED)).toMatchObject({ base: url, url, ip: '203.0.113.7', protocol: 'https' })
@@ -65,8 +65,8 @@ describe('forwarded headers', () => {
   })
 })
 
-describe('a peer that is not trusted and sends them', () => {
-  it.each(Object.keys(SPOOFED))('is told of once, by its own address alone (%s)', async (name) => {
+describe('the warning about an untrusted peer', () => {
+  it.each(Object.keys(SPOOFED))('is logged once, with its address only (%s)', async (name) => {
     const server = await startServer({ env: { TRUST_PROXY: '10.0.0.1' } })
     const { chat, owner } = await createChat(server)
     expect(warningsOf(server)).toEqual([])
@@ -81,13 +81,13 @@ describe('a peer that is not trusted and sends them', () => {
     expect(server.log.join('')).not.toMatch(/evil|203\.0\.113/)
   })
 
-  it('is told of where no proxy is trusted at all', async () => {
+  it('is logged if no proxy is trusted at all', async () => {
     const server = await startServer()
     await call(server.url, { headers: SPOOFED })
     expect(warningsOf(server)).toHaveLength(1)
   })
 
-  it('is none where its address or network is named, or all are trusted', async () => {
+  it('is not logged if its address or network is named, or all are trusted', async () => {
     for (const TRUST_PROXY of ['on', '127.0.0.1', '::1, 127.0.0.0/8']) {
       const server = await startServer({ env: { TRUST_PROXY } })
       await call(`${server.url}/health`, { headers: { 'x-forwarded-for': '203.0.113.7' } })

@@ -1,4 +1,4 @@
-/** Pages of other origins: which may call the API, and what they may read. */
+/** Which pages of other origins can call the API, and what they can read. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { call, createChat, createLink } from '../../support/api.ts'
@@ -15,7 +15,7 @@ interface Operation {
 const { paths }: { paths: Record<string, Record<string, Operation>> } = JSON.parse(
   readFileSync(new URL('../../../openapi/openapi.json', import.meta.url), 'utf8')
 )
-/** Which methods each path has, also those that the document does not name. */
+/** The methods of each path, including undocumented ones. */
 const METHODS: [string, string[]][] = [
   ...Object.entries(paths).map(([path, methods]): [string, string[]] => [
     path.replaceAll(/\{\w+\}/g, 'none'),
@@ -68,7 +68,7 @@ function preflight(url: string, origin: string, more: Record<string, string> = {
 }
 
 describe('CORS_ORIGIN=*', () => {
-  it('lets any page read every answer, and no cookie come with it', async () => {
+  it('lets every page read every answer, without cookies', async () => {
     const server = await startServer()
     for (const [what, , headers] of await answersTo(server, OTHER)) {
       expect([what, headers.get('access-control-allow-origin')]).toEqual([what, '*'])
@@ -86,7 +86,7 @@ describe('CORS_ORIGIN=*', () => {
     }
   })
 
-  it('lets it read refusals below Fastify, too', async () => {
+  it('lets every page read refusals below Fastify, too', async () => {
     const server = await startServer()
     for (const head of ['nonsense', `GET /${'x'.repeat(99_999)} HTTP/1.1`]) {
       const { headers } = await raw(server, head)
@@ -95,7 +95,7 @@ describe('CORS_ORIGIN=*', () => {
     }
   })
 
-  it('lets it send what the API knows, and ask only once a day', async () => {
+  it("lets every page send the API's headers, and caches preflights for a day", async () => {
     const server = await startServer()
     const { chat } = await createChat(server)
     const { status, headers } = await preflight(chat, OTHER)
@@ -111,7 +111,7 @@ describe('CORS_ORIGIN=*', () => {
     expect(headers.get('access-control-max-age')).toBe('86400')
   })
 
-  it.each(METHODS)('lets it use every method of %s: %j, and no others', async (path, methods) => {
+  it.each(METHODS)('lets every page use the methods of %s: %j', async (path, methods) => {
     const server = await startServer()
     const { status, headers } = await preflight(`${server.url}${path}`, OTHER)
     expect(status).toBe(204)
@@ -120,7 +120,7 @@ describe('CORS_ORIGIN=*', () => {
     expect(allowed).toEqual(namesIn(headers.get('allow')))
   })
 
-  it('lets it send every header that an operation reads', async () => {
+  it('lets every page send every header that an operation reads', async () => {
     const server = await startServer()
     const { headers } = await preflight(`${server.url}/v1/chats/none`, OTHER)
     const allowed = namesIn(headers.get('access-control-allow-headers')?.toLowerCase() ?? null)
@@ -136,7 +136,7 @@ describe('CORS_ORIGIN=*', () => {
     expect((await preflight(`${server.url}/v1/nowhere`, OTHER)).status).toBe(404)
   })
 
-  it('does not open a server in a private network to the pages of the public one', async () => {
+  it('does not open a private network to public pages', async () => {
     const server = await startServer()
     const { headers } = await preflight(server.url, OTHER, { 'access-control-request-private-network': 'true' })
     expect(headers.get('access-control-allow-private-network')).toBeNull()
@@ -146,7 +146,7 @@ describe('CORS_ORIGIN=*', () => {
 describe('a list in CORS_ORIGIN', () => {
   const env = { CORS_ORIGIN: `https://first.example,${LISTED}` }
 
-  it('names its own origin to a page that is in it, on every answer, and says that it depends on it', async () => {
+  it('answers a listed origin with that origin, and varies by Origin', async () => {
     const server = await startServer({ env })
     for (const [what, , headers] of await answersTo(server, LISTED)) {
       expect([what, headers.get('access-control-allow-origin')]).toEqual([what, LISTED])
@@ -159,7 +159,7 @@ describe('a list in CORS_ORIGIN', () => {
   })
 
   it.each([OTHER, 'null', `${LISTED}.evil.example`, 'http://page.example', LISTED.toUpperCase()])(
-    'gives %s none of the headers, and says that it depends on it',
+    'answers %s without the headers, and varies by Origin',
     async (origin) => {
       const server = await startServer({ env })
       const answers = await answersTo(server, origin)
@@ -172,7 +172,7 @@ describe('a list in CORS_ORIGIN', () => {
     }
   )
 
-  it('gives no header below Fastify, where the origin is not known', async () => {
+  it('adds no header below Fastify, where the origin is not known', async () => {
     const server = await startServer({ env })
     const { headers } = await raw(server, 'nonsense', `Origin: ${LISTED}`)
     expect(headers.get('access-control-allow-origin')).toBeNull()

@@ -1,4 +1,4 @@
-/** Every refusal is a problem, Fastify's and node:http's own included; and which comes first. */
+/** Every refusal is a problem document, Fastify's and node:http's own included, and in which order they are checked. */
 import { once } from 'node:events'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
@@ -9,7 +9,7 @@ import { openStream } from '../../support/streams.ts'
 
 const HOST = 'Host: localhost'
 
-/** The kind of a raw answer's problem, once it has been seen to be one. */
+/** The status and the kind of a raw answer that must be a problem document. */
 function rawRefusal({ status, headers, body }: { status: number; headers: Headers; body: string }): [number, string] {
   const problem = JSON.parse(body)
   expect(headers.get('content-type')).toBe('application/problem+json')
@@ -58,7 +58,7 @@ describe('a wrong method', () => {
     ['POST', '/health', 'OPTIONS, GET, HEAD'],
     ['DELETE', '/v1/%63hats', 'OPTIONS, POST'],
     ['PUT', '/v1/chats/a%2Fb', 'OPTIONS, POST, GET, HEAD, DELETE']
-  ])('%s %s is 405 and says which are right', async (method, path, allow) => {
+  ])('%s %s is 405 and lists the right ones', async (method, path, allow) => {
     const server = await startServer()
     const answer = await rawRequest(server.port, [`${method} ${path} HTTP/1.1`, HOST])
     expect([...rawRefusal(answer), answer.headers.get('allow')]).toEqual([405, 'method-not-allowed', allow])
@@ -81,7 +81,7 @@ describe('a Host', () => {
     ['that is half an IPv6 address', ['Host: [::1']],
     ['that is no IPv4 address', ['Host: 999.1.1.1']],
     ['that is not ASCII', ['Host: ünï']]
-  ])('that is no valid authority is 400: %s', async (_what, hosts) => {
+  ])('that is not a valid authority is 400: %s', async (_what, hosts) => {
     const server = await startServer()
     expect(await raw(server, ['POST /v1/chats HTTP/1.1', ...hosts])).toEqual([400, 'bad-host'])
     expect(await raw(server, ['GET /nowhere HTTP/1.1', ...hosts])).toEqual([400, 'bad-host'])
@@ -99,7 +99,7 @@ describe('a Host', () => {
     }
   )
 
-  it('must be valid even where the target has one', async () => {
+  it('must be valid although the target has one', async () => {
     const server = await startServer()
     const target = 'GET http://a/v1/links/x HTTP/1.1'
     expect(await raw(server, [target, 'Host: b c'])).toEqual([400, 'bad-host'])
@@ -108,7 +108,7 @@ describe('a Host', () => {
     expect(await raw(server, ['GET http://u@a/ HTTP/1.1', HOST])).toEqual([400, 'bad-host'])
   })
 
-  it('of the target counts where the target has one', async () => {
+  it('of the target takes precedence over the header', async () => {
     const server = await startServer()
     const { body } = await rawRequest(server.port, [
       'POST http://target.example/v1/chats HTTP/1.1',
@@ -124,7 +124,7 @@ describe('a Host', () => {
     expect(JSON.parse(body).chat).toMatch(`http://127.0.0.1:${server.port}/v1/chats/`)
   })
 
-  it('of one client never reaches another', async () => {
+  it('of one client is never shown to another', async () => {
     const server = await startServer()
     const { chat, owner, link } = await createChatWithMember(server)
     const path = new URL(link).pathname
@@ -160,7 +160,7 @@ describe('PUBLIC_URL and proxies', () => {
     expect(document).toMatchObject({ servers: [{ url: 'https://example.org/silly' }] })
   })
 
-  it('X-Forwarded-* counts from a trusted proxy alone', async () => {
+  it('X-Forwarded-* is used only from a trusted proxy', async () => {
     const [off, on, listed, elsewhere] = [
       await startServer(),
       await startServer({ env: { TRUST_PROXY: 'on' } }),
@@ -178,7 +178,7 @@ describe('PUBLIC_URL and proxies', () => {
   })
 })
 
-describe('too long a URL', () => {
+describe('a URL that is too long', () => {
   it.each([8193, 20_000, 40_000, 60_000, 100_000])('of %i characters is 414', async (length) => {
     const server = await startServer()
     for (const start of ['/v1/chats/', '/%zz', '/nowhere?']) {
@@ -187,7 +187,7 @@ describe('too long a URL', () => {
     }
   })
 
-  it('is 414 also where it comes in pieces', async () => {
+  it('is 414 also if it arrives in pieces', async () => {
     const server = await startServer()
     const socket = openSocket(server.port)
     socket.setNoDelay()
@@ -204,7 +204,7 @@ describe('too long a URL', () => {
     expect(rawRefusal(parseAnswer(text))).toEqual([414, 'uri-too-long'])
   })
 
-  it('is one of more than 8 KiB', async () => {
+  it('has more than 8 KiB', async () => {
     const server = await startServer()
     expect(await raw(server, [`GET ${'/v1/chats/'.padEnd(8192, 'a')}?user_id= HTTP/1.1`, HOST])).toEqual([
       414,
@@ -220,7 +220,7 @@ describe('too long a URL', () => {
   })
 })
 
-describe('what is no HTTP', () => {
+describe('malformed HTTP', () => {
   it.each([
     'nonsense\r\n\r\n',
     'GET / HTTP/9.9\r\n\r\n',
@@ -234,7 +234,7 @@ describe('what is no HTTP', () => {
     ])
   })
 
-  it('is 400 also for two lengths of one body', async () => {
+  it('is 400 for two lengths of one body, too', async () => {
     const server = await startServer()
     const head = ['POST /v1/chats HTTP/1.1', HOST, 'Content-Length: 2', 'Transfer-Encoding: chunked']
     expect(await raw(server, head, '{}')).toEqual([400, 'malformed-request'])
@@ -246,7 +246,7 @@ describe('what is no HTTP', () => {
     expect(await raw(server, ['GET /health HTTP/1.1', HOST, ...headers])).toEqual([431, 'headers-too-large'])
   })
 
-  it('comes after the answers that are owed, and leaves no mark in a stream', async () => {
+  it('is answered after earlier requests, and never inside a stream', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const path = new URL(chat).pathname
@@ -272,7 +272,7 @@ describe('what is no HTTP', () => {
     socket.destroy()
   })
 
-  it('is not answered into a stream that it comes behind', async () => {
+  it('is not answered inside a stream that is open on the connection', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const socket = openSocket(server.port)
@@ -289,33 +289,30 @@ describe('what is no HTTP', () => {
   it.each([
     ['breaks off in its body', 'Content-Length: 100\r\n\r\n{"text"'],
     ['has a chunk of no size', 'Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n']
-  ])(
-    'is 400 for a request that %s, after the answer to the one before, and the socket is closed',
-    async (_what, rest) => {
-      const server = await startServer()
-      const { chat, owner } = await createChat(server)
-      const socket = openSocket(server.port)
-      let text = ''
-      socket.on('data', (chunk) => (text += chunk))
-      const head = `POST ${new URL(chat).pathname} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${owner}\r\nContent-Type: application/json`
-      socket.end(`GET /health HTTP/1.1\r\nHost: a\r\n\r\n${head}\r\n${rest}`)
-      await once(socket, 'close')
-      expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 400'])
-      expect(text).toContain('urn:silly-chat:malformed-request')
-      const began = performance.now()
-      await server.close()
-      expect(performance.now() - began).toBeLessThan(1000)
-    }
-  )
+  ])('is 400 for a request that %s, after the answer to the one before, and closes the socket', async (_what, rest) => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const socket = openSocket(server.port)
+    let text = ''
+    socket.on('data', (chunk) => (text += chunk))
+    const head = `POST ${new URL(chat).pathname} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${owner}\r\nContent-Type: application/json`
+    socket.end(`GET /health HTTP/1.1\r\nHost: a\r\n\r\n${head}\r\n${rest}`)
+    await once(socket, 'close')
+    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 400'])
+    expect(text).toContain('urn:silly-chat:malformed-request')
+    const began = performance.now()
+    await server.close()
+    expect(performance.now() - began).toBeLessThan(1000)
+  })
 
-  it('is told once: a body that breaks off after its request was refused gets no second answer', async () => {
+  it('gets no second answer if the body breaks off after the refusal', async () => {
     const server = await startServer()
     const head = 'POST /nope HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
     const text = await exchangeBytes(server.port, `${head}ZZ\r\n`)
     expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 404'])
   })
 
-  it('but an expectation that nobody knows is ignored', async () => {
+  it('does not include an unknown expectation, which is ignored', async () => {
     const server = await startServer()
     expect((await rawRequest(server.port, ['GET /health HTTP/1.1', HOST, 'Expect: the-unexpected'])).status).toBe(200)
   })
@@ -329,7 +326,7 @@ describe('a body', () => {
       ...(body !== undefined && { body })
     })
 
-  it('of 64 KiB is read and one of more is 413', async () => {
+  it('of 64 KiB is accepted, and a larger one is 413', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const padded = (size: number) => JSON.stringify({ text: 'x' }).padEnd(size, ' ')
@@ -339,7 +336,7 @@ describe('a body', () => {
     }
   })
 
-  it('far too large is 413 even for a client that sends all of it, and the connection goes on', async () => {
+  it('that is far too large is 413 even if the client sends all of it, and the connection stays open', async () => {
     const server = await startServer()
     const socket = openSocket(server.port)
     const size = 8_000_000
@@ -378,7 +375,7 @@ describe('a body', () => {
   )
 
   it.each([undefined, 'text/plain', 'application/json', 'multipart/form-data', 'nonsense', 'image/png;'])(
-    'that is empty counts as none, with type %s',
+    'that is empty is accepted with type %s',
     async (contentType) => {
       const server = await startServer()
       const { owner } = await createChat(server)
@@ -387,7 +384,7 @@ describe('a body', () => {
     }
   )
 
-  it('that is empty and comes in chunks counts as none', async () => {
+  it('that is empty and chunked is accepted', async () => {
     const server = await startServer()
     const head = ['POST /v1/chats HTTP/1.1', HOST, 'Content-Type: !!!', 'Transfer-Encoding: chunked']
     expect((await rawRequest(server.port, head, '0\r\n\r\n')).status).toBe(201)
@@ -417,7 +414,7 @@ describe('a body', () => {
   })
 })
 
-describe('of two faults', () => {
+describe('of two problems', () => {
   const BAD_HOST = 'Host: a b'
   const long = '/nowhere'.padEnd(9000, 'a')
   const length = (body: string) => [`Content-Length: ${Buffer.byteLength(body)}`]
@@ -458,7 +455,7 @@ describe('of two faults', () => {
     expect((await raw(server, head, body))[1]).toBe(kind)
   })
 
-  it('not a member comes before an unknown event, and before a full chat', async () => {
+  it('not-a-member comes before cursor-unknown and chat-full', async () => {
     const server = await startServer({ env: { MAX_CHAT_BYTES: '150' } })
     const { chat, owner } = await createChat(server)
     await post(chat, owner, 'x'.repeat(80))
@@ -472,7 +469,7 @@ describe('of two faults', () => {
 })
 
 describe('a refusal', () => {
-  it('says what becomes of the connection', async () => {
+  it('says whether the connection stays open', async () => {
     const server = await startServer()
     const closing = await rawRequest(server.port, ['GET /nope HTTP/1.1', HOST])
     expect(closing.headers.get('connection')).toBe('close')
@@ -482,7 +479,7 @@ describe('a refusal', () => {
 })
 
 describe('a fault of the server', () => {
-  it('is 500 without a word of what went wrong, which goes to the log', async () => {
+  it('is 500 without details, which are logged', async () => {
     const server = await startServer({
       wrap: (store) => ({ ...store, load: async () => Promise.reject(new TypeError('the disk is on fire')) })
     })
@@ -510,7 +507,7 @@ describe('a fault of the server', () => {
 describe('CORS', () => {
   const origin = 'https://page.example'
 
-  it('lets any page call the API by default, and read what it needs of the headers', async () => {
+  it('lets every page call the API by default, and read the headers that it needs', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const preflight = await call(`OPTIONS ${chat}`, {
@@ -530,7 +527,7 @@ describe('CORS', () => {
     }
   })
 
-  it('lets the pages of CORS_ORIGIN alone, where it is set', async () => {
+  it('lets only the pages of CORS_ORIGIN call the API if it is set', async () => {
     const server = await startServer({ env: { CORS_ORIGIN: `${origin},https://other.example` } })
     const { chat, owner } = await createChat(server)
     const allowed = await call(chat, { user: owner, headers: { origin } })

@@ -1,4 +1,4 @@
-/** Every route, page, file, stream and refusal, and which headers of safety stand on it. */
+/** The security headers of every route, page, file, stream and refusal. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { approve, call, createChat, createLink, knock } from '../../support/api.ts'
@@ -14,7 +14,7 @@ const ALWAYS = {
   'access-control-expose-headers':
     'Allow, Location, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, WWW-Authenticate'
 }
-/** On what a browser shows, and its files. */
+/** On pages and their files. */
 const SHOWN = {
   ...ALWAYS,
   'cross-origin-resource-policy': 'same-origin',
@@ -47,14 +47,14 @@ const NAMES = new Set([...Object.values(KINDS).flatMap(Object.keys), HSTS])
 const BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' }
 
 type Answer = { readonly status: number; readonly headers: Headers }
-/** What is asked, the status and the kind of the answer, and how it is asked for. */
+/** A name, the status, the kind of the answer, and the request. */
 type Row = readonly [what: string, status: number, kind: string, ask: () => Promise<Answer>]
 
 const { paths }: { paths: Record<string, object> } = JSON.parse(
   readFileSync(new URL('../../../openapi/openapi.json', import.meta.url), 'utf8')
 )
 
-/** What somebody is answered who knows nothing; all others are 401. */
+/** The answers to requests without a user id; all others are 401. */
 const STRANGERS: Record<string, number> = {
   'POST /v1/chats': 201,
   'GET /health': 200,
@@ -65,7 +65,7 @@ const STRANGERS: Record<string, number> = {
   'HEAD /v1/links/{link}': 404
 }
 
-/** Every operation of the document. */
+/** Every operation of the OpenAPI document. */
 function byStrangers({ url }: TestServer): Row[] {
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`)
@@ -76,7 +76,7 @@ function byStrangers({ url }: TestServer): Row[] {
   })
 }
 
-/** Those who have come far enough to get something. */
+/** Requests that are not refused. */
 async function byMembers(server: TestServer): Promise<Row[]> {
   const { url } = server
   const { chat, owner } = await createChat(server)
@@ -120,7 +120,7 @@ function shown({ url }: TestServer): Row[] {
   ]
 }
 
-/** In the order in which they are refused; the last ones below Fastify. */
+/** Refusals, in the order of the checks; the last ones are below Fastify. */
 function refused({ url, port }: TestServer): Row[] {
   const chat = `${url}/v1/chats/none`
   const raw = async (...lines: string[]) => parseAnswer(await exchangeBytes(port, `${lines.join('\r\n')}\r\n\r\n`))
@@ -147,7 +147,7 @@ function refused({ url, port }: TestServer): Row[] {
   ]
 }
 
-/** For every row what it is, and which of the headers in question it has. */
+/** For every row its name, and its security headers. */
 async function scan(rows: readonly Row[]) {
   const found: [string, number, Record<string, string>][] = []
   for (const [what, , , ask] of rows) {
@@ -162,21 +162,21 @@ async function everything(server: TestServer): Promise<Row[]> {
   return [...byStrangers(server), ...(await byMembers(server)), ...shown(server), ...refused(server)]
 }
 
-it('every answer has the headers of its kind, and no others of them', async () => {
+it('every answer has exactly the security headers of its kind', async () => {
   const server = await startServer()
   const rows = await everything(server)
   expect(rows.length).toBeGreaterThan(50)
   expect(await scan(rows)).toEqual(rows.map(([what, status, kind]) => [what, status, KINDS[kind]]))
 })
 
-it('every answer says so where the server is reached by https alone, and then only', async () => {
+it('every answer has Strict-Transport-Security if PUBLIC_URL is https, and none otherwise', async () => {
   const server = await startServer({ env: { PUBLIC_URL: 'https://localhost/silly' } })
   const rows = [...byStrangers(server), ...shown(server), ...refused(server)]
-  const said = (await scan(rows)).map(([what, , headers]) => [what, headers[HSTS]])
-  expect(said).toEqual(rows.map(([what]) => [what, 'max-age=31536000']))
+  const found = (await scan(rows)).map(([what, , headers]) => [what, headers[HSTS]])
+  expect(found).toEqual(rows.map(([what]) => [what, 'max-age=31536000']))
 })
 
-/** What names its charset, and what has none to name. */
+/** Types with a charset, and types without. */
 const CHARSET = /^(text\/(html|css|plain)|application\/(json|javascript|yaml)); charset=utf-8$/
 const WITHOUT = new Set(['application/problem+json', 'image/svg+xml'])
 
@@ -187,13 +187,13 @@ it('every text answer names its charset', async () => {
     ['nothing in a browser', 404, 'page', () => call(`${server.url}/nowhere`, { headers: BROWSER })],
     ['no asset in a browser', 404, 'page', () => call(`${server.url}/assets/none.js`, { headers: BROWSER })]
   ]
-  // Of streams the tests of streams say so.
+  // The tests of streams check streams.
   const rows = [...(await everything(server)), ...more].filter(([, , kind]) => kind !== 'stream')
   const wrong: string[] = []
   const seen = new Set<string>()
   for (const [what, , , ask] of rows) {
     const type = (await ask()).headers.get('content-type')
-    // What has no body has no type: 204.
+    // 204 has no body and no type.
     if (type !== null) seen.add(type)
     if (type !== null && !CHARSET.test(type) && !WITHOUT.has(type)) wrong.push(`${what}: ${type}`)
   }

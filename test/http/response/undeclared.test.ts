@@ -1,4 +1,4 @@
-/** A refusal that its route does not declare cannot go unnoticed. */
+/** A refusal that its route does not declare is logged, and fails the test that caused it. */
 import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
 import type { Store } from '../../../src/chat/store.ts'
@@ -14,9 +14,9 @@ describe('a problem', () => {
   it.each([
     ['declined', []],
     ['left', [{ level: 50, msg: UNDECLARED, method: 'GET', route: '/v1/:link', kind: 'left' }]],
-    // Declared with the same status as another is not enough …
+    // Another declared problem with the same status is not enough …
     ['not-this-guest', [{ msg: UNDECLARED, kind: 'not-this-guest' }]],
-    // … and these any route may have.
+    // … and every route can have these.
     ['overloaded', []],
     ['rate-limited', []]
   ] as const)('%s is logged as an error if its route does not declare it', async (kind, logged) => {
@@ -34,7 +34,7 @@ describe('a problem', () => {
     expect(JSON.stringify(log)).not.toContain('secret')
   })
 
-  it('is not missed where there is no route to declare it', async () => {
+  it('needs no declaration if there is no route', async () => {
     const server = await startServer()
     expect(await refusal(await call(`${server.url}/nowhere`))).toEqual([404, 'not-found'])
     expect(await refusal(await call(`PUT ${server.url}/v1/chats`))).toEqual([405, 'method-not-allowed'])
@@ -42,7 +42,7 @@ describe('a problem', () => {
   })
 })
 
-it('whoever came by a link whose chat is removed meanwhile is told that there is no such link', async () => {
+it('a request at a link whose chat is removed meanwhile is link-not-found', async () => {
   let isRemoved = false
   const server = await startServer({
     wrap: (store: Store) => ({

@@ -9,13 +9,12 @@ import {
   knock,
   post,
   problemOf,
-  refusal
+  refusal,
+  STRANGER
 } from '../../support/api.ts'
 import { startServer } from '../../support/server.ts'
 
-const STRANGER = '406a3207-a070-4411-b9b6-8527c0c19c7e'
-
-/** A chat with a link and guests waiting at it. */
+/** A chat with a link and pending guests. */
 async function aQueue(names: string[]) {
   const server = await startServer()
   const { chat, owner } = await createChat(server)
@@ -26,7 +25,7 @@ async function aQueue(names: string[]) {
 }
 
 describe('POST /v1/approval', () => {
-  it('lets the only guest who waits in, and twice gives the same answer', async () => {
+  it('approves the only pending guest, and gives the same answer when it is repeated', async () => {
     const { server, chat, owner, link, guests } = await aQueue(['Ana'])
     const [ana] = guests
     const answer = await approve(link, owner)
@@ -45,7 +44,7 @@ describe('POST /v1/approval', () => {
     expect(await post(chat, ana?.client ?? '', 'in')).toBe(3)
   })
 
-  it('takes the user id from the body, and a request id in any spelling', async () => {
+  it('accepts the user id in the body, and a request id in any spelling', async () => {
     const { url, owner, link, guests } = await aQueue(['Ana', 'Ben'])
     const typed = guests[1]?.requestId.replace('-', '').toLowerCase().replaceAll('0', 'o').replaceAll('1', 'l') ?? ''
     const request_id = `-${typed.slice(0, 2)}-${typed.slice(2)}`
@@ -53,7 +52,7 @@ describe('POST /v1/approval', () => {
     expect(await answer.json()).toMatchObject({ request_id: guests[1]?.requestId, link })
   })
 
-  it('without a request id says who waits, where several do', async () => {
+  it('names the pending requests if there are several and no request id', async () => {
     const { owner, link, guests } = await aQueue(['Ana', 'Ben'])
     const problem = await problemOf(await approve(link, owner))
     expect(problem).toMatchObject({
@@ -64,7 +63,7 @@ describe('POST /v1/approval', () => {
     expect(problem.title).toBeTruthy()
   })
 
-  it('is 409 where nobody has asked, 404 for a request that is not of this link', async () => {
+  it('is 409 if there is no request, and 404 for requests at other links', async () => {
     const { chat, owner, link, guests } = await aQueue(['Ana'])
     const otherLink = await createLink(chat, owner)
     expect(await refusal(await approve(otherLink, owner))).toEqual([409, 'nobody-asked'])
@@ -73,7 +72,7 @@ describe('POST /v1/approval', () => {
     expect(await refusal(await approve(`${link}x`, owner))).toEqual([404, 'link-not-found'])
   })
 
-  it('is for the owner of that chat alone', async () => {
+  it('is refused to everybody but the owner of that chat', async () => {
     const { server, link, guests, url } = await aQueue(['Ana'])
     const other = await createChat(server)
     for (const user of [other.owner, guests[0]?.client ?? '', STRANGER]) {
@@ -104,7 +103,7 @@ describe('POST /v1/approval', () => {
 })
 
 describe('GET /v1/approval', () => {
-  it('is true once somebody came in through the link and nobody waits', async () => {
+  it('is true if the link has members and no pending guests', async () => {
     const { url, owner, link } = await aQueue([])
     const status = async (user?: string) => (await call(`${url}?link=${encodeURIComponent(link)}`, { user })).json()
     expect(await status()).toEqual({ approval_status: false })
@@ -120,7 +119,7 @@ describe('GET /v1/approval', () => {
     ])
   })
 
-  it('with a request id is that of the request; an empty one counts as none', async () => {
+  it('is that of a request if there is a request id; an empty one is ignored', async () => {
     const { url, owner, link, guests } = await aQueue(['Ana', 'Ben'])
     await approve(link, owner, guests[0]?.requestId)
     const status = async (id = '') => (await call(`${url}?link=${link}&request_id=${id}`)).json()
@@ -131,7 +130,7 @@ describe('GET /v1/approval', () => {
     expect(await refusal(await call(`${url}?link=${link}&request_id=x`))).toEqual([400, 'invalid-request'])
   })
 
-  it('refuses other user ids, unknown links and what is no link', async () => {
+  it('refuses other user ids, unknown links and other URLs', async () => {
     const server = await startServer()
     const { chat, owner, link, member } = await createChatWithMember(server)
     const otherLink = await createLink(chat, owner)

@@ -16,7 +16,7 @@ import {
 import { isOverMemory, startServer } from '../../support/server.ts'
 
 describe('POST /v1/chats', () => {
-  it('makes a chat and its owner', async () => {
+  it('creates a chat and its owner', async () => {
     const server = await startServer()
     const answer = await call(`POST ${server.url}/v1/chats`)
     expect(answer.status).toBe(201)
@@ -32,7 +32,7 @@ describe('POST /v1/chats', () => {
     })
   })
 
-  it('needs no body, ignores what it does not know, and refuses what is no object', async () => {
+  it('needs no body, ignores unknown members, and refuses everything but objects', async () => {
     const server = await startServer()
     const create = (body: string) =>
       fetch(`${server.url}/v1/chats`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
@@ -44,7 +44,7 @@ describe('POST /v1/chats', () => {
     }
   })
 
-  it.runIf(isOverMemory)('is 503 with Retry-After where there is no room, and the chats there are go on', async () => {
+  it.runIf(isOverMemory)('is 503 with Retry-After if the store is full, and existing chats still work', async () => {
     const server = await startServer({ env: { MAX_STORE_BYTES: '3000' } })
     const { chat, owner } = await createChat(server)
     let answer = await call(`POST ${server.url}/v1/chats`)
@@ -113,7 +113,7 @@ describe('POST /v1/chats/:chat', () => {
     })
   })
 
-  it('takes the user id from the body, and the header wins', async () => {
+  it('accepts the user id in the body, and the header takes precedence', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const other = await createChat(server)
@@ -127,7 +127,7 @@ describe('POST /v1/chats/:chat', () => {
     expect(await readTexts(chat, owner)).toEqual(['a', 'b', 'c'])
   })
 
-  it('is refused to who is not in: a stranger, a guest who waits, the owner of another chat', async () => {
+  it('is refused to strangers, pending guests and the owners of other chats', async () => {
     const server = await startServer()
     const { chat, owner, link } = await createChatWithMember(server)
     const { client } = await knock(link)
@@ -140,7 +140,7 @@ describe('POST /v1/chats/:chat', () => {
     expect(await readTexts(chat, owner)).toEqual([])
   })
 
-  it('is 409 once the messages of the chat have reached their limit; what was said stays, and knocks go on', async () => {
+  it('is 409 once the chat is full; its messages stay, and guests can still ask to join', async () => {
     const server = await startServer({ env: { MAX_CHAT_BYTES: '1000' } })
     const { chat, owner, link } = await createChatWithMember(server)
     const statuses: number[] = []
@@ -160,7 +160,7 @@ describe('Idempotency-Key', () => {
   const send = (chat: string, user: string, text: string, key: string) =>
     call(chat, { user, json: { text }, headers: { 'idempotency-key': key } })
 
-  it('gives the first answer again and posts nothing, also for posts at the same moment', async () => {
+  it('gives the first answer again and posts nothing, also at the same time', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const answers = await Promise.all(Array.from({ length: 8 }, () => send(chat, owner, 'once', 'a key')))
@@ -171,7 +171,7 @@ describe('Idempotency-Key', () => {
     expect(await readTexts(chat, owner)).toEqual(['once'])
   })
 
-  it('with another text is 422, and is of one user in one chat', async () => {
+  it('is 422 with another text, and belongs to one user in one chat', async () => {
     const server = await startServer()
     const { chat, owner, member } = await createChatWithMember(server)
     const other = await createChat(server)
@@ -201,7 +201,7 @@ describe('Idempotency-Key', () => {
 })
 
 describe('GET /v1/chats/:chat', () => {
-  it('gives all messages, oldest first, with the point up to which they are complete', async () => {
+  it('returns all messages, oldest first, with the id up to which they are complete', async () => {
     const server = await startServer()
     const { chat, owner, link, member } = await createChatWithMember(server)
     await post(chat, member, 'three')
@@ -224,7 +224,7 @@ describe('GET /v1/chats/:chat', () => {
     })
   })
 
-  it('is paged by after and limit, and one page leads to the next', async () => {
+  it('is paged by after and limit', async () => {
     const server = await startServer()
     const { chat, owner, link } = await createChatWithMember(server)
     for (const text of ['a', 'b', 'c']) {
@@ -241,7 +241,7 @@ describe('GET /v1/chats/:chat', () => {
     expect((await page('after=&limit=&utm_source=mail')).messages).toHaveLength(3)
   })
 
-  it('says that it does not know the event', async () => {
+  it('refuses an unknown event id', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     for (const after of ['1', '99999999999999999999']) {
@@ -259,7 +259,7 @@ describe('GET /v1/chats/:chat', () => {
     }
   )
 
-  it('has a HEAD, which needs the user id too', async () => {
+  it('has a HEAD, which needs the user id, too', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const answer = await call(`HEAD ${chat}?user_id=${owner}`)
@@ -287,7 +287,7 @@ describe('GET /v1/chats/:chat', () => {
 })
 
 describe('GET /v1/chats/:chat/join-requests', () => {
-  it('tells the owner who has asked, oldest first', async () => {
+  it('lists the requests for the owner, oldest first', async () => {
     const server = await startServer()
     const { chat, owner, link, requestId } = await createChatWithMember(server)
     server.clock.now += 5
@@ -319,7 +319,7 @@ describe('GET /v1/chats/:chat/join-requests', () => {
     })
   })
 
-  it('shows no user id of anybody', async () => {
+  it('contains no user ids', async () => {
     const server = await startServer()
     const { chat, owner, link, member } = await createChatWithMember(server)
     const { client } = await knock(link)
@@ -329,7 +329,7 @@ describe('GET /v1/chats/:chat/join-requests', () => {
 })
 
 describe('a chat', () => {
-  it('is talked in by everybody at once without a message lost or an id given twice', async () => {
+  it('loses no message and uses no id twice when everybody posts at once', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)

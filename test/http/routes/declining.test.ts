@@ -1,7 +1,7 @@
-/** The owner turns a guest away who waits, and may think better of it. */
+/** The owner declines a pending guest, or removes a member, and can approve both later. What everybody is answered then: endings.test.ts. */
 import { describe, expect, it } from 'vitest'
 import { approval } from '../../../src/wire/schemas/approval.ts'
-import { chatEvents, linkEvents } from '../../../src/wire/schemas/streams.ts'
+import { chatEvents } from '../../../src/wire/schemas/streams.ts'
 import {
   approve,
   call,
@@ -15,18 +15,20 @@ import {
   linksOf,
   post,
   problemOf,
+  readTexts,
   refusal,
-  requestsOf
+  requestsOf,
+  STRANGER
 } from '../../support/api.ts'
 import { startServer } from '../../support/server.ts'
-import { openStream } from '../../support/streams.ts'
+import { openReady, openStream } from '../../support/streams.ts'
 
-const STRANGER = '406a3207-a070-4411-b9b6-8527c0c19c7e'
+const CLOSED = { event: 'closed', id: undefined, data: { reason: 'removed' } }
 const NOON = '2026-11-22T12:00:00.000Z'
 const LATER = '2026-11-22T12:00:01.000Z'
 
 describe('POST /v1/approval with approval_status false', () => {
-  it('declines the guest who waits; twice gives the same answer', async () => {
+  it('declines the pending guest, and gives the same answer when it is repeated', async () => {
     const server = await startServer()
     const { owner, link, ana } = await createChatWithWaiting(server)
     const answer = await decline(link, owner, ana.requestId)
@@ -44,7 +46,7 @@ describe('POST /v1/approval with approval_status false', () => {
     expect([again.status, await again.json()]).toEqual([200, body])
   })
 
-  it('without a request_id means the only one who waits, and nobody else', async () => {
+  it('declines the only pending guest if there is no request_id, and never a member', async () => {
     const server = await startServer()
     const { owner, link, ana, ben } = await createChatWithWaiting(server)
     expect(await problemOf(await decline(link, owner))).toMatchObject({
@@ -54,12 +56,11 @@ describe('POST /v1/approval with approval_status false', () => {
     })
     await approve(link, owner, ana.requestId)
     expect(await (await decline(link, owner)).json()).toMatchObject({ state: 'declined', request_id: ben.requestId })
-    // Only Ana is left, who is in: she is not meant, and neither is Ben, who is declined already.
     expect(await refusal(await decline(link, owner))).toEqual([409, 'nobody-asked'])
     expect((await call(link, { user: ana.client })).status).toBe(200)
   })
 
-  it('is for the owner alone, of a request at this link', async () => {
+  it('is refused to everybody but the owner, and for requests at other links', async () => {
     const server = await startServer()
     const { chat, owner, link, ana } = await createChatWithWaiting(server)
     const other = await createChat(server)
@@ -73,7 +74,7 @@ describe('POST /v1/approval with approval_status false', () => {
     expect((await requestsOf(chat, owner)).map(({ state }) => state)).toEqual(['pending', 'pending'])
   })
 
-  it.each([['false'], [0], [null], [[]]])('is not the same as %j, which is 400', async (approval_status) => {
+  it.each([['false'], [0], [null], [[]]])('does not accept %j for false', async (approval_status) => {
     const server = await startServer()
     const { owner, link, ana } = await createChatWithWaiting(server)
     const json = { link, request_id: ana.requestId, approval_status }
@@ -82,88 +83,38 @@ describe('POST /v1/approval with approval_status false', () => {
   })
 })
 
-describe('a guest who is declined', () => {
-  it('is told 403 with the state by the link, waiting or not, and never knocks again with that id', async () => {
-    const server = await startServer()
-    const { chat, owner, link, ana, ben } = await createChatWithWaiting(server)
-    await decline(link, owner, ana.requestId)
-    const told = [403, 'declined', 'declined', ana.requestId, ana.client]
-    expect(await endingOf(await call(link, { user: ana.client }))).toEqual(told)
-    expect(await endingOf(await call(`${link}?wait=300&user_id=${ana.client}`))).toEqual(told)
-    expect(await refusal(await call(chat, { user: ana.client }))).toEqual([403, 'not-a-member'])
-    expect(await requestsOf(chat, owner)).toMatchObject([
-      { request_id: ana.requestId, state: 'declined', approval_status: false, decided_at: NOON },
-      { request_id: ben.requestId, state: 'pending', approval_status: false, decided_at: null }
-    ])
-  })
-
-  it('is told at once while waiting, also who has not yet learned the own client_id', async () => {
+describe('a declined guest', () => {
+  it('learns their client_id from the refusal if their first request was still open', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
-    const stream = await openStream(`${chat}/events`, { user: owner })
-    await stream.until('ready')
+    const stream = await openReady(chat, owner)
     const newcomer = call(`${link}?wait=300`)
-    const asked = await stream.next()
+    const request = await stream.next()
     await decline(link, owner)
     const problem = await problemOf(await newcomer)
-    expect(problem).toMatchObject({ status: 403, kind: 'declined', request_id: asked?.data['request_id'] })
+    expect(problem).toMatchObject({ status: 403, kind: 'declined', request_id: request?.data['request_id'] })
     expect(await endingOf(await call(link, { user: problem.client_id }))).toEqual([
       ...[403, 'declined', 'declined'],
       ...[problem.request_id, problem.client_id]
     ])
-
-    const { client, requestId } = await knock(link)
-    const waiting = call(`${link}?wait=300`, { user: client })
-    await decline(link, owner)
-    expect(await endingOf(await waiting)).toEqual([403, 'declined', 'declined', requestId, client])
   })
 
-  it('is told on the stream, with the reason, which then ends; who knows it gets 204', async () => {
+  it('is sent a later approval when they resume their stream', async () => {
     const server = await startServer()
-    const { owner, link, ana, ben } = await createChatWithWaiting(server)
-    const stream = await openStream(`${link}/events`, { user: ana.client })
-    expect(await stream.next()).toMatchObject({ id: 'pending', data: { reason: null } })
+    const { owner, link, ana } = await createChatWithWaiting(server)
     await decline(link, owner, ana.requestId)
-    const rest = await stream.rest()
-    linkEvents.parse(rest)
-    expect(rest).toMatchObject([
-      {
-        event: 'approval',
-        id: 'declined',
-        data: {
-          link,
-          request_sent_status: true,
-          approval_status: false,
-          state: 'declined',
-          chat: null,
-          client_id: ana.client,
-          request_id: ana.requestId,
-          reason: 'declined'
-        }
-      }
-    ])
-    const resume = (state: string) => ({ user: ana.client, headers: { 'last-event-id': state } })
-    const known = await call(`${link}/events`, resume('declined'))
-    expect([known.status, await known.text()]).toEqual([204, ''])
     expect((await call(`${link}/events?last_event_id=declined`, { user: ana.client })).status).toBe(204)
-    for (const state of ['pending', 'approved', 'closed', '']) {
-      const late = await openStream(`${link}/events`, resume(state))
-      expect((await late.rest()).map(({ id }) => id)).toEqual(['declined'])
-    }
     await approve(link, owner, ana.requestId)
-    const changed = await openStream(`${link}/events`, resume('declined'))
-    expect((await changed.rest()).map(({ id }) => id)).toEqual(['approved'])
-    expect((await call(link, { user: ben.client })).status).toBe(202)
+    const resumed = await openStream(`${link}/events`, { user: ana.client, headers: { 'last-event-id': 'declined' } })
+    expect((await resumed.rest()).map(({ id }) => id)).toEqual(['approved'])
   })
 
-  it('is a join_declined event to the owner alone, live and in the replay', async () => {
+  it('causes a join_declined event for the owner alone, live and in the replay', async () => {
     const server = await startServer()
     const { chat, owner, link, member } = await createChatWithMember(server)
     const { requestId } = await knock(link, 'Ben')
-    const live = await openStream(`${chat}/events`, { user: owner })
-    const others = await openStream(`${chat}/events`, { user: member })
-    await Promise.all([live.until('ready'), others.until('ready')])
+    const [live, others] = [await openReady(chat, owner), await openReady(chat, member)]
     server.clock.now += 1000
     await decline(link, owner, requestId)
     await decline(link, owner, requestId)
@@ -191,7 +142,7 @@ describe('a guest who is declined', () => {
     expect((await fresh.until('ready')).map(({ event }) => event)).toEqual(['ready'])
   })
 
-  it('does not count for the approval of the link, and knows that the own is false', async () => {
+  it('does not count for the approval of the link', async () => {
     const server = await startServer()
     const { owner, link, ana, ben } = await createChatWithWaiting(server)
     const status = async (more: string) => {
@@ -210,7 +161,7 @@ describe('a guest who is declined', () => {
 })
 
 describe('a declined request', () => {
-  it('may be approved while its link is open', async () => {
+  it('can be approved while its link is open', async () => {
     const server = await startServer()
     const { chat, owner, link, ana } = await createChatWithWaiting(server)
     await decline(link, owner, ana.requestId)
@@ -221,7 +172,7 @@ describe('a declined request', () => {
     expect(await post(chat, ana.client, 'in after all')).toBe(5)
   })
 
-  it('is not meant by an approval without a request_id', async () => {
+  it('is not approved without its request_id', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
@@ -230,7 +181,7 @@ describe('a declined request', () => {
     expect(await refusal(await approve(link, owner))).toEqual([409, 'nobody-asked'])
   })
 
-  it('may not be approved once its link has ended: 409 with the state', async () => {
+  it('cannot be approved once its link has ended, and stays declined', async () => {
     const server = await startServer()
     const { chat, owner, link, ana } = await createChatWithWaiting(server)
     await decline(link, owner, ana.requestId)
@@ -240,19 +191,85 @@ describe('a declined request', () => {
       kind: 'request-closed',
       state: 'declined'
     })
-    // It stays declined, and to decline it again is the same answer.
     expect((await decline(link, owner, ana.requestId)).status).toBe(200)
     expect(await refusal(await call(link, { user: ana.client }))).toEqual([403, 'declined'])
     expect(await linksOf(chat, owner)).toMatchObject([{ state: 'revoked', pending: 0, approved: 0 }])
   })
+})
 
-  it('that is closed can be decided on no more: 409 with its state', async () => {
+describe('a removed member', () => {
+  it('who is approved again resumes where the stream ended, and the old removal does not close the new stream', async () => {
     const server = await startServer()
-    const { owner, link, ana } = await createChatWithWaiting(server)
-    await call(`DELETE ${link}/request`, { user: ana.client })
-    for (const answer of [await approve(link, owner, ana.requestId), await decline(link, owner, ana.requestId)]) {
-      expect(await problemOf(answer)).toMatchObject({ status: 409, kind: 'request-closed', state: 'closed' })
+    const { chat, owner, link, member, requestId } = await createChatWithMember(server)
+    const first = await openReady(chat, member)
+    await post(chat, owner, 'three')
+    await decline(link, owner, requestId)
+    expect((await first.rest()).map(({ event, id }) => [event, id])).toEqual([
+      ['message', '3'],
+      ['closed', undefined]
+    ])
+    await post(chat, owner, 'five')
+    await approve(link, owner, requestId)
+    await decline(link, owner, requestId)
+    await post(chat, owner, 'eight')
+    await approve(link, owner, requestId)
+    const again = await openStream(`${chat}/events`, { user: member, headers: { 'last-event-id': '3' } })
+    expect((await again.until('ready')).map(({ event, id }) => [event, id])).toEqual([
+      ['message', '5'],
+      ['message', '8'],
+      ['ready', '9']
+    ])
+    await post(chat, owner, 'ten')
+    expect(await again.next()).toMatchObject({ event: 'message', id: '10' })
+    expect(await readTexts(chat, member)).toEqual(['three', 'five', 'eight', 'ten'])
+    await decline(link, owner, requestId)
+    expect(await again.rest()).toEqual([CLOSED])
+  })
+
+  it('cannot post once the removal is answered, and receives nothing later than the removal', async () => {
+    const server = await startServer({ env: { LOG_LEVEL: 'silent' } })
+    const round = async () => {
+      const { chat, owner, link, member, requestId } = await createChatWithMember(server)
+      const stream = await openReady(chat, member)
+      let isRemoved = false
+      const send = async (user: string, text: string) => {
+        const isLate = isRemoved
+        const { status } = await call(chat, { user, json: { text } })
+        return { status, isLate }
+      }
+      const sendTwo = async () => [await send(member, 'one'), await send(member, 'two')]
+      const remove = async () => {
+        const { status } = await decline(link, owner, requestId)
+        isRemoved = true
+        return [{ status, isLate: false }, await send(member, 'too late')]
+      }
+      const ofOwner = Array.from({ length: 3 }, () => send(owner, 'of the owner'))
+      const [[removed, last], ...posts] = await Promise.all([remove(), sendTwo(), sendTwo(), ...ofOwner])
+      expect([removed?.status, last?.status]).toEqual([200, 403])
+      for (const { status, isLate } of posts.slice(0, 2).flat()) expect(isLate ? [403] : [201, 403]).toContain(status)
+
+      const log = await openStream(`${chat}/events?last_event_id=0`, { user: owner })
+      const removal = (await log.until('join_declined')).at(-1)
+      log.close()
+      const received = await stream.rest()
+      expect(received.pop()).toEqual(CLOSED)
+      expect(received.map(({ id }) => Number(id))).toEqual(
+        Array.from({ length: Number(removal?.id) - 3 }, (_, index) => index + 3)
+      )
     }
-    expect(await refusal(await decline(link, ana.client, ana.requestId))).toEqual([403, 'not-the-owner'])
+    for (let count = 0; count < 5; count++) await Promise.all(Array.from({ length: 10 }, round))
+  })
+
+  it('sees nothing later than the removal in reads that wait', async () => {
+    const server = await startServer({ env: { LOG_LEVEL: 'silent' } })
+    const round = async () => {
+      const { chat, owner, link, member, requestId } = await createChatWithMember(server)
+      const reads = Array.from({ length: 3 }, () => call(`${chat}?wait=300`, { user: member }))
+      await decline(link, owner, requestId)
+      const secret = post(chat, owner, 'secret')
+      for (const answer of await Promise.all(reads)) expect(await refusal(answer)).toEqual([403, 'not-a-member'])
+      await secret
+    }
+    for (let count = 0; count < 2; count++) await Promise.all(Array.from({ length: 10 }, round))
   })
 })

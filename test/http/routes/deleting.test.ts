@@ -1,4 +1,4 @@
-/** What all that is deleted has in common: who is asking, how often, and from where. */
+/** What all DELETE operations have in common. */
 import { describe, expect, it } from 'vitest'
 import { call, createChatWithMember, problemOf, refusal } from '../../support/api.ts'
 import { rawRequest } from '../../support/raw.ts'
@@ -6,7 +6,7 @@ import { startServer, type TestServer } from '../../support/server.ts'
 
 const ORIGIN = 'https://page.example'
 
-/** Everything that can be deleted, the sooner the less it takes with it, and by whom. */
+/** Everything that can be deleted, smallest first, and by whom. */
 async function everything(server: TestServer) {
   const { chat, owner, link, member } = await createChatWithMember(server)
   return [
@@ -17,7 +17,7 @@ async function everything(server: TestServer) {
 }
 
 describe('DELETE', () => {
-  it('takes the user id from the header alone: in the query or in a body it is 401', async () => {
+  it('accepts the user id only in the header, and is 401 if it is in the query or the body', async () => {
     const server = await startServer()
     for (const { target, user } of await everything(server)) {
       for (const refused of [
@@ -34,7 +34,7 @@ describe('DELETE', () => {
     }
   })
 
-  it('needs no body, takes one, and a wrong user_id in it does not matter', async () => {
+  it('needs no body, accepts one, and ignores a wrong user_id in it', async () => {
     const server = await startServer()
     for (const { target, user } of await everything(server)) {
       const answer = await call(`DELETE ${target}?user_id=x`, { user, json: { user_id: 'x' } })
@@ -42,7 +42,7 @@ describe('DELETE', () => {
     }
   })
 
-  it('takes an empty body of any type, and refuses what is no JSON', async () => {
+  it('accepts an empty body of any type, and refuses everything but JSON', async () => {
     const server = await startServer()
     for (const { target, user } of await everything(server)) {
       const head = (type: string, length: number) => [
@@ -58,17 +58,18 @@ describe('DELETE', () => {
     }
   })
 
-  it('answers with a trailing slash, too, and also where the page would answer a GET', async () => {
+  it('works with a trailing slash, and for browsers', async () => {
     const server = await startServer()
     for (const { target, user } of await everything(server)) {
       const answer = await call(`DELETE ${target}/`, { user, headers: { accept: 'text/html' } })
       expect([answer.status, await answer.text()]).toEqual([204, ''])
       expect(answer.headers.get('x-content-type-options')).toBe('nosniff')
       expect(answer.headers.get('referrer-policy')).toBe('no-referrer')
+      expect(answer.headers.get('cache-control')).toBe('no-store')
     }
   })
 
-  it('may be repeated, except on what does not exist', async () => {
+  it('can be repeated until the chat is closed', async () => {
     const server = await startServer()
     const [request, link, chat] = await everything(server)
     for (const one of [request, request, link, link, request]) {
@@ -81,7 +82,7 @@ describe('DELETE', () => {
     }
   })
 
-  it('is 404 for ids of any shape, 401 before that, and 405 where there is nothing to delete', async () => {
+  it('is 404 for unknown ids, 401 without a user id, and 405 for everything else', async () => {
     const server = await startServer()
     const [, , chat] = await everything(server)
     for (const id of ['x', 'a'.repeat(36), 'a'.repeat(3000), '%00', '%zz']) {
@@ -99,7 +100,7 @@ describe('DELETE', () => {
     }
   })
 
-  it('is among the methods that OPTIONS, a 405 and a preflight name', async () => {
+  it('is listed by OPTIONS, 405 and preflights', async () => {
     const server = await startServer()
     for (const { target, user, allow } of await everything(server)) {
       const options = await call(`OPTIONS ${target}`)

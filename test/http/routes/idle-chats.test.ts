@@ -1,4 +1,4 @@
-/** Chats in which nothing happens for CHAT_TTL_SECONDS end. */
+/** Chats without a new event for CHAT_TTL_SECONDS end. What everybody is answered then: endings.test.ts. */
 import { describe, expect, it } from 'vitest'
 import {
   approve,
@@ -20,7 +20,7 @@ const DAY = 24 * HOUR
 const TTL = { CHAT_TTL_SECONDS: '100' }
 
 describe('CHAT_TTL_SECONDS', () => {
-  it('lets a chat live until one millisecond before the time is up, and then it is 404, its links too', async () => {
+  it('keeps a chat until one millisecond before it is idle for that long, and then makes it and its links unknown', async () => {
     const server = await startServer({ env: TTL })
     const { chat, owner, link, member } = await createChatWithMember(server)
     await post(chat, owner, 'hello')
@@ -31,28 +31,17 @@ describe('CHAT_TTL_SECONDS', () => {
     server.clock.now += 1
     expect((await call(`HEAD ${link}`)).status).toBe(404)
     for (const refused of [
-      await call(link),
-      await call(link, { user: member }),
-      await approve(link, owner),
-      await call(`DELETE ${link}`, { user: owner }),
-      await call(`${server.url}/v1/approval?link=${link}`)
-    ]) {
-      expect(await refusal(refused)).toEqual([404, 'link-not-found'])
-    }
-    for (const refused of [
       await call(chat, { user: owner }),
-      await call(chat, { user: member, json: { text: 'too late' } }),
-      await call(`${chat}/events`, { user: member }),
-      await call(`${chat}/links`, { user: owner }),
       await call(`${server.url}/v1/links`, { json: { chat } }),
       await call(`DELETE ${chat}`, { user: owner })
     ]) {
       expect(await refusal(refused)).toEqual([404, 'chat-not-found'])
     }
+    expect(await refusal(await call(`DELETE ${link}`, { user: owner }))).toEqual([404, 'link-not-found'])
   })
 
   it.each(['post', 'knock', 'approve', 'decline', 'leave', 'revoke'] as const)(
-    'begins anew with every event: %s',
+    'counts from every event: %s',
     async (event) => {
       const server = await startServer({ env: TTL })
       const { chat, owner, link, member, requestId } = await createChatWithMember(server)
@@ -73,27 +62,24 @@ describe('CHAT_TTL_SECONDS', () => {
     }
   )
 
-  it.each(['read', 'link', 'repeat', 'refused'] as const)(
-    'does not begin anew with what is no event: %s',
-    async (what) => {
-      const server = await startServer({ env: TTL })
-      const { chat, owner, link, requestId } = await createChatWithMember(server)
-      const keyed = { user: owner, json: { text: 'once' }, headers: { 'idempotency-key': 'k' } }
-      await call(chat, keyed)
-      server.clock.now += 99_999
-      const answers = await {
-        read: () => Promise.all([chat, `${chat}/links`, link].map((url) => call(url, { user: owner }))),
-        link: async () => [await call(`${server.url}/v1/links`, { user: owner, json: { chat } })],
-        repeat: async () => [await call(chat, keyed), await approve(link, owner, requestId)],
-        refused: async () => [await call(chat, { user: owner, json: { text: '' } })]
-      }[what]()
-      expect(answers.every(({ status }) => status < 300 || what === 'refused')).toBe(true)
-      server.clock.now += 1
-      expect((await call(chat, { user: owner })).status).toBe(404)
-    }
-  )
+  it.each(['read', 'link', 'repeat', 'refused'] as const)('does not count from anything else: %s', async (what) => {
+    const server = await startServer({ env: TTL })
+    const { chat, owner, link, requestId } = await createChatWithMember(server)
+    const keyed = { user: owner, json: { text: 'once' }, headers: { 'idempotency-key': 'k' } }
+    await call(chat, keyed)
+    server.clock.now += 99_999
+    const answers = await {
+      read: () => Promise.all([chat, `${chat}/links`, link].map((url) => call(url, { user: owner }))),
+      link: async () => [await call(`${server.url}/v1/links`, { user: owner, json: { chat } })],
+      repeat: async () => [await call(chat, keyed), await approve(link, owner, requestId)],
+      refused: async () => [await call(chat, { user: owner, json: { text: '' } })]
+    }[what]()
+    expect(answers.every(({ status }) => status < 300 || what === 'refused')).toBe(true)
+    server.clock.now += 1
+    expect((await call(chat, { user: owner })).status).toBe(404)
+  })
 
-  it('gives a chat that never had an event a day, whatever links it has', async () => {
+  it('keeps a chat that never had an event for a day, whatever links it has', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
@@ -110,7 +96,7 @@ describe('CHAT_TTL_SECONDS', () => {
     expect((await call(used.chat, { user: used.owner })).status).toBe(404)
   })
 
-  it('gives it no more than others', async () => {
+  it('limits a chat that never had an event, too', async () => {
     const server = await startServer({ env: TTL })
     const { chat, owner } = await createChat(server)
     server.clock.now += 99_999
@@ -119,7 +105,7 @@ describe('CHAT_TTL_SECONDS', () => {
     expect((await call(chat, { user: owner })).status).toBe(404)
   })
 
-  it('of 0 lets every chat live for ever, also one without an event', async () => {
+  it('of 0 keeps every chat for ever, also one that never had an event', async () => {
     const server = await startServer({ env: { CHAT_TTL_SECONDS: '0' } })
     const { chat, owner } = await createChat(server)
     const { chat: used, owner: user, link } = await createChatWithMember(server)
@@ -130,29 +116,8 @@ describe('CHAT_TTL_SECONDS', () => {
   })
 })
 
-describe('a chat whose time is up', () => {
-  it('is closed on every stream and in every wait, as soon as anybody asks for it', async () => {
-    const server = await startServer({ env: TTL })
-    const { chat, owner, link, member } = await createChatWithMember(server)
-    const { client } = await knock(link)
-    const streams = [
-      await openStream(`${chat}/events`, { user: owner }),
-      await openStream(`${chat}/events`, { user: member })
-    ]
-    for (const stream of streams) await stream.until('ready')
-    const ofGuest = await openStream(`${link}/events`, { user: client })
-    await ofGuest.next()
-    const waiting = [call(`${chat}?wait=300`, { user: owner }), call(`${link}?wait=300`, { user: client })]
-    server.clock.now += 100_000
-    expect((await call(link)).status).toBe(404)
-    for (const stream of streams) {
-      expect(await stream.rest()).toEqual([{ event: 'closed', id: undefined, data: { reason: 'chat_closed' } }])
-    }
-    expect(await ofGuest.rest()).toEqual([])
-    expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([404, 404])
-  })
-
-  it('is closed also when nobody asks for it', async () => {
+describe('an idle chat', () => {
+  it('is closed on time without any request', async () => {
     const server = await startServer({ env: { CHAT_TTL_SECONDS: '1' } })
     const idle = await createChatWithMember(server)
     const empty = await createChat(server)
@@ -173,7 +138,7 @@ describe('a chat whose time is up', () => {
     expect(await ofTalking.take(2)).toMatchObject([{ data: { text: 'here' } }, { data: { text: 'still here' } }])
   })
 
-  it.runIf(isOverMemory)('sets its memory free', async () => {
+  it.runIf(isOverMemory)('frees its memory', async () => {
     const server = await startServer({ env: { ...TTL, MAX_STORE_BYTES: '10000' } })
     const { chat, owner } = await createChat(server)
     const fill = async (to: string, user: string) => {
@@ -191,7 +156,7 @@ describe('a chat whose time is up', () => {
 })
 
 it.each(['somebody', 'nobody'])(
-  'the expiry of a link with who waits at it is an event of its own instant, with %s there',
+  'the expiry of a link with a pending guest is an event of that instant, with %s calling',
   async (who) => {
     const server = await startServer({ env: TTL })
     const { chat, owner } = await createChat(server)

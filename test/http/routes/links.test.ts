@@ -9,11 +9,11 @@ import {
   createLink,
   knock,
   problemOf,
-  refusal
+  refusal,
+  STRANGER
 } from '../../support/api.ts'
 import { startServer } from '../../support/server.ts'
 
-const STRANGER = '406a3207-a070-4411-b9b6-8527c0c19c7e'
 const CHROME =
   'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7'
 
@@ -23,7 +23,7 @@ async function countRequests(chat: string, owner: string): Promise<number> {
 }
 
 describe('POST /v1/links', () => {
-  it('makes a link for whoever knows the chat', async () => {
+  it('creates a link for everybody who knows the chat', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     for (const user of [undefined, owner, STRANGER]) {
@@ -36,7 +36,7 @@ describe('POST /v1/links', () => {
     }
   })
 
-  it('takes the chat URL with any host, query and slash', async () => {
+  it('accepts the chat URL with any host, query and slash', async () => {
     const server = await startServer()
     const { chat } = await createChat(server)
     const elsewhere = `${chat.replace(server.url, 'https://chat.example.org/path')}/?utm_source=mail#top`
@@ -45,7 +45,7 @@ describe('POST /v1/links', () => {
     expect(await answer.json()).toMatchObject({ chat })
   })
 
-  it('refuses what is no chat URL, an unknown chat, and a malformed user id', async () => {
+  it('refuses other URLs, an unknown chat and a malformed user id', async () => {
     const server = await startServer()
     const { chat } = await createChat(server)
     const link = await createLink(chat)
@@ -64,7 +64,7 @@ describe('POST /v1/links', () => {
     }
   })
 
-  it('is 409 beyond 20 links of others, and the owner goes on to 100', async () => {
+  it('is 409 for more than 20 links of others, or 100 of the owner', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const make = async (user?: string) => (await call(`${server.url}/v1/links`, { user, json: { chat } })).status
@@ -81,7 +81,7 @@ describe('POST /v1/links', () => {
 })
 
 describe('GET /v1/links/:link as a newcomer', () => {
-  it('knocks: 202, a new client id, and the owner sees the request', async () => {
+  it('records a request, answers 202 with a new client id, and the owner sees the request', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
@@ -105,7 +105,7 @@ describe('GET /v1/links/:link as a newcomer', () => {
     expect(await countRequests(chat, owner)).toBe(1)
   })
 
-  it('is somebody new each time', async () => {
+  it('gives a different client id each time', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
@@ -156,14 +156,14 @@ describe('GET /v1/links/:link as a newcomer', () => {
     expect(await countRequests(chat, owner)).toBe(0)
   })
 
-  it('may not have two names', async () => {
+  it('refuses two names', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const problem = await problemOf(await call(`${await createLink(chat, owner)}?name=Ana&name=Ben`))
     expect(problem).toMatchObject({ status: 400, errors: [{ path: 'name', message: 'Send `name` once.' }] })
   })
 
-  it('is 429 where a hundred wait already', async () => {
+  it('is 429 if a hundred guests are pending', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
@@ -174,7 +174,7 @@ describe('GET /v1/links/:link as a newcomer', () => {
     expect((await call(await createLink(chat, owner))).status).toBe(202)
   })
 
-  it('is 404 for any id that is none', async () => {
+  it("is 404 for every id that is not a link's", async () => {
     const server = await startServer()
     const { chat } = await createChat(server)
     const id = new URL(chat).pathname.split('/').at(-1)
@@ -185,7 +185,7 @@ describe('GET /v1/links/:link as a newcomer', () => {
 })
 
 describe('GET /v1/links/:link with a user id', () => {
-  it('tells a guest the state of the own request and never makes a second one', async () => {
+  it('gives a guest the state of their request and never records a second one', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
@@ -215,7 +215,7 @@ describe('GET /v1/links/:link with a user id', () => {
     expect(await countRequests(chat, owner)).toBe(1)
   })
 
-  it('is 200 for the owner and for a member who came through another link, and records nothing', async () => {
+  it('is 200 for the owner and for members from other links, and records nothing', async () => {
     const server = await startServer()
     const { chat, owner, member } = await createChatWithMember(server)
     const link = await createLink(chat, owner)
@@ -235,7 +235,7 @@ describe('GET /v1/links/:link with a user id', () => {
     expect(await countRequests(chat, owner)).toBe(1)
   })
 
-  it('is 403 for any other: the server alone makes user ids', async () => {
+  it('is 403 for unknown user ids, because only the server makes them', async () => {
     const server = await startServer()
     const { chat, owner, link } = await createChatWithMember(server)
     const otherLink = await createLink(chat, owner)
@@ -247,7 +247,7 @@ describe('GET /v1/links/:link with a user id', () => {
     expect(await countRequests(chat, owner)).toBe(2)
   })
 
-  it('is 401 for one that is malformed, also where none is needed', async () => {
+  it('is 401 for a malformed user id, although none is needed', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
@@ -264,8 +264,8 @@ describe('GET /v1/links/:link with a user id', () => {
   })
 })
 
-describe('who only looks at a link', () => {
-  it('with HEAD learns whether it is open and does not knock', async () => {
+describe('a request that does not ask to join', () => {
+  it('with HEAD says whether the link is open', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
@@ -280,7 +280,7 @@ describe('who only looks at a link', () => {
     expect(await countRequests(chat, owner)).toBe(0)
   })
 
-  it('ahead of a visit gets 204', async () => {
+  it('as a prefetch gets 204', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
@@ -296,7 +296,7 @@ describe('who only looks at a link', () => {
     expect((await call(link, { headers: { purpose: 'prefetching' } })).status).toBe(202)
   })
 
-  it('to draw a preview gets what a browser gets', async () => {
+  it('for a link preview gets the page', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
@@ -358,7 +358,7 @@ describe('a browser', () => {
     }
     expect(pages.size).toBe(1)
     expect(await countRequests(chat, owner)).toBe(0)
-    // Nothing of anybody else, and nothing inline.
+    // Nothing from other origins, and nothing inline.
     const page = [...pages].join()
     expect(page).not.toMatch(/https?:|<style|<script(?![^>]* src=)/)
     const assets = [...page.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, path = '']) => path)
@@ -370,7 +370,7 @@ describe('a browser', () => {
     expect((await call(`${server.url}/assets/none.js`)).status).toBe(404)
   })
 
-  it('gets a page that finds its assets where PUBLIC_URL says', async () => {
+  it('gets a page whose assets are below PUBLIC_URL', async () => {
     const server = await startServer({ env: { PUBLIC_URL: 'https://example.org/chat' } })
     const page = await (await call(server.url, { headers: { accept: CHROME } })).text()
     expect(page).toMatch(/src="\/chat\/assets\/[^"]*\.js"/)

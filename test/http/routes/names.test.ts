@@ -1,4 +1,4 @@
-/** Nothing that plainly means something is dropped without a word, and what strangers add to links is ignored. */
+/** Misspelled names are refused instead of ignored, and what others add to links is ignored. */
 import { describe, expect, it } from 'vitest'
 import {
   approve,
@@ -21,14 +21,14 @@ async function aDoor() {
   return { server, chat, owner, link, approval: `${server.url}/v1/approval`, links: `${server.url}/v1/links` }
 }
 
-/** The names in `errors`, of what must be a 400. */
+/** The paths in `errors` of an answer that must be 400. */
 async function wrongNames(answer: Response): Promise<unknown> {
   const { kind, errors = [] } = await problemOf(answer)
   expect([answer.status, kind]).toEqual([400, 'invalid-request'])
   return errors.map(({ path }) => path)
 }
 
-/** What mail programs, advertisers, networks and shorteners add to links that people click. */
+/** Parameters that mail programs, advertisers, social networks and shorteners add to links. */
 const ADDED =
   `utm_source utm_medium utm_campaign utm_term utm_content utm_id utm_name utm_source_platform fbclid gclid gclsrc
   dclid gbraid wbraid msclkid twclid ttclid li_fat_id igshid igsh mc_cid mc_eid _hsenc _hsmi __hssc __hstc hsCtaTracking
@@ -38,7 +38,7 @@ const ADDED =
     .split(/\s+/)
     .filter(Boolean)
 
-describe('what is added to a link on its way', () => {
+describe('a parameter that others add to a link', () => {
   it('is ignored', async () => {
     const { server, chat, owner, link } = await aDoor()
     for (const [index, name] of ADDED.entries()) {
@@ -62,7 +62,7 @@ describe('what is added to a link on its way', () => {
 })
 
 describe('a known name', () => {
-  it('counts in another spelling', async () => {
+  it('is accepted in another spelling', async () => {
     const { chat, owner, link, links, approval } = await aDoor()
     await call(`${link}?NAME=Ana`)
     const [ana] = await requestsOf(chat, owner)
@@ -83,7 +83,7 @@ describe('a known name', () => {
     })
   })
 
-  it('given twice with the same value is fine, with another it is 400', async () => {
+  it('can be given twice with the same value, but not with different ones', async () => {
     const { chat, owner, links } = await aDoor()
     expect((await call(links, { json: { chat, max_guests: 2, maxGuests: 2 } })).status).toBe(201)
     expect(await wrongNames(await call(links, { json: { chat, max_guests: 2, maxGuests: 3 } }))).toEqual([
@@ -108,7 +108,7 @@ describe('a known name', () => {
     expect(problem).toMatchObject({ status: 400, errors: [{ path, message: `Send \`${path}\` once.` }] })
   })
 
-  it('in a query counts once on every route', async () => {
+  it('is accepted once in the query of every route', async () => {
     const { chat, owner, link, approval } = await aDoor()
     for (const [url, path] of [
       [`${link}?name=a&name=b`, 'name'],
@@ -121,13 +121,13 @@ describe('a known name', () => {
     expect(await requestsOf(chat, owner)).toEqual([])
   })
 
-  it('is named as it was sent where its value is wrong', async () => {
+  it('is named as it was sent if its value is invalid', async () => {
     const { chat, links } = await aDoor()
     expect(await wrongNames(await call(links, { json: { chat, maxGuests: 0 } }))).toEqual(['maxGuests'])
   })
 })
 
-describe('a name one slip away from a known one', () => {
+describe('a name with one typo', () => {
   it.each([
     ['limt', 'limit'],
     ['limits', 'limit'],
@@ -149,7 +149,7 @@ describe('a name one slip away from a known one', () => {
     expect((await call(`${chat}?${sent}=`, { user: owner })).status).toBe(200)
   })
 
-  it('is refused without a trace, in bodies and at a link', async () => {
+  it('is refused and has no effect, in bodies and at a link', async () => {
     const { chat, owner, link, links, approval } = await aDoor()
     for (const name of ['nme', 'nane', 'naem', 'names', 'wiat']) {
       expect(await wrongNames(await call(`${link}?${name}=1`))).toEqual([name])
@@ -168,7 +168,7 @@ describe('a name one slip away from a known one', () => {
     expect(await wrongNames(await call(chat, { user: owner, json: { tetx: 'x' } }))).toEqual(['tetx'])
   })
 
-  it('is told of the first twenty times, however often there is one', async () => {
+  it('is listed in `errors` twenty times at most', async () => {
     const { chat, owner } = await aDoor()
     const spellings = Array.from(
       { length: 900 },
@@ -184,7 +184,7 @@ describe('a name one slip away from a known one', () => {
   })
 })
 
-describe('a verdict', () => {
+describe('approval_status', () => {
   it.each([
     'approved',
     'approve',
@@ -210,7 +210,7 @@ describe('a verdict', () => {
     expect(await requestsOf(chat, owner)).toMatchObject([{ state: 'pending' }])
   })
 
-  it('stands in the body: in the query it is 400', async () => {
+  it('is refused in the query', async () => {
     const { chat, owner, link, approval } = await aDoor()
     await knock(link)
     for (const query of ['approval_status=false', 'approvalStatus=false', 'approved=false', 'request_id=7QF2-9KXM']) {
@@ -220,7 +220,7 @@ describe('a verdict', () => {
     expect(await requestsOf(chat, owner)).toMatchObject([{ state: 'pending' }])
   })
 
-  it('may come in a whole join request that is sent back', async () => {
+  it('can be sent in a whole join request', async () => {
     const { chat, owner, link, approval } = await aDoor()
     await knock(link, 'Ana')
     const [request] = await requestsOf(chat, owner)
@@ -231,7 +231,7 @@ describe('a verdict', () => {
   })
 
   it.each(['id', 'request', 'name', 'code', 'joinRequestId'])(
-    'on somebody named by %s is not given on whoever waits',
+    'with a request named by %s does not decide on another pending request',
     async (word) => {
       const { chat, owner, link, approval } = await aDoor()
       await knock(link, 'Mallory')
@@ -260,7 +260,7 @@ describe('a limit of a link', () => {
     expect((await call(links, { json: { chat, [name]: value, [meant]: 60 } })).status).toBe(201)
   })
 
-  it('in the query is 400, unless the body has it', async () => {
+  it('is refused in the query unless the body has it, too', async () => {
     const { chat, owner, links } = await aDoor()
     for (const query of ['expires_in=60', 'maxGuests=1', 'ttl=60']) {
       expect(await wrongNames(await call(`${links}?${query}`, { json: { chat } }))).toEqual([query.split('=')[0]])
@@ -271,7 +271,7 @@ describe('a limit of a link', () => {
 })
 
 describe('the cursor of a chat', () => {
-  it('is what the answer calls it, too: last_event_id counts as after', async () => {
+  it('can be sent as last_event_id, as answers call it', async () => {
     const { chat, owner } = await aDoor()
     const first = await post(chat, owner, 'a')
     await post(chat, owner, 'b')
@@ -292,8 +292,8 @@ describe('the cursor of a chat', () => {
   })
 })
 
-describe('what is sent where it is not read', () => {
-  it('a body of a GET is 400, and knocks at nothing', async () => {
+describe('a value in the wrong place', () => {
+  it('a body of a GET is refused and records no request', async () => {
     const { server, chat, owner, link } = await aDoor()
     const body = '{"client_id":"4f0b8f9e-1f57-4c0e-8d6c-5f3c7a9be2d4"}'
     const ask = (path: string, ...lines: string[]) =>
@@ -310,7 +310,7 @@ describe('what is sent where it is not read', () => {
     expect((await rawRequest(server.port, [`GET ${new URL(link).pathname} HTTP/1.1`, ...empty])).status).toBe(202)
   })
 
-  it('an idempotency key in a body is 400, since a post sent again would be posted again', async () => {
+  it('an idempotency key in a body is refused, because it would not prevent a second post', async () => {
     const { chat, owner } = await aDoor()
     for (const name of ['idempotency_key', 'idempotencyKey', 'Idempotency-Key']) {
       expect(await wrongNames(await call(chat, { user: owner, json: { text: 'x', [name]: 'k' } }))).toEqual([name])

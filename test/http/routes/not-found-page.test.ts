@@ -1,4 +1,4 @@
-/** What a browser gets where there is nothing. */
+/** The page for browsers at unknown paths. */
 import { describe, expect, it } from 'vitest'
 import { call } from '../../support/api.ts'
 import { rawRequest } from '../../support/raw.ts'
@@ -27,8 +27,8 @@ const NOWHERE = [
   '/not-found.html'
 ]
 
-describe('a path at which there is nothing', () => {
-  it('is a page for a browser, which repeats nothing, and JSON for a program', async () => {
+describe('an unknown path', () => {
+  it('is a page for a browser, which quotes nothing, and JSON for a program', async () => {
     const { port } = await startServer()
     const ask = (method: string, target: string, accept: string) =>
       rawRequest(port, [`${method} ${target} HTTP/1.1`, 'Host: localhost', `Accept: ${accept}`])
@@ -57,7 +57,7 @@ describe('a path at which there is nothing', () => {
     }
   })
 
-  it('is JSON for everybody where it belongs to the API', async () => {
+  it("is JSON for everybody below the API's path", async () => {
     const { port } = await startServer()
     for (const path of ['/v1', '/v1/', '/v1/nowhere', '/%761/nowhere', '/v1/chats/x/nowhere', '/v1/links/x//']) {
       const answer = await rawRequest(port, [`GET ${path} HTTP/1.1`, 'Host: localhost', `Accept: ${BROWSER}`])
@@ -65,7 +65,7 @@ describe('a path at which there is nothing', () => {
     }
   })
 
-  it('leads to the start below the path of PUBLIC_URL', async () => {
+  it('links to the start page below the path of PUBLIC_URL', async () => {
     for (const [PUBLIC_URL, base] of [
       ['http://localhost', '/'],
       ['https://localhost/silly/chat/', '/silly/chat/']

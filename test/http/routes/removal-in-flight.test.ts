@@ -1,4 +1,4 @@
-/** Who loses the right to read while the own stream is still catching up: a slow reader, or a slow store. */
+/** A member is removed while their stream is still catching up, because the reader or the store is slow. */
 import { expect, it } from 'vitest'
 import { readLinkId } from '../../../src/chat/ids.ts'
 import { createService } from '../../../src/chat/service.ts'
@@ -15,7 +15,7 @@ function aGate() {
   return { open, opened }
 }
 
-/** A server whose store stops before a method and goes on when told to. */
+/** A server whose store holds the calls of a method until `release`. */
 async function aHeldServer(method: 'events' | 'watch') {
   const [entered, released] = [aGate(), aGate()]
   const hold = async () => {
@@ -44,7 +44,7 @@ it('a replay stops at the removal', async () => {
   expect(await stream.rest()).toMatchObject([{ event: 'message', data: { text: 'before' } }, REMOVED])
 })
 
-it('a replay stops at the removal also where so much has happened since that the log has forgotten it', async () => {
+it('a replay stops at the removal even if the log no longer has that event', async () => {
   const { server, entered, release } = await aHeldServer('events')
   const { chat, owner, link, member, requestId } = await createChatWithMember(server)
   await post(chat, owner, 'before')
@@ -63,21 +63,21 @@ it('a replay stops at the removal also where so much has happened since that the
   expect(await stream.take(2)).toMatchObject([{ event: 'message', data: { text: 'before' } }, REMOVED])
 })
 
-it('a cursor that was guessed from beyond the removal does not hide it', async () => {
+it('a cursor beyond the removal does not hide it', async () => {
   const { server, entered, release } = await aHeldServer('events')
   const { chat, owner, link, member, requestId } = await createChatWithMember(server)
-  // Events 1 and 2 are the knock and the approval; the removal will be 3.
+  // Events 1 and 2 are the request and the approval; the removal will be 3.
   const stream = await openStream(`${chat}/events?last_event_id=3`, { user: member })
   await entered
   await decline(link, owner, requestId)
   release()
   await post(chat, owner, 'secret')
-  const told = await stream.rest()
-  expect(told.filter(({ event }) => event === 'message')).toEqual([])
-  expect(told).toContainEqual(REMOVED)
+  const received = await stream.rest()
+  expect(received.filter(({ event }) => event === 'message')).toEqual([])
+  expect(received).toContainEqual(REMOVED)
 })
 
-it('a stream of a chat that is closed while the stream opens is told so', async () => {
+it('a stream gets closed if the chat is closed while the stream opens', async () => {
   const { server, entered, release } = await aHeldServer('watch')
   const { chat, owner, member } = await createChatWithMember(server)
   const stream = await openStream(`${chat}/events`, { user: member })

@@ -1,11 +1,11 @@
-/** What is said of bad input is said in sentences of ours, never in those of the library that checks it. */
+/** Messages about invalid input are our own, never those of the validation library. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { call, createChat, createLink } from '../../support/api.ts'
 import { startServer } from '../../support/server.ts'
 
-/** That it is what the server does is tested elsewhere. */
+/** Other tests show that the server uses the same schemas. */
 const OPENAPI = new URL('../../../openapi/openapi.json', import.meta.url)
 
 const document = z.object({
@@ -38,7 +38,7 @@ const problem = z.object({
 
 const WRONG = [null, 7, true, ['x'], {}, '', 'x', '\ud800', 'x'.repeat(5000)]
 
-/** What a program that was written by somebody else says, or a fallback that names no way out. */
+/** Typical messages of a validation library, and fallbacks that do not help. */
 const NOT_OURS =
   /invalid|expected|received|too (small|big)|unrecognized|undefined|null|NaN|cannot be used here|\.\.\.|localhost/i
 const SENTENCE = /^[A-Z`].*[.?]$/s
@@ -75,8 +75,8 @@ async function everyInput() {
   return { owner, right, operations }
 }
 
-describe('every sentence about bad input is ours', () => {
-  it('of every member of every body', async () => {
+describe('every message about invalid input is our own', () => {
+  it('for every member of every body', async () => {
     const { owner, right, operations } = await everyInput()
     const seen = new Set<string>()
     for (const { method, url, properties, required } of operations.filter((one) => one.method === 'post')) {
@@ -102,14 +102,14 @@ describe('every sentence about bad input is ours', () => {
     ])
   })
 
-  it('of every parameter of every query', async () => {
+  it('for every parameter of every query', async () => {
     const { owner, right, operations } = await everyInput()
     const values = ['null', '70000', '-1.5', 'x', '\0', 'x'.repeat(5000)].map((value) => [value]).concat([['1', '2']])
     const urls = operations
       .filter(({ method }) => method === 'get')
       .flatMap(({ url, query }) =>
         query.flatMap(({ name }) =>
-          // One value of a stream's parameter is always fine, and opens a stream.
+          // A single value of a stream's parameter is always valid and would open a stream.
           values
             .filter(({ length }) => length > 1 || !url.endsWith('/events'))
             .map((some) => {
@@ -139,7 +139,7 @@ describe('every sentence about bad input is ours', () => {
 })
 
 describe('a required member that is missing', () => {
-  it('is named in every body and query, also where there is no body at all', async () => {
+  it('is named in every body and query, also if there is no body', async () => {
     const { owner, right, operations } = await everyInput()
     const seen: string[] = []
     for (const { method, url, required, query } of operations) {
@@ -161,7 +161,7 @@ describe('a required member that is missing', () => {
     expect(seen.sort()).toEqual(['get link', 'post chat', 'post link', 'post text'])
   })
 
-  it('is asked for in a sentence that says what it must be', async () => {
+  it('has a message that says what it must be', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const messages = async (answer: Response) => (await readProblem(answer)).errors.map(({ message }) => message)
@@ -170,10 +170,10 @@ describe('a required member that is missing', () => {
     ])
     expect(await messages(await call(chat, { user: owner, json: null }))).toEqual(['Send a JSON object with `text`.'])
     expect(await messages(await call(`${server.url}/v1/approval`))).toEqual([
-      '`link` is required: the whole URL of a link, which begins with http:// or https:// and contains /v1/links/.'
+      '`link` is required: the whole URL of a link, which starts with http:// or https:// and contains /v1/links/.'
     ])
     expect(await messages(await call(`${server.url}/v1/approval?link=${chat}`))).toEqual([
-      'This is the URL of a chat. Send the whole URL of a link, which begins with http:// or https:// and contains /v1/links/.'
+      'This is the URL of a chat. Send the whole URL of a link, which starts with http:// or https:// and contains /v1/links/.'
     ])
   })
 })

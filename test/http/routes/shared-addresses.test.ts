@@ -1,4 +1,4 @@
-/** The addresses that people share, as they arrive: spelled otherwise, in a sentence, or with a user id in them. */
+/** Shared URLs as they arrive: percent-encoded, with punctuation after them, or with a user id. */
 import { describe, expect, it } from 'vitest'
 import { call, createChat, createLink, knock, requestsOf } from '../../support/api.ts'
 import { rawRequest } from '../../support/raw.ts'
@@ -14,7 +14,7 @@ async function start(env: Record<string, string> = {}) {
   return { server, chat, owner, link, path: new URL(link).pathname, chatPath: new URL(chat).pathname }
 }
 
-/** Status and `Location` of what somebody gets who sends this target as it stands here. */
+/** Status and `Location` of the answer to exactly this request target. */
 async function get({ port }: TestServer, target: string, ...headers: string[]): Promise<[number, string | null]> {
   const method = target.startsWith('HEAD ') ? '' : 'GET '
   const answer = await rawRequest(port, [`${method}${target} HTTP/1.1`, 'Host: localhost', ...headers])
@@ -23,8 +23,8 @@ async function get({ port }: TestServer, target: string, ...headers: string[]): 
 
 const encodedWhole = (path: string) => path.replaceAll(/[^/]/g, (one) => `%${one.charCodeAt(0).toString(16)}`)
 
-describe('a path that is spelled otherwise', () => {
-  it('is the same for programs: reading, knocking, 405 and OPTIONS', async () => {
+describe('a path in another spelling', () => {
+  it('means the same for programs: reads, join requests, 405 and OPTIONS', async () => {
     const { server, chat, owner, path, chatPath } = await start()
     const other = server.url + encodedWhole(chatPath)
     expect((await call(other, { user: owner, json: { text: 'hello' } })).status).toBe(201)
@@ -37,7 +37,7 @@ describe('a path that is spelled otherwise', () => {
     }
   })
 
-  it('is the same for browsers: the page, and no knock', async () => {
+  it('means the same for browsers: the page, and no join request', async () => {
     const { server, chat, owner, path, chatPath } = await start()
     for (const target of [path, chatPath, encodedWhole(path), encodedWhole(chatPath)]) {
       expect(await get(server, target, BROWSER)).toEqual([200, null])
@@ -45,7 +45,7 @@ describe('a path that is spelled otherwise', () => {
     expect(await requestsOf(chat, owner)).toEqual([])
   })
 
-  it('is the same in a body and in a query', async () => {
+  it('means the same in a body and in a query', async () => {
     const { server, chat, link, path, chatPath } = await start()
     const spelled = (of: string) => server.url + encodedWhole(of)
     expect((await call(`${server.url}/v1/links`, { json: { chat: spelled(chatPath) } })).status).toBe(201)
@@ -55,7 +55,7 @@ describe('a path that is spelled otherwise', () => {
     expect((await call(`${server.url}/v1/links`, { json: { chat: `${chat}%2F..%2f` } })).status).toBe(400)
   })
 
-  it('reads nothing where the path is another one', async () => {
+  it('does not match if it is a different path', async () => {
     const { server, chat, owner, path } = await start()
     const others = [
       path.replace('/v1', '//v1'),
@@ -78,7 +78,7 @@ describe('a path that is spelled otherwise', () => {
   })
 })
 
-describe('an address with a run of punctuation behind it', () => {
+describe('a URL followed by punctuation', () => {
   const runs = [
     ...['.', ',', ';', ':', '!', '?', ')', ']', '>', '"', "'"],
     ...['%22', '%3E', '%27', '%29', '%2E', '%5D', '%3f'],
@@ -88,7 +88,7 @@ describe('an address with a run of punctuation behind it', () => {
     ...['./', '/)', '.#x']
   ]
 
-  it('sends a browser to the one without, and changes nothing', async () => {
+  it('redirects a browser to the URL without it, and changes nothing', async () => {
     const { server, chat, owner, path, chatPath } = await start()
     for (const address of [path, chatPath]) {
       const sent = await Promise.all(runs.map((run) => get(server, address + run, BROWSER)))
@@ -104,7 +104,7 @@ describe('an address with a run of punctuation behind it', () => {
     expect(await get(server, `${path}?name=Ana.`, BROWSER)).toEqual([200, null])
   })
 
-  it('is found whole, whatever sign an id of before ends in', async () => {
+  it('is not cut if an old id ends in a sign', async () => {
     const { server, path } = await start()
     for (const sign of ['-', '_']) {
       const old = path.slice(0, -1) + sign
@@ -113,7 +113,7 @@ describe('an address with a run of punctuation behind it', () => {
     }
   })
 
-  it('is what it was for programs, and the page for link previews', async () => {
+  it('is unknown for programs, and the page for link previews', async () => {
     const { server, chat, owner, path } = await start()
     for (const run of ['.', '%22', ')', '%2E']) {
       expect(await get(server, path + run)).toEqual([404, null])
@@ -124,14 +124,14 @@ describe('an address with a run of punctuation behind it', () => {
     expect(await requestsOf(chat, owner)).toEqual([])
   })
 
-  it('is another address if there is more to it', async () => {
+  it('is not redirected if something else follows', async () => {
     const { server, path } = await start()
     for (const end of ['x', '.x', '?a', '/events', '%2f.', '%2e%2f', '%E2%80', '//.']) {
       expect([end, (await get(server, path + end, BROWSER))[1]]).toEqual([end, null])
     }
   })
 
-  it('is redirected below the path of PUBLIC_URL and to no other host, whatever the request says', async () => {
+  it('is redirected below the path of PUBLIC_URL, never to another host', async () => {
     const server = await startServer({ env: { PUBLIC_URL: 'https://chat.example/silly/' } })
     const inside = `/v1/links/${'x'.repeat(36)}`
     for (const headers of [
@@ -146,14 +146,14 @@ describe('an address with a run of punctuation behind it', () => {
     expect(absolute.headers.get('location')).toBe(`/silly${inside}`)
   })
 
-  it('tells caches that it depends on who asks, and is not kept', async () => {
+  it('is not cached and varies by Accept', async () => {
     const { server, path } = await start()
     const { headers } = await rawRequest(server.port, [`GET ${path}. HTTP/1.1`, 'Host: localhost', BROWSER])
     expect([headers.get('vary'), headers.get('cache-control')]).toEqual(['Accept', 'no-store'])
   })
 })
 
-describe('an address with a user id in its query', () => {
+describe('a URL with a user id in its query', () => {
   const names = [
     'user_id',
     'author_id',
@@ -166,7 +166,7 @@ describe('an address with a user id in its query', () => {
     'USER_ID'
   ]
 
-  it('sends a browser to the one without it, and keeps the others byte for byte', async () => {
+  it('redirects a browser to the URL without it, and keeps other parameters byte for byte', async () => {
     const { server, path, chatPath } = await start()
     for (const name of names) {
       for (const address of ['/', path, `${path}/`, chatPath]) {
@@ -180,14 +180,14 @@ describe('an address with a user id in its query', () => {
     }
   })
 
-  it('is what it was where another member has such a value or a name that is alike', async () => {
+  it('is not redirected if only the value or the name of a parameter is similar', async () => {
     const { server, path } = await start()
     for (const query of [`a=user_id=${ID}`, 'user_ids=1', 'my_user_id=1', 'a=1', 'user=1', '%zz=1']) {
       expect(await get(server, `${path}?${query}`, BROWSER)).toEqual([200, null])
     }
   })
 
-  it('is what it was for programs and link previews, on streams and in the docs', async () => {
+  it('is not redirected for programs and link previews, on streams and in the docs', async () => {
     const { server, owner, chatPath, path } = await start()
     expect(await get(server, `${chatPath}?user_id=${owner}`)).toEqual([200, null])
     expect(await get(server, `/?user_id=${owner}`)).toEqual([200, null])
@@ -196,7 +196,7 @@ describe('an address with a user id in its query', () => {
     expect(await get(server, `/docs?user_id=${owner}`, BROWSER)).toEqual([200, null])
   })
 
-  it('never leads to another server', async () => {
+  it('never redirects to another server', async () => {
     const { server } = await start()
     for (const target of [`//evil.example/?user_id=${ID}`, `//?user_id=${ID}`, `/%5Cevil.example?user_id=${ID}`]) {
       expect([null, '/']).toContain((await get(server, target, BROWSER))[1])

@@ -1,4 +1,4 @@
-/** Names that were stored before names had to show something: they are shown as they are. */
+/** Names stored by older versions, which accepted invisible ones, are shown unchanged. */
 import { expect, it } from 'vitest'
 import { knock } from '../../../src/chat/changes.ts'
 import { digestOf, newRequestId, newUserId, readChatId, tagOf } from '../../../src/chat/ids.ts'
@@ -8,7 +8,7 @@ import { changed } from '../../support/doors.ts'
 import { startServer } from '../../support/server.ts'
 import { openStream } from '../../support/streams.ts'
 
-it('a name of before is the same in lists and streams, where no reader of lines stumbles over it', async () => {
+it('an old name is the same in lists and streams, and breaks no line', async () => {
   const server = await startServer()
   const { chat, owner } = await createChat(server)
   await createLink(chat, owner)

@@ -16,13 +16,13 @@ import {
 import { ChunkReader } from '../../support/chunked.ts'
 import { openSocket, parseAnswer, rawRequest } from '../../support/raw.ts'
 import { startServer } from '../../support/server.ts'
-import { openStream, type StreamEvent } from '../../support/streams.ts'
+import { openReady, openStream, type StreamEvent } from '../../support/streams.ts'
 
 const names = (events: StreamEvent[]) => events.map(({ event }) => event)
 const ids = (events: StreamEvent[]) => events.map(({ id }) => id)
 
 describe("the owner's stream", () => {
-  it('begins at once, says when to come back, and may not be cached, changed or held back', async () => {
+  it('starts at once, names a reconnection time, and is not cached, transformed or buffered', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const stream = await openStream(`${chat}/events`, { user: owner })
@@ -40,7 +40,7 @@ describe("the owner's stream", () => {
     expect(stream.retry).toBeLessThanOrEqual(5000)
   })
 
-  it('tells another time to come back each time', async () => {
+  it('names a different reconnection time each time', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const retries = new Set<number | undefined>()
@@ -52,12 +52,11 @@ describe("the owner's stream", () => {
     expect(retries.size).toBeGreaterThan(1)
   })
 
-  it('tells of a knock, an approval and a message as they happen', async () => {
+  it('sends join requests, approvals and messages as they happen', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
-    const stream = await openStream(`${chat}/events`, { user: owner })
-    await stream.until('ready')
+    const stream = await openReady(chat, owner)
     const { requestId, client } = await knock(link, 'Ana')
     const asked = { request_id: requestId, link, name: 'Ana', requested_at: '2026-11-22T12:00:00.000Z' }
     expect(await stream.next()).toEqual({
@@ -80,7 +79,7 @@ describe("the owner's stream", () => {
     })
   })
 
-  it('without a cursor repeats who is still waiting, without ids, so no request is missed', async () => {
+  it('repeats pending requests, without ids, if there is no cursor', async () => {
     const server = await startServer()
     const { chat, owner, link } = await createChatWithMember(server)
     const waiting = [await knock(link, 'Ben'), await knock(link)]
@@ -93,7 +92,7 @@ describe("the owner's stream", () => {
     ])
   })
 
-  it('with a cursor tells everything after it, then ready, then goes on', async () => {
+  it('sends everything after the cursor, then ready, then new events', async () => {
     const server = await startServer()
     const { chat, owner, member } = await createChatWithMember(server)
     await post(chat, member, 'three')
@@ -113,7 +112,7 @@ describe("the owner's stream", () => {
     expect(await fromTwo.next()).toMatchObject({ event: 'message', id: '5' })
   })
 
-  it('shows its events as the OpenAPI document describes them', async () => {
+  it('sends events as the OpenAPI document describes them', async () => {
     const server = await startServer()
     const { chat, owner, link } = await createChatWithMember(server)
     await knock(link)
@@ -129,7 +128,7 @@ describe("the owner's stream", () => {
 })
 
 describe("a member's stream", () => {
-  it('tells messages and nothing of who else is at the door', async () => {
+  it('sends messages and no join events', async () => {
     const server = await startServer()
     const { chat, owner, link, member } = await createChatWithMember(server)
     await knock(link, 'Ben')
@@ -146,7 +145,7 @@ describe("a member's stream", () => {
 
 describe('a cursor', () => {
   it.each(['7', '-1', '1.5', 'approved', '1e0', '99999999999999999999', ' ', '+1'])(
-    '%j that is not in the log gets reset first and then goes on as if none had been sent',
+    '%j, which is not in the log, causes a reset, and then the stream starts as without a cursor',
     async (cursor) => {
       const server = await startServer()
       const { chat, owner, link } = await createChatWithMember(server)
@@ -183,7 +182,7 @@ describe('a cursor', () => {
   })
 
   it.each(['last_event_id', 'lastEventId', 'after'])(
-    'named %s tells a guest who knows the end to stop',
+    'named %s gives 204 to a guest who knows the final state',
     async (name) => {
       const server = await startServer()
       const { link, member } = await createChatWithMember(server)
@@ -191,7 +190,7 @@ describe('a cursor', () => {
     }
   )
 
-  it('that is empty is none, and in the header wins over the query', async () => {
+  it('is ignored if it is empty, and the header takes precedence over the query', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     for (const text of ['one', 'two', 'three']) await post(chat, owner, text)
@@ -203,7 +202,7 @@ describe('a cursor', () => {
 })
 
 describe("the guest's stream", () => {
-  it('tells the present state at once, the approval when it comes, and ends', async () => {
+  it('sends the state at once, then the approval, and ends', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
@@ -227,7 +226,7 @@ describe("the guest's stream", () => {
     linkEvents.parse(rest)
   })
 
-  it('once approved tells it and ends at once; who knows it already gets 204', async () => {
+  it('sends an earlier approval and ends, or is 204 if the guest knows it', async () => {
     const server = await startServer()
     const { link, member } = await createChatWithMember(server)
     const late = await openStream(`${link}/events`, { user: member })
@@ -238,7 +237,7 @@ describe("the guest's stream", () => {
     expect(ids(await fromPending.rest())).toEqual(['approved'])
   })
 
-  it('that waits still is told so again when it comes back', async () => {
+  it('sends pending again after a reconnect', async () => {
     const server = await startServer()
     const { chat } = await createChat(server)
     const link = await createLink(chat)
@@ -247,7 +246,7 @@ describe("the guest's stream", () => {
     expect(await stream.next()).toMatchObject({ id: 'pending' })
   })
 
-  it('is told nothing of the approval of another guest', async () => {
+  it('does not send the approval of another guest', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
@@ -259,7 +258,7 @@ describe("the guest's stream", () => {
     expect((await stream.rest()).map(({ data }) => data['request_id'])).toEqual([ben.requestId])
   })
 
-  it('is for the guest of that link alone', async () => {
+  it('is refused to everybody but the guest of that link', async () => {
     const server = await startServer()
     const { chat, owner, link, member } = await createChatWithMember(server)
     const otherLink = await createLink(chat, owner)
@@ -273,7 +272,7 @@ describe("the guest's stream", () => {
 })
 
 describe('a stream', () => {
-  it('is refused to who may not read: 401, 404, 403', async () => {
+  it('is refused without a user id, for unknown chats and to non-members', async () => {
     const server = await startServer()
     const { chat, link } = await createChatWithMember(server)
     const { client } = await knock(link)
@@ -292,7 +291,7 @@ describe('a stream', () => {
     }
   })
 
-  it('takes the user id from the query, for an EventSource that can send no header', async () => {
+  it('accepts the user id in the query, for an EventSource without headers', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const answer = await fetch(`${chat}/events?user_id=${owner}`)
@@ -300,7 +299,7 @@ describe('a stream', () => {
     await answer.body?.cancel()
   })
 
-  it('shows every reader URLs on the base that reader came by', async () => {
+  it('sends URLs on the base of its own request', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
@@ -323,7 +322,7 @@ describe('a stream', () => {
     await reader?.cancel()
   })
 
-  it('is refused with 503 and Retry-After where there are as many as there may be, and has room again later', async () => {
+  it('is refused with 503 and Retry-After while there are too many streams', async () => {
     const server = await startServer({ env: { MAX_STREAMS: '2' } })
     const { chat, owner } = await createChat(server)
     const open = [
@@ -343,7 +342,7 @@ describe('a stream', () => {
     expect(status).toBe(200)
   })
 
-  it('waits its turn where a client pipelines', async () => {
+  it('waits for earlier answers if the client pipelines', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const path = new URL(chat).pathname
@@ -364,7 +363,7 @@ describe('a stream', () => {
   })
 })
 
-/** What a stream sends as bytes: its head, and how its body begins and, once the chat is closed, ends. */
+/** The bytes of a stream: its head, and the start and the end of its body once the chat is closed. */
 async function rawStream(version: string, more: string[] = []) {
   const server = await startServer({ env: { HEARTBEAT_SECONDS: '1' } })
   const { chat, owner } = await createChat(server)
@@ -390,13 +389,13 @@ async function rawStream(version: string, more: string[] = []) {
   return parseAnswer(text)
 }
 
-/** Everything from the first comment to the end but for heartbeats, which may be anywhere. */
+/** Everything from the first comment to the end except heartbeats, which can be anywhere. */
 const WHOLE =
   /^:\nretry: \d{4}\n\nid: 0\nevent: ready\ndata: {"last_event_id":0}\n\n(id: \d\nevent: message\ndata: {"id":\d,"text":"(one|€)","created_at":"[^"]+"}\n\n){2}event: closed\ndata: {"reason":"chat_closed"}\n\n$/
 const withoutHeartbeats = (text: string) => text.replace(/\n\n(:\n\n)+/g, '\n\n')
 
 describe('the bytes of a stream', () => {
-  it('are in chunks for HTTP/1.1, heartbeats among them, and the last chunk says that it is complete', async () => {
+  it('are chunked for HTTP/1.1, heartbeats included, and end with the last chunk', async () => {
     const { status, headers, body } = await rawStream('1.1')
     expect([status, headers.get('transfer-encoding'), headers.get('connection')]).toEqual([200, 'chunked', 'close'])
     const { text, chunks, isEnded } = new ChunkReader().feed(Buffer.from(body))
@@ -405,7 +404,7 @@ describe('the bytes of a stream', () => {
   })
 
   it.each([[[]], [['Connection: keep-alive', 'TE: chunked, trailers']]])(
-    'are the events alone for HTTP/1.0, also with %j, and the stream ends with its connection',
+    'are not chunked for HTTP/1.0, also with %j, and end with the connection',
     async (more) => {
       const { status, headers, body } = await rawStream('1.0', more)
       expect([status, headers.get('transfer-encoding'), headers.get('connection')]).toEqual([200, null, 'close'])
@@ -415,7 +414,7 @@ describe('the bytes of a stream', () => {
 })
 
 describe('when the server closes', () => {
-  it('every stream ends, also of a reader that does not read, and no new work is taken', async () => {
+  it('every stream ends, even if its reader takes nothing, and new requests are refused', async () => {
     const server = await startServer()
     const { chat, owner, link } = await createChatWithMember(server)
     const { client } = await knock(link)
@@ -435,7 +434,7 @@ describe('when the server closes', () => {
   })
 })
 
-it('an answer under way is finished when the server closes, however slowly it is read', async () => {
+it('an answer is sent completely when the server closes, however slowly it is read', async () => {
   const server = await startServer()
   const { chat, owner } = await createChat(server)
   for (let count = 0; count < 20; count++) {
@@ -454,7 +453,7 @@ it('an answer under way is finished when the server closes, however slowly it is
   expect(size).toBeGreaterThan(4_000_000)
 })
 
-it('a fault of the store cuts the stream off and is logged without its ids', async () => {
+it('a store fault cuts the stream off and is logged without ids', async () => {
   const server = await startServer({
     wrap: (store) => ({ ...store, watch: async (tag) => Promise.reject(new TypeError(`lost ${tag}${tag}`)) })
   })
@@ -468,7 +467,7 @@ it('a fault of the store cuts the stream off and is logged without its ids', asy
   expect(line).not.toContain('lost')
 })
 
-it('problems of streams are problems', async () => {
+it('refusals of streams are problem documents', async () => {
   const server = await startServer()
   const { chat } = await createChat(server)
   const problem = await problemOf(await call(`${chat}/events`, { headers: { authorization: 'Basic abc' } }))

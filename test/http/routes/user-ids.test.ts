@@ -1,4 +1,4 @@
-/** Whose id: under which names a user id counts, and which of several. */
+/** The names under which a user id is accepted, and which of several is used. */
 import { describe, expect, it } from 'vitest'
 import {
   call,
@@ -8,12 +8,12 @@ import {
   knock,
   problemOf,
   refusal,
-  requestsOf
+  requestsOf,
+  STRANGER
 } from '../../support/api.ts'
 import { startServer } from '../../support/server.ts'
 
-const STRANGER = '406a3207-a070-4411-b9b6-8527c0c19c7e'
-/** What a proxy in between asks for, or another program. */
+/** Headers that are meant for a proxy in between. */
 const OTHER_SCHEMES = [
   'Basic dXNlcjpwYXNz',
   'Basic',
@@ -32,7 +32,7 @@ async function aDoor() {
 
 describe('in a query', () => {
   it.each(['user_id', 'author_id', 'client_id', 'clientId', 'CLIENT-ID', 'Author_Id', 'userid'])(
-    '%s is the user id: the guest comes back, and nobody knocks',
+    '%s is the user id, so the guest is recognized and no request is recorded',
     async (name) => {
       const { chat, owner, link, client, requestId, requests } = await aDoor()
       const again = await call(`${link}?${name}=${client}&utm_source=mail`)
@@ -50,7 +50,7 @@ describe('in a query', () => {
     }
   )
 
-  it('several that are the same are one, in any case; two that differ are 400 and named', async () => {
+  it('several names with the same user id are accepted, and different user ids are 400', async () => {
     const { link, client, requests } = await aDoor()
     const same = await call(`${link}?user_id=${client}&client_id=${client.toUpperCase()}&authorId=${client}`)
     expect(same.status).toBe(202)
@@ -62,32 +62,29 @@ describe('in a query', () => {
     expect(await requests()).toBe(1)
   })
 
-  it.each(['', 'x', `${STRANGER}x`])(
-    '%j is 401, whatever it is called and whatever stands beside it',
-    async (value) => {
-      const { link, client, requests } = await aDoor()
-      for (const name of ['user_id', 'author_id', 'client_id', 'clientId']) {
-        expect(await refusal(await call(`${link}?${name}=${value}`))).toEqual([401, 'user-id-required'])
-        const beside = name === 'user_id' ? 'client_id' : 'user_id'
-        expect(await refusal(await call(`${link}?${name}=${value}&${beside}=${client}`))).toEqual([
-          401,
-          'user-id-required'
-        ])
-      }
-      expect(await requests()).toBe(1)
+  it.each(['', 'x', `${STRANGER}x`])('%j is 401 under every name, also beside a valid one', async (value) => {
+    const { link, client, requests } = await aDoor()
+    for (const name of ['user_id', 'author_id', 'client_id', 'clientId']) {
+      expect(await refusal(await call(`${link}?${name}=${value}`))).toEqual([401, 'user-id-required'])
+      const beside = name === 'user_id' ? 'client_id' : 'user_id'
+      expect(await refusal(await call(`${link}?${name}=${value}&${beside}=${client}`))).toEqual([
+        401,
+        'user-id-required'
+      ])
     }
-  )
+    expect(await requests()).toBe(1)
+  })
 
   it.each(['cliend_id', 'cleint_id', 'clientids', 'authr_id', 'usre_id', 'access_token', 'ownerId', 'request_id'])(
-    '%s is refused at a link, where whoever sent it would be somebody new',
+    '%s is refused at a link, because its sender would become a new guest',
     async (name) => {
       const { chat, link, client, requests } = await aDoor()
       const problem = await problemOf(await call(`${link}?${name}=${client}`))
       expect(problem).toMatchObject({ status: 400, kind: 'invalid-request', errors: [{ path: name }] })
-      // Where a user id is needed, that comes first.
+      // If a user id is required, 401 comes first.
       const needed = await problemOf(await call(`${chat}?${name}=${client}`))
       expect(needed).toMatchObject({ status: 401, kind: 'user-id-required', errors: [{ path: name }] })
-      // Who says properly who they are may say it again as they like.
+      // A valid Authorization header takes precedence over all of them.
       expect((await call(`${link}?${name}=x`, { user: client })).status).toBe(202)
       expect((await call(`${link}?${name}=x&user_id=${client}`)).status).toBe(202)
       expect(await requests()).toBe(1)
@@ -106,7 +103,7 @@ describe('in a body', () => {
     }
   })
 
-  it('null is none where an answer of ours says so, and two that differ are 400', async () => {
+  it('null is ignored as in our answers, and different user ids are 400', async () => {
     const { chat, owner } = await aDoor()
     const sent = { text: 'a', user_id: owner, client_id: null }
     expect((await call(chat, { json: sent })).status).toBe(201)
@@ -115,7 +112,7 @@ describe('in a body', () => {
     expect(problem).toMatchObject({ status: 400, errors: [{ path: 'user_id' }, { path: 'author_id' }] })
   })
 
-  it('of a link that anybody may make counts: a name that is one slip away, or stands in the query, is refused', async () => {
+  it('of POST /v1/links is optional, so a typo in its name or a place in the query is refused', async () => {
     const { server, chat, owner } = await aDoor()
     const url = `${server.url}/v1/links`
     const slip = await problemOf(await call(url, { json: { chat, autor_id: owner } }))
@@ -128,7 +125,7 @@ describe('in a body', () => {
 })
 
 describe('an Authorization header', () => {
-  it.each(OTHER_SCHEMES)('of another scheme counts as none: %s', async (authorization) => {
+  it.each(OTHER_SCHEMES)('of another scheme is ignored: %s', async (authorization) => {
     const { server, chat, owner, link, client, requests } = await aDoor()
     const headers = { authorization }
     expect(await (await call(`${link}?client_id=${client}`, { headers })).json()).toMatchObject({ client_id: client })
@@ -142,7 +139,7 @@ describe('an Authorization header', () => {
   })
 
   it.each(['Bearer', 'bearer x', `Bearer: ${STRANGER}`, `Bearer${STRANGER}`, STRANGER, STRANGER.toUpperCase(), ''])(
-    'that is a Bearer written wrongly is 401, also beside a user id in the query: %j',
+    'with a malformed Bearer is 401, also beside a user id in the query: %j',
     async (authorization) => {
       const { link, client, requests } = await aDoor()
       for (const url of [link, `${link}?user_id=${client}`]) {
@@ -152,7 +149,7 @@ describe('an Authorization header', () => {
     }
   )
 
-  it('that is a Bearer wins over whatever the query says', async () => {
+  it('with a Bearer takes precedence over the query', async () => {
     const { link, client } = await aDoor()
     for (const query of ['user_id=x', `user_id=${STRANGER}&client_id=${client}`, 'cliend_id=x']) {
       expect((await call(`${link}?${query}`, { user: client })).status).toBe(202)
@@ -161,7 +158,7 @@ describe('an Authorization header', () => {
 })
 
 describe('DELETE', () => {
-  it('says that a user id counts in the header alone, if it was sent elsewhere', async () => {
+  it('says that a user id is accepted only in the header', async () => {
     const { server } = await aDoor()
     const { chat, owner, link, member } = await createChatWithMember(server)
     for (const [target, user] of [
@@ -180,7 +177,7 @@ describe('DELETE', () => {
   })
 })
 
-it('the limit of a user is one, whatever the user id is called', async () => {
+it('a user has one limit under all names of the user id', async () => {
   const server = await startServer({ env: { RATE_LIMIT: 'on' } })
   const { chat, owner } = await createChat(server)
   const left: number[] = []

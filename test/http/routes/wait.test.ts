@@ -1,4 +1,4 @@
-/** Answers that wait: one curl is a whole join, and one a long poll. */
+/** Requests with ?wait: one curl joins a chat, and one is a long poll. */
 import { describe, expect, it } from 'vitest'
 import { MAX_ENDED_KEPT } from '../../../src/chat/changes.ts'
 import { exchange } from '../../../src/wire/schemas/links.ts'
@@ -16,31 +16,30 @@ import {
 import { openSocket } from '../../support/raw.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
 import { slowStore } from '../../support/slow-store.ts'
-import { openStream } from '../../support/streams.ts'
+import { openReady } from '../../support/streams.ts'
 
-/** A chat whose owner is listening. */
+/** A chat with a link, and the owner's stream. */
 async function aDoorkeeper(env: Record<string, string> = {}) {
   const server = await startServer({ env })
   const { chat, owner } = await createChat(server)
   const link = await createLink(chat, owner)
-  const stream = await openStream(`${chat}/events`, { user: owner })
-  await stream.until('ready')
+  const stream = await openReady(chat, owner)
   return { server, chat, owner, link, stream }
 }
 
-/** Knocks, waits and hangs up once the owner has been told. */
-async function hangUp(
+/** Asks to join, waits, and disconnects once `notified` resolves. */
+async function disconnect(
   { server, link }: { server: TestServer; link: string },
-  told: () => Promise<unknown>
+  notified: () => Promise<unknown>
 ): Promise<void> {
   const socket = openSocket(server.port)
   socket.write(`GET ${new URL(link).pathname}?wait=60 HTTP/1.1\r\nHost: localhost\r\n\r\n`)
-  await told()
+  await notified()
   socket.destroy()
 }
 
 describe('GET /v1/links/:link?wait', () => {
-  it('asks, waits at the door and gives the URL of the chat', async () => {
+  it('asks to join, waits and returns the URL of the chat', async () => {
     const { link, owner, chat, stream } = await aDoorkeeper()
     const answering = call(`${link}?wait=300&name=Ana`)
     expect(await stream.next()).toMatchObject({ event: 'join_request', data: { name: 'Ana' } })
@@ -52,7 +51,7 @@ describe('GET /v1/links/:link?wait', () => {
     expect(await post(chat, client_id ?? '', 'in')).toBe(3)
   })
 
-  it('waits for a guest who comes back, too, and ends at once where nothing is to be waited for', async () => {
+  it('waits for a returning guest, and answers at once if there is nothing to wait for', async () => {
     const { link, owner, stream } = await aDoorkeeper()
     const { client } = await knock(link)
     await stream.next()
@@ -63,7 +62,7 @@ describe('GET /v1/links/:link?wait', () => {
     expect((await call(`${link}?wait=300`, { user: owner })).status).toBe(200)
   })
 
-  it('is 202 when the time is up, and the request stays', async () => {
+  it('is 202 when the time is up, and the request stays pending', async () => {
     const { link, owner, chat } = await aDoorkeeper()
     const answer = await call(`${link}?wait=1`)
     expect(answer.status).toBe(202)
@@ -73,7 +72,7 @@ describe('GET /v1/links/:link?wait', () => {
     })
   })
 
-  it('is not woken by what concerns others', async () => {
+  it("is not answered because of other guests' events", async () => {
     const { link, owner, chat } = await aDoorkeeper()
     const { client } = await knock(link)
     const waiting = call(`${link}?wait=1`, { user: client })
@@ -83,9 +82,9 @@ describe('GET /v1/links/:link?wait', () => {
     expect((await waiting).status).toBe(202)
   })
 
-  it('that is hung up before the client_id was learned takes the request back and tells the owner', async () => {
+  it('withdraws the request and notifies the owner if the client disconnects before it has the client_id', async () => {
     const door = await aDoorkeeper()
-    await hangUp(door, () => door.stream.next())
+    await disconnect(door, () => door.stream.next())
     expect(await door.stream.next()).toMatchObject({
       event: 'join_closed',
       id: '2',
@@ -95,7 +94,7 @@ describe('GET /v1/links/:link?wait', () => {
     expect(await refusal(answer)).toEqual([409, 'nobody-asked'])
   })
 
-  it('that is hung up by a guest who knows the client_id changes nothing', async () => {
+  it('changes nothing if a guest disconnects who knows the client_id', async () => {
     const door = await aDoorkeeper()
     const { client } = await knock(door.link)
     await door.stream.next()
@@ -111,14 +110,14 @@ describe('GET /v1/links/:link?wait', () => {
   })
 
   it.each(['end', 'resetAndDestroy'] as const)(
-    'that is hung up (%s) before the owner approves, in the same moment, is taken back',
-    async (hangUp) => {
+    'withdraws the request if the client disconnects (%s) just before the approval',
+    async (disconnect) => {
       const door = await aDoorkeeper()
       for (let count = 0; count < 10; count++) {
         const socket = openSocket(door.server.port)
         socket.write(`GET ${new URL(door.link).pathname}?wait=60 HTTP/1.1\r\nHost: localhost\r\n\r\n`)
         const asked = await door.stream.next()
-        socket[hangUp]()
+        socket[disconnect]()
         await approve(door.link, door.owner, String(asked?.data['request_id']))
         const events = await door.stream.until('join_closed')
         expect(events.at(-1)?.data['request_id']).toBe(asked?.data['request_id'])
@@ -126,7 +125,7 @@ describe('GET /v1/links/:link?wait', () => {
     }
   )
 
-  it('that waits behind another answer of its connection is taken back, too', async () => {
+  it('withdraws the request if the client disconnects while an earlier answer is pending on the connection', async () => {
     const door = await aDoorkeeper()
     const socket = openSocket(door.server.port)
     const first = `GET ${new URL(door.chat).pathname}?wait=60&user_id=${door.owner} HTTP/1.1\r\nHost: a\r\n\r\n`
@@ -136,29 +135,28 @@ describe('GET /v1/links/:link?wait', () => {
     expect(await door.stream.next()).toMatchObject({ event: 'join_closed' })
   })
 
-  it('takes a request back without wait as well, where the client was gone before the answer', async () => {
+  it('withdraws the request without ?wait, too, if the client disconnects before the answer', async () => {
     const server = await startServer({ wrap: (store) => slowStore(store, () => 10) })
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
-    const stream = await openStream(`${chat}/events`, { user: owner })
-    await stream.until('ready')
+    const stream = await openReady(chat, owner)
     const socket = openSocket(server.port)
     socket.write(`GET ${new URL(link).pathname} HTTP/1.1\r\nHost: localhost\r\n\r\n`, () => socket.resetAndDestroy())
     expect(await stream.next()).toMatchObject({ event: 'join_request' })
     expect(await stream.next()).toMatchObject({ event: 'join_closed' })
   })
 
-  it('leaves of those who hung up the latest 200, so that a door does not grow', async () => {
+  it('keeps only the latest 200 withdrawn requests', async () => {
     const door = await aDoorkeeper()
     for (let count = 0; count < MAX_ENDED_KEPT + 10; count++) {
-      await hangUp(door, () => door.stream.next())
+      await disconnect(door, () => door.stream.next())
       expect(await door.stream.next()).toMatchObject({ event: 'join_closed' })
     }
     const { join_requests } = JSON.parse(await (await call(`${door.chat}/join-requests`, { user: door.owner })).text())
     expect(join_requests).toHaveLength(MAX_ENDED_KEPT)
   })
 
-  it.each(['0', '301', 'x', '-1', '1.5', '1&wait=2'])('refuses %s and does not knock', async (wait) => {
+  it.each(['0', '301', 'x', '-1', '1.5', '1&wait=2'])('refuses %s and records no request', async (wait) => {
     const { link, owner, chat } = await aDoorkeeper()
     const problem = await problemOf(await call(`${link}?wait=${wait}`))
     expect(problem).toMatchObject({ status: 400, errors: [{ path: 'wait' }] })
@@ -166,7 +164,7 @@ describe('GET /v1/links/:link?wait', () => {
     expect(await (await call(`${chat}/join-requests`, { user: owner })).json()).toMatchObject({ join_requests: [] })
   })
 
-  it('counts among the streams there may be; one too many has not knocked', async () => {
+  it('counts as a stream, and records no request if there are too many', async () => {
     const { link, owner, chat } = await aDoorkeeper({ MAX_STREAMS: '1' })
     expect(await refusal(await call(`${link}?wait=1`))).toEqual([503, 'too-many-streams'])
     expect(await refusal(await call(`${chat}?wait=1`, { user: owner }))).toEqual([503, 'too-many-streams'])
@@ -174,7 +172,7 @@ describe('GET /v1/links/:link?wait', () => {
   })
 })
 
-it('a wait that the store fails is over and counts no longer', async () => {
+it('a wait ends and no longer counts if the store fails', async () => {
   const server = await startServer({
     env: { MAX_STREAMS: '1' },
     wrap: (store) => ({ ...store, watch: async () => Promise.reject(new TypeError('lost')) })
@@ -189,7 +187,7 @@ describe('GET /v1/chats/:chat?wait', () => {
   const texts = async (answer: Response) =>
     JSON.parse(await answer.text()).messages.map(({ text }: { text: string }) => text)
 
-  it('waits for the next message, and is not woken by a knock', async () => {
+  it('waits for the next message, and ignores join requests', async () => {
     const server = await startServer()
     const { chat, owner, link, member } = await createChatWithMember(server)
     const waiting = [call(`${chat}?wait=300`, { user: owner }), call(`${chat}?wait=300&after=2`, { user: member })]
@@ -201,7 +199,7 @@ describe('GET /v1/chats/:chat?wait', () => {
     }
   })
 
-  it('answers at once where there is a message already, and with none when the time is up', async () => {
+  it('answers at once if there is a message, and with none when the time is up', async () => {
     const server = await startServer()
     const { chat, owner, link } = await createChatWithMember(server)
     await post(chat, owner, 'there')
@@ -212,7 +210,7 @@ describe('GET /v1/chats/:chat?wait', () => {
     expect(empty).toMatchObject({ messages: [], last_event_id: 4, has_more: false })
   })
 
-  it('misses nothing, one poll after the other', async () => {
+  it('misses nothing over consecutive polls', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const posting = (async () => {
@@ -228,14 +226,13 @@ describe('GET /v1/chats/:chat?wait', () => {
     expect(seen).toEqual(Array.from({ length: 60 }, (_, index) => `${index + 1}`))
   })
 
-  it('ends as if the time were up when the server stops', async () => {
+  it('is answered as if the time were up when the server stops', async () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
     const { client } = await knock(link)
     const waiting = [call(`${chat}?wait=300`, { user: owner }), call(`${link}?wait=300`, { user: client })]
-    const stream = await openStream(`${chat}/events`, { user: owner })
-    await stream.until('ready')
+    await openReady(chat, owner)
     await server.close()
     expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([200, 202])
   })

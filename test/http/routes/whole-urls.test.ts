@@ -1,4 +1,4 @@
-/** In a path stands the opaque part of a URL, or the whole URL, percent-encoded: clients made from the document send that. */
+/** A path parameter is an id or a whole percent-encoded URL, which generated clients send. */
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { call, createChat, createChatWithMember, createLink, knock, refusal } from '../../support/api.ts'
@@ -11,7 +11,7 @@ const OPERATIONS = Object.entries(paths).flatMap(([path, methods]) =>
   Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`)
 )
 
-it.each(OPERATIONS.filter((operation) => operation.includes('{')))('%s takes a whole URL', async (operation) => {
+it.each(OPERATIONS.filter((operation) => operation.includes('{')))('%s accepts a whole URL', async (operation) => {
   const server = await startServer()
   const { chat, owner, link, member } = await createChatWithMember(server)
   const isGuests = /(events|request)$/.test(operation) && operation.includes('{link}')
@@ -27,7 +27,7 @@ it.each(OPERATIONS.filter((operation) => operation.includes('{')))('%s takes a w
   await answer.body?.cancel()
 })
 
-it('a whole URL is read as in a body: host, slash at the end, query and fragment do not matter', async () => {
+it('the host, a trailing slash, the query and the fragment of a whole URL are ignored', async () => {
   const server = await startServer()
   const { chat, owner } = await createChat(server)
   const opaque = chat.split('/').at(-1)
@@ -43,7 +43,7 @@ it('a whole URL is read as in a body: host, slash at the end, query and fragment
   }
 })
 
-it('a URL of something else is 404, and knocks at nothing', async () => {
+it('a URL of something else is 404 and records no request', async () => {
   const server = await startServer()
   const { chat, owner } = await createChat(server)
   const link = await createLink(chat, owner)

@@ -1,4 +1,4 @@
-/** What is logged of a fault says what is wrong, and never what somebody has sent. */
+/** The log describes a fault without quoting data. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { StoreUnavailable } from '../../../src/chat/store.ts'
@@ -9,7 +9,7 @@ const text = fc.string({ unit: 'grapheme', minLength: 6, maxLength: 30 })
 const shouted = fc.stringMatching(/^[A-Z]{8,16}$/)
 const secret = fc.oneof(id, fc.uuid(), text, shouted)
 
-/** As libraries and the language build messages around what they were given. */
+/** Messages in which libraries and the language quote their input. */
 const MESSAGES: ((secret: string) => string)[] = [
   (secret) => secret,
   (secret) => `${secret} NOAUTH`,
@@ -38,19 +38,19 @@ const error = fc
       url: secret,
       [secret]: secret
     })
-    // Some libraries say more of an error later.
+    // Some libraries add properties to errors.
     if (changed) error.message = `${secret} of late`
     return { secret, error }
   })
 
 describe('a fault', () => {
-  it('is described without anything that was quoted in it, in its causes or in what has failed alike', () => {
+  it('is described without quoted data, also in its causes and aggregated errors', () => {
     fc.assert(
       fc.property(error, error, error, (outer, cause, first) => {
         const all = new AggregateError([first.error], first.secret)
         outer.error.cause = Object.assign(cause.error, { cause: all })
         const described = JSON.stringify(describeFault(outer.error))
-        // What is random can be part of a path in the stack by chance.
+        // A random text can be part of a path in the stack by chance.
         const withoutAny = JSON.stringify(
           describeFault(Object.assign(new Error(''), { cause: new AggregateError([]) }))
         )
@@ -82,7 +82,7 @@ describe('a fault', () => {
     }
   })
 
-  it('of the code is described with what the language says and where', () => {
+  it("of the code is described with the language's message and the place", () => {
     const none: { member?: { of: string } } = {}
     const act = (): void => {
       // @ts-expect-error It is what is tested.
@@ -101,7 +101,7 @@ describe('a fault', () => {
     })
   })
 
-  it('that is its own cause is described to an end', () => {
+  it('that is its own cause is described', () => {
     const own = new Error('x')
     own.cause = own
     expect(JSON.stringify(describeFault(own)).length).toBeLessThan(10_000)

@@ -1,29 +1,11 @@
-/** What Prometheus is told is what has happened, and holds no secret. */
+/** The metrics are correct and contain no secrets. */
 import { expect, it } from 'vitest'
 import { approve, call, createChat, createChatWithMember, createLink, decline, knock, post } from '../../support/api.ts'
-import { startServer, type TestServer } from '../../support/server.ts'
+import { METRICS as env, metricsAddress, scrape } from '../../support/metrics.ts'
+import { startServer } from '../../support/server.ts'
 import { openStream } from '../../support/streams.ts'
 
-const env = { METRICS_ADDRESS: '127.0.0.1:0' }
-
-function addressOf(server: TestServer): string {
-  const line = server.log.map((one) => JSON.parse(one)).find(({ msg }) => msg === 'metrics are served')
-  return `http://127.0.0.1:${line.address.port}`
-}
-
-async function scrape(server: TestServer): Promise<{ text: string; value: (sample: string) => number }> {
-  const text = await (await fetch(`${addressOf(server)}/metrics`)).text()
-  return {
-    text,
-    value: (sample) => {
-      const line = text.split('\n').find((one) => one.startsWith(`${sample} `))
-      if (line === undefined) throw new Error(`there is no ${sample}`)
-      return Number(line.slice(sample.length))
-    }
-  }
-}
-
-it('counts requests, streams, deliveries, chats and requests at the door as they were', async () => {
+it('requests, streams, deliveries, chats and join requests are counted exactly', async () => {
   const server = await startServer({ env })
   const { chat, owner, link, member } = await createChatWithMember(server)
   const readers = await Promise.all(Array.from({ length: 5 }, () => openStream(`${chat}/events`, { user: member })))
@@ -67,14 +49,14 @@ it('counts requests, streams, deliveries, chats and requests at the door as they
   expect(value('silly_chat_join_events_total{type="join_declined"}')).toBe(1)
   expect(value('nodejs_eventloop_lag_p99_seconds')).toBeGreaterThanOrEqual(0)
 
-  // Asked once more nothing is counted twice.
+  // A second scrape counts nothing again.
   const again = await scrape(server)
   expect(again.value('silly_chat_deliveries_total')).toBe(121)
   expect(again.value('silly_chat_requests_total{method="GET",route="/v1/chats/:chat/events",status="200"}')).toBe(7)
   for (const reader of [...readers, late, lost, guest]) reader.close()
 })
 
-it('a chat that ends takes with it who waited, and each request is decided once', async () => {
+it('the pending requests of a closed chat are no longer counted, and each decision counts once', async () => {
   const server = await startServer({ env })
   const { chat, owner } = await createChat(server)
   const link = await createLink(chat, owner)
@@ -91,7 +73,7 @@ it('a chat that ends takes with it who waited, and each request is decided once'
   expect(await pending()).toBe(0)
 })
 
-it('a reader that takes nothing is counted when it is cut off', async () => {
+it('a reader that is cut off is counted', async () => {
   const server = await startServer({ env: { ...env, MAX_STREAM_BUFFER_BYTES: '1000' } })
   const { chat, owner } = await createChat(server)
   const reader = await openStream(`${chat}/events`, { user: owner })
@@ -102,7 +84,7 @@ it('a reader that takes nothing is counted when it is cut off', async () => {
   reader.close()
 })
 
-it('labels are few and hold nothing of what was asked', async () => {
+it('labels contain nothing from requests', async () => {
   const server = await startServer({ env })
   const { chat, owner, link, member } = await createChatWithMember(server)
   await post(chat, owner, 'the treasure')
@@ -115,13 +97,13 @@ it('labels are few and hold nothing of what was asked', async () => {
   expect(text).toContain('route="none",status="404"')
 })
 
-it('they are on their own address alone, and only if one is set', async () => {
+it('metrics are served only at their own address, and only if it is set', async () => {
   const server = await startServer({ env })
   expect((await call(`${server.url}/metrics`)).status).toBe(404)
-  expect((await call(`${addressOf(server)}/health`)).status).toBe(404)
-  expect((await call(`POST ${addressOf(server)}/metrics`)).status).toBe(404)
+  expect((await call(`${metricsAddress(server)}/health`)).status).toBe(404)
+  expect((await call(`POST ${metricsAddress(server)}/metrics`)).status).toBe(404)
   await server.close()
-  await expect(fetch(`${addressOf(server)}/metrics`)).rejects.toThrow()
+  await expect(fetch(`${metricsAddress(server)}/metrics`)).rejects.toThrow()
   const silent = await startServer()
   expect(silent.log.join('')).not.toContain('metrics')
 })

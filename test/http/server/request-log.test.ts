@@ -1,11 +1,11 @@
-/** Secrets and texts reach no log line at any level. */
+/** Secrets and texts are never logged, at any level. */
 import { expect, it } from 'vitest'
 import { approve, call, createChat, createLink, knock, post, readTexts } from '../../support/api.ts'
 import { exchangeBytes } from '../../support/raw.ts'
 import { startServer } from '../../support/server.ts'
-import { openStream } from '../../support/streams.ts'
+import { openReady, openStream } from '../../support/streams.ts'
 
-it('nothing that was said or that opens a door is logged, whatever happens, even at trace', async () => {
+it('no message and no secret is logged, even at trace', async () => {
   const server = await startServer({
     wrap: (store) => ({
       ...store,
@@ -55,7 +55,7 @@ it('a request is logged with its method, route, status and time', async () => {
   expect(line).toMatchObject({ level: 30, method: 'POST', status: 201, ms: expect.any(Number) })
 })
 
-it('nothing is logged where nobody wants lines', async () => {
+it('nothing is logged at the level silent', async () => {
   const server = await startServer({ env: { LOG_LEVEL: 'silent' } })
   await createChat(server)
   expect(server.log).toEqual([])
@@ -64,8 +64,7 @@ it('nothing is logged where nobody wants lines', async () => {
 it('the end of a stream is logged with its route', async () => {
   const server = await startServer()
   const { chat, owner } = await createChat(server)
-  const stream = await openStream(`${chat}/events`, { user: owner })
-  await stream.until('ready')
+  await openReady(chat, owner)
   await server.close()
   const line = server.log.map((one) => JSON.parse(one)).find(({ msg }) => msg === 'stream ended')
   expect(line).toMatchObject({ method: 'GET', route: '/v1/chats/:chat/events', ms: expect.any(Number) })

@@ -1,11 +1,11 @@
-/** What `deploy/compose.yaml` starts, without containers: nginx as configured there, two nodes and Redis. */
-import { once } from 'node:events'
+/** What `deploy/compose.yaml` starts, but without containers: nginx, two nodes and Redis. */
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { loadSettings } from '../../../src/cli/settings.ts'
 import { startDeployedNginx } from '../../foreign/nginx.ts'
+import { listenOn } from '../../kit/wire.ts'
 import { call, createChat, post } from '../../support/api.ts'
 import { startBuilt } from '../../support/built-server.ts'
 import { haveAll } from '../../support/real-parts.ts'
@@ -16,15 +16,15 @@ const deploy = (file: string) =>
   readFileSync(fileURLToPath(new URL(`../../../deploy/${file}`, import.meta.url)), 'utf8')
 const COMPOSE = deploy('compose.yaml')
 
-/** What stands behind this in compose.yaml. */
-const said = (key: string) => new RegExp(`^ +${key}: '?(.*?)'?$`, 'm').exec(COMPOSE)?.[1] ?? ''
+/** The value of this key in compose.yaml. */
+const settingOf = (key: string) => new RegExp(`^ +${key}: '?(.*?)'?$`, 'm').exec(COMPOSE)?.[1] ?? ''
 
-/** The settings that stand between `redis-server` and the volumes. */
+/** The arguments of `redis-server`. */
 const redisSettings = [
   ...(/- redis-server\n(.*?) {4}volumes:/s.exec(COMPOSE)?.[1] ?? '').matchAll(/- '?([^'\n]+)/g)
 ].map(([, setting = '']) => setting)
 
-/** The lines of a service, or of what several services have in common. */
+/** The lines of a service, or of an extension (`x-…`) that services share. */
 function linesOf(name: string): string {
   const indent = name.startsWith('x-') ? '' : '  '
   return new RegExp(`^${indent}${name}:.*\\n((?:${indent} .*\\n)*)`, 'm').exec(COMPOSE)?.[1] ?? ''
@@ -33,12 +33,12 @@ function linesOf(name: string): string {
 describe('compose.yaml', () => {
   it('pins every image by its full version', () => {
     const images = [...COMPOSE.matchAll(/^ +image: (.*)$/gm)].map(([, image = '']) => image)
-    // Its own is built.
+    // Our own image is built.
     expect(images.filter((image) => !/^[a-z]+:\d+\.\d+\.\d+-alpine(-slim)?$/.test(image))).toEqual(['silly-chat'])
     expect(images).toHaveLength(3)
   })
 
-  it('gives nobody more than is needed: no capability, no writable root, and limits', () => {
+  it('gives each service only what it needs: no capabilities, a read-only root, and limits', () => {
     const hardened = linesOf('x-hardened')
     for (const line of ['read_only: true', 'cap_drop: [ALL]', 'no-new-privileges:true', 'pids_limit:', 'logging:']) {
       expect(hardened).toContain(line)
@@ -50,27 +50,27 @@ describe('compose.yaml', () => {
     expect(COMPOSE).not.toMatch(/cap_add|privileged: true|network_mode/)
   })
 
-  it('keeps nginx away from Redis, and gives the nodes time to end', () => {
+  it('isolates nginx from Redis, and gives the nodes time to stop', () => {
     const networksOf = (service: string) => /networks: (.*)/.exec(linesOf(service))?.[1]
     expect(['x-node', 'redis', 'nginx'].map(networksOf)).toEqual(['[front, back]', '[back]', '[front]'])
-    // More than the forced exit of main.ts.
-    expect(said('stop_grace_period')).toBe('15s')
-    expect(Number(said('nofile'))).toBeGreaterThan(loadSettings({}).MAX_STREAMS)
+    // Longer than the time after which main.ts forces an exit.
+    expect(settingOf('stop_grace_period')).toBe('15s')
+    expect(Number(settingOf('nofile'))).toBeGreaterThan(loadSettings({}).MAX_STREAMS)
   })
 })
 
 describe.skipIf(!haveAll('nginx', 'redis-server', 'redis-cli'))('two nodes behind nginx', () => {
   async function start() {
     const redis = await aRedis(...redisSettings)
-    const env = { STORE_URL: redis.url, TRUST_PROXY: said('TRUST_PROXY'), PUBLIC_URL: '' }
+    const env = { STORE_URL: redis.url, TRUST_PROXY: settingOf('TRUST_PROXY'), PUBLIC_URL: '' }
     const nodes = await Promise.all([startBuilt({ env }), startBuilt({ env })])
     const nginx = await startDeployedNginx([nodes[0].url, nodes[1].url])
     return { redis, nodes, nginx, ...(await createChat(nginx)) }
   }
 
-  it('are one chat: streams on either see every message, and go on when the other node is lost', async () => {
+  it('are one service: streams on both receive every message, and continue when the other node is killed', async () => {
     const { redis, nodes, nginx, chat, owner } = await start()
-    expect([said('STORE_URL'), await redis.cli('config', 'get', 'maxmemory-policy')]).toEqual([
+    expect([settingOf('STORE_URL'), await redis.cli('config', 'get', 'maxmemory-policy')]).toEqual([
       'redis://redis:6379',
       'maxmemory-policy\nnoeviction'
     ])
@@ -85,15 +85,15 @@ describe.skipIf(!haveAll('nginx', 'redis-server', 'redis-cli'))('two nodes behin
     expect(ids).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     for (const stream of streams) expect((await stream.take(10)).map(({ id }) => Number(id))).toEqual(ids)
 
-    // The one on the node that is lost ends.
+    // The stream on the killed node ends.
     const next = streams.map((stream) => stream.next().catch(() => undefined))
     await nodes[0].kill()
-    // Every one is posted once, though every other node that is asked is not there.
+    // Every message is posted once, although nginx tries the dead node for every other one.
     for (let count = 0; count < 10; count++) expect(await post(chat, owner, `after ${count}`)).toBe(11 + count)
     expect((await Promise.all(next)).map((event) => event?.data['text']).sort()).toEqual(['after 0', undefined])
   })
 
-  it('refuse or drop what comes while none is there, and are found again', async () => {
+  it('are refused by nginx while none runs, and are found again', async () => {
     const { nodes, chat, owner } = await start()
     await Promise.all(nodes.map((node) => node.kill()))
     expect((await call(chat, { user: owner, json: { text: 'too early' } })).status).toBe(502)
@@ -105,20 +105,18 @@ describe.skipIf(!haveAll('nginx', 'redis-server', 'redis-cli'))('two nodes behin
   })
 })
 
-describe.skipIf(!haveAll('nginx'))('what nginx passes on', () => {
-  /** A node that takes requests and dies of each. */
+describe.skipIf(!haveAll('nginx'))('nginx', () => {
+  /** A node that closes the connection on every request. */
   async function dyingNode(seen: IncomingHttpHeaders[]): Promise<string> {
     const server = createServer((request) => {
       seen.push(request.headers)
       request.socket.destroy()
-    }).listen(0, '127.0.0.1')
+    })
     onTestFinished(() => void server.close())
-    await once(server, 'listening')
-    const address = server.address()
-    return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+    return `http://127.0.0.1:${await listenOn(server, 0)}`
   }
 
-  it('is a post to one node only, with nothing of what a client says of a proxy', async () => {
+  it('passes a post to one node only, and replaces the forwarding headers of the client', async () => {
     const seen: IncomingHttpHeaders[] = []
     const nodes = [await dyingNode(seen), await dyingNode(seen)] as const
     const nginx = await startDeployedNginx(nodes)

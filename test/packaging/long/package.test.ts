@@ -1,4 +1,4 @@
-/** The package: what is in it, and that it is all that somebody needs who has only that. Installs from the registry. */
+/** The content of the package, and its use after an installation from the registry. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -22,7 +22,7 @@ const packed = z.tuple([
 const home = mkdtempSync(join(tmpdir(), 'silly-package-'))
 const folder = join(home, 'empty')
 
-/** What it prints; it runs in the folder into which the package is installed. */
+/** Runs a program in the folder in which the package is installed, and returns its output. */
 function run(program: string, ...args: string[]): string {
   return execFileSync(program, args, { cwd: folder, encoding: 'utf8' })
 }
@@ -36,11 +36,11 @@ describe('the package', () => {
   let warnings: readonly string[]
 
   beforeAll(() => {
-    // What is built is there already, and others run it meanwhile.
+    // Without a build, because other tests use dist at the same time.
     const pack = ['pack', ROOT, '--ignore-scripts', '--json', '--pack-destination', home]
     mkdirSync(folder)
     contents = packed.parse(JSON.parse(run('npm', ...pack)))[0]
-    // The prefix, since npm would look for a package in the folders above.
+    // Without the prefix, npm would search for a package in the parent folders.
     const options = ['--prefix', folder, '--prefer-offline', '--no-audit', '--no-fund', '--loglevel', 'warn']
     const install = spawnSync('npm', ['install', ...options, join(home, contents.filename)], {
       cwd: folder,
@@ -52,7 +52,7 @@ describe('the package', () => {
 
   afterAll(() => rmSync(home, { recursive: true, force: true }), 60_000)
 
-  it('is small: what runs, how to run it as a service and behind nginx, what it says of itself, and the types of the client', () => {
+  it('has only the program, the deployment files, the documentation and the types of the client', () => {
     const paths = contents.files.map(({ path }) => path)
     expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'dist/main.js', 'dist/web/index.html']))
     expect(
@@ -66,11 +66,11 @@ describe('the package', () => {
     expect(contents.size).toBeLessThan(600_000)
   })
 
-  it('installs on this Node without a warning, except those about install scripts, which are not needed', () => {
+  it('installs on this version of Node without warnings, except about install scripts, which are not needed', () => {
     expect(warnings.filter((line) => !line.startsWith('npm warn install-scripts'))).toEqual([])
   })
 
-  it('gets the versions that the tests run with, where newer ones need a newer Node', () => {
+  it('installs the same versions of pinned dependencies as the tests use', () => {
     const versionOf = (root: string, name: string) =>
       z.object({ version: z.string() }).parse(read(join(root, 'node_modules', name, 'package.json'))).version
     const { dependencies } = z
@@ -81,7 +81,7 @@ describe('the package', () => {
     for (const [name, version] of pinned) {
       expect([name, versionOf(folder, name), versionOf(ROOT, name)]).toEqual([name, version, version])
     }
-    // One copy, which the packages that want any version of it share.
+    // One copy, which all packages that depend on it share.
     expect(existsSync(join(folder, 'node_modules/fastify/node_modules/light-my-request'))).toBe(false)
     expect(existsSync(join(folder, 'node_modules/@fastify/swagger-ui/node_modules/@fastify/static'))).toBe(false)
   })
@@ -91,11 +91,11 @@ describe('the package', () => {
     expect(run('npx', 'silly-chat', '--help')).toContain('--store <value>')
   })
 
-  it('serves', async () => {
+  it('starts a server', async () => {
     const child = spawn('npx', ['silly-chat', '--port', '0', '--store', 'file:./data', '--log-level', 'error'], {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'inherit'],
-      // npx does not pass signals on: they go to all that it has started.
+      // npx does not forward signals, so they are sent to its process group.
       detached: true
     })
     const closed = once(child, 'close')
@@ -104,8 +104,8 @@ describe('the package', () => {
       await closed
     }
     onTestFinished(end)
-    const [said] = await once(child.stdout.setEncoding('utf8'), 'data')
-    const url = /listens on (\S+)\. /.exec(said)?.[1] ?? ''
+    const [output] = await once(child.stdout.setEncoding('utf8'), 'data')
+    const url = /listens on (\S+)\. /.exec(output)?.[1] ?? ''
     const { chat, owner } = await createChat({ url })
     expect(await post(chat, owner, 'hello')).toBe(1)
     const page = await fetch(url, { headers: { accept: 'text/html' } })
@@ -115,7 +115,7 @@ describe('the package', () => {
     await end()
   })
 
-  it('has a client, with all its types', () => {
+  it('has a client with types', () => {
     const program = /^```ts\n(.*?)^```$/ms.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))?.[1] ?? ''
     expect(program).toContain("from 'silly-chat/client'")
     writeFileSync(join(folder, 'right.mts'), program)

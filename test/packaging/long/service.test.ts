@@ -1,4 +1,4 @@
-/** `deploy/silly-chat.service` without a systemd that runs: what it starts, with its settings and its filter of system calls. */
+/** Runs what `deploy/silly-chat.service` starts, with its settings and its system call filter, but without systemd. */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,8 +13,8 @@ import { openStream } from '../../support/streams.ts'
 
 const UNIT = readFileSync(fileURLToPath(new URL('../../../deploy/silly-chat.service', import.meta.url)), 'utf8')
 
-/** What stands behind this key, once for each time that it is given. */
-const given = (key: string) => [...UNIT.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].map(([, value = '']) => value)
+/** The values of all lines with this key. */
+const valuesOf = (key: string) => [...UNIT.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].map(([, value = '']) => value)
 
 function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'silly-service-'))
@@ -22,12 +22,12 @@ function temporaryFolder(): string {
   return folder
 }
 
-/** @param names groups as `@file-system`, and system calls */
+/** @param names system calls, and groups such as `@file-system` */
 function expand(groups: ReadonlyMap<string, readonly string[]>, names: readonly string[]): Set<string> {
   return new Set(names.flatMap((name) => (name.startsWith('@') ? [...expand(groups, groups.get(name) ?? [])] : [name])))
 }
 
-/** The system calls that the unit does not allow, of those that systemd knows. */
+/** The system calls known to systemd that the unit does not allow. */
 function deniedCalls(): string[] {
   const { stdout } = spawnSync('systemd-analyze', ['syscall-filter', '--no-pager'], { encoding: 'utf8' })
   const groups = new Map<string, readonly string[]>()
@@ -39,7 +39,7 @@ function deniedCalls(): string[] {
     )
   }
   const allowed = new Set<string>()
-  for (const filter of given('SystemCallFilter')) {
+  for (const filter of valuesOf('SystemCallFilter')) {
     const calls = expand(groups, filter.replace('~', '').split(' '))
     for (const name of calls) {
       if (filter.startsWith('~')) allowed.delete(name)
@@ -49,37 +49,37 @@ function deniedCalls(): string[] {
   return [...expand(groups, ['@known'])].filter((name) => !allowed.has(name))
 }
 
-describe.skipIf(!haveAll('systemd-analyze'))('the unit of systemd', () => {
-  /** A copy whose program is there. */
-  function aCopy(): string {
+describe.skipIf(!haveAll('systemd-analyze'))('the systemd unit', () => {
+  /** A copy with the path of an existing program. */
+  function copyUnit(): string {
     const folder = temporaryFolder()
     const program = join(folder, 'silly-chat')
     writeFileSync(program, '')
     chmodSync(program, 0o755)
-    const [started = ''] = given('ExecStart')
+    const [started = ''] = valuesOf('ExecStart')
     expect(started).toBe('/opt/silly-chat/node_modules/.bin/silly-chat')
     const file = join(folder, 'silly-chat.service')
     writeFileSync(file, UNIT.replace(`ExecStart=${started}`, `ExecStart=${program}`))
     return file
   }
 
-  it('is understood by systemd', () => {
-    const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', aCopy()], { encoding: 'utf8' })
+  it('is valid for systemd', () => {
+    const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', copyUnit()], { encoding: 'utf8' })
     expect([status, stderr.split('\n').filter((line) => line.includes('silly-chat'))]).toEqual([0, []])
   })
 
-  it('exposes little: less than 2 of the 10 points of `systemd-analyze security`', () => {
-    const args = ['security', '--offline=true', '--no-pager', '--threshold=20', aCopy()]
+  it('has an exposure level below 2 of 10 in `systemd-analyze security`', () => {
+    const args = ['security', '--offline=true', '--no-pager', '--threshold=20', copyUnit()]
     const { status, stdout } = spawnSync('systemd-analyze', args, { encoding: 'utf8' })
     expect(status, stdout).toBe(0)
-    // V8 could not run.
-    expect(given('MemoryDenyWriteExecute')).toEqual([])
+    // V8 needs memory that is writable and executable.
+    expect(valuesOf('MemoryDenyWriteExecute')).toEqual([])
   })
 
-  it('gives the server the files it may open, and the time to end by itself', () => {
-    expect(Number(given('LimitNOFILE')[0])).toBeGreaterThan(loadSettings({}).MAX_STREAMS)
-    // More than the forced exit of main.ts.
-    expect([given('TimeoutStopSec'), given('KillSignal'), given('Restart')]).toEqual([
+  it('allows enough open files, and enough time to stop', () => {
+    expect(Number(valuesOf('LimitNOFILE')[0])).toBeGreaterThan(loadSettings({}).MAX_STREAMS)
+    // Longer than the time after which main.ts forces an exit.
+    expect([valuesOf('TimeoutStopSec'), valuesOf('KillSignal'), valuesOf('Restart')]).toEqual([
       ['15'],
       ['SIGTERM'],
       ['on-failure']
@@ -87,16 +87,16 @@ describe.skipIf(!haveAll('systemd-analyze'))('the unit of systemd', () => {
   })
 })
 
-describe.skipIf(!haveAll('systemd-analyze', 'strace'))('what the unit starts', () => {
-  it('serves from its folder without the system calls that are denied, ends on SIGTERM, and has kept everything', async () => {
-    const [state = ''] = given('StateDirectory')
+describe.skipIf(!haveAll('systemd-analyze', 'strace'))('the server that the unit starts', () => {
+  it('works without the denied system calls, stops on SIGTERM, and keeps its data', async () => {
+    const [state = ''] = valuesOf('StateDirectory')
     const folder = temporaryFolder()
-    const settings = Object.fromEntries(given('Environment').map((line) => line.split(/=(.*)/s)))
+    const settings = Object.fromEntries(valuesOf('Environment').map((line) => line.split(/=(.*)/s)))
     expect(settings).toMatchObject({ STORE_URL: `file:/var/lib/${state}/chats` })
     const env = { ...settings, STORE_URL: settings['STORE_URL']?.replace(`/var/lib/${state}`, folder) ?? '' }
     const denied = deniedCalls()
     expect(denied).toEqual(expect.arrayContaining(['chown', 'setuid', 'mount', 'setrlimit', 'pkey_alloc']))
-    // strace does not know all of those that systemd knows. With -D the process that is started is the server.
+    // `?` ignores system calls that strace does not know. With -D, the started process is the server, not strace.
     const calls = denied.map((name) => `?${name}`).join()
     const under = ['strace', '-D', '-f', '-qq', '--seccomp-bpf', '-o', join(folder, 'calls')]
     under.push('-e', `trace=${calls}`, '-e', `inject=${calls}:error=EPERM`)

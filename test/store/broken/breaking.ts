@@ -1,5 +1,5 @@
 import type { Store } from '../../../src/chat/store.ts'
 import type { Limits } from '../contract.ts'
 
-/** What takes the place of a sound store's methods. */
+/** Replaces methods of a correct store. */
 export type Breaking = (store: Store, limits: Limits) => Partial<Store>

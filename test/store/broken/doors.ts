@@ -1,17 +1,18 @@
-/** Chats and doors that are not kept as they should be. */
+/** Stores with faults in creating, loading and committing doors. */
 import type { Door } from '../../../src/chat/door.ts'
 import { newChatId, tagOf } from '../../../src/chat/ids.ts'
+import { Requests } from '../../../src/chat/requests.ts'
 import type { Store } from '../../../src/chat/store.ts'
 import type { Breaking } from './breaking.ts'
 
 export const BROKEN_DOORS: Record<string, Breaking> = {
-  'forgets that a tag is taken': (store) => ({
+  'does not report that a tag is taken': (store) => ({
     create: async (door) => {
       const outcome = await store.create(door)
       return outcome === 'taken' ? 'created' : outcome
     }
   }),
-  'keeps all chats as one': (store) => {
+  'stores all chats as one': (store) => {
     let one: Door | undefined
     const tag = () => tagOf(one?.chat ?? newChatId())
     return {
@@ -25,7 +26,7 @@ export const BROKEN_DOORS: Record<string, Breaking> = {
       watch: (_tag, listener) => store.watch(tag(), listener)
     }
   },
-  'makes a chat with something in it': (store) => ({
+  'creates a chat with a message in it': (store) => ({
     create: async (door) => {
       const outcome = await store.create(door)
       if (outcome === 'created') await store.append(tagOf(door.chat), 0, { text: 'welcome', createdAt: 0 })
@@ -51,7 +52,7 @@ export const BROKEN_DOORS: Record<string, Breaking> = {
       return chat && { ...chat, lastEventId: Math.max(0, chat.lastEventId - 1) }
     }
   }),
-  'loads nothing of a link': (store) => ({
+  'loads a door without its links': (store) => ({
     load: async (tag) => {
       const chat = await store.load(tag)
       return chat && { ...chat, door: { ...chat.door, links: [] } }
@@ -60,10 +61,12 @@ export const BROKEN_DOORS: Record<string, Breaking> = {
   'loads join requests in the wrong order': (store) => ({
     load: async (tag) => {
       const chat = await store.load(tag)
-      return chat && { ...chat, door: { ...chat.door, requests: new Map([...chat.door.requests].reverse()) } }
+      return (
+        chat && { ...chat, door: { ...chat.door, requests: Requests.from([...chat.door.requests.values()].reverse()) } }
+      )
     }
   }),
-  'hands out live objects': (store) => {
+  'returns live objects': (store) => {
     const live = new Map<string, object>()
     return {
       load: async (tag) => {
@@ -84,7 +87,7 @@ export const BROKEN_DOORS: Record<string, Breaking> = {
       return store.commit(tag, version, ...rest)
     }
   }),
-  'says conflict but logs the events': (store) => ({
+  'answers conflict but logs the events': (store) => ({
     commit: async (tag, version, door, events, now) => {
       const outcome = await store.commit(tag, version, door, events, now)
       const chat = await store.load(tag)

@@ -1,13 +1,13 @@
-/** Chats that are not removed as they should be. */
+/** Stores with faults in removing chats. */
 import { type ChatTag, tagOf } from '../../../src/chat/ids.ts'
 import type { Listener, Store } from '../../../src/chat/store.ts'
 import type { Breaking } from './breaking.ts'
 
 export const BROKEN_ENDING: Record<string, Breaking> = {
-  'says that it has removed a chat, and keeps it': () => ({
+  'answers that it has removed a chat, but keeps it': () => ({
     remove: async () => true
   }),
-  'removes a chat for loading alone': (store) => {
+  'removes a chat only for loading': (store) => {
     const removed = new Set<ChatTag>()
     return {
       load: async (tag) => (removed.has(tag) ? undefined : store.load(tag)),
@@ -32,19 +32,19 @@ export const BROKEN_ENDING: Record<string, Breaking> = {
       }
     }
   },
-  'says that it has removed what was not there': (store) => ({
+  'answers that it has removed a chat that did not exist': (store) => ({
     remove: async (tag, lastEventId) => {
       const outcome = await store.remove(tag, lastEventId)
       return outcome || lastEventId === undefined
     }
   }),
-  'never says that it has removed a chat': (store) => ({
+  'never answers that it has removed a chat': (store) => ({
     remove: async (tag, lastEventId) => {
       await store.remove(tag, lastEventId)
       return false
     }
   }),
-  'says to all who remove a chat at the same time that they were the one': (store) => {
+  'answers true to all simultaneous removals of a chat': (store) => {
     let removing: Promise<boolean> | undefined
     return {
       remove: (tag, lastEventId) => {
@@ -58,10 +58,10 @@ export const BROKEN_ENDING: Record<string, Breaking> = {
   'removes a chat whatever its last event is': (store) => ({
     remove: (tag) => store.remove(tag)
   }),
-  'takes a last event id of 0 for none': (store) => ({
+  'treats a last event id of 0 as none': (store) => ({
     remove: (tag, lastEventId) => store.remove(tag, lastEventId || undefined)
   }),
-  'removes no chat of which the last event is named': (store) => ({
+  'removes no chat if a last event id is given': (store) => ({
     remove: async (tag, lastEventId) => lastEventId === undefined && store.remove(tag)
   }),
   'remembers the keys of a removed chat': (store) => {
@@ -75,17 +75,17 @@ export const BROKEN_ENDING: Record<string, Breaking> = {
       }
     }
   },
-  'never gives a tag again': (store) => {
-    const given = new Set<string>()
+  'never frees a tag': (store) => {
+    const used = new Set<string>()
     return {
       create: async (door) => {
-        if (given.has(door.chat)) return 'taken'
-        given.add(door.chat)
+        if (used.has(door.chat)) return 'taken'
+        used.add(door.chat)
         return store.create(door)
       }
     }
   },
-  'tells those who watched a removed chat of a later one': (store) => {
+  'notifies watchers of a removed chat of events in a later one': (store) => {
     const watching = new Map<ChatTag, Listener>()
     return {
       watch: (tag, listener) => {
@@ -100,7 +100,7 @@ export const BROKEN_ENDING: Record<string, Breaking> = {
       }
     }
   },
-  'says of a message that came too late that it was logged': (store) => ({
+  'answers that a message was logged after the chat was removed': (store) => ({
     append: async (tag, rights, message, key) => {
       const wasThere = (await store.load(tag)) !== undefined
       const outcome = await store.append(tag, rights, message, key)

@@ -1,15 +1,15 @@
-/** Idle chats that are not told from others. */
+/** Stores with faults in finding idle chats. */
 import { type ChatTag, tagOf } from '../../../src/chat/ids.ts'
 import type { Breaking } from './breaking.ts'
 
-/** A store that says something of its own about since when a chat is idle. */
-function idle(since: { make?: true; commit?: 'always' | 'events'; append?: 'always' | 'logged' }): Breaking {
+/** A store that updates `idleSince` only for these calls. */
+function idle(since: { create?: true; commit?: 'always' | 'events'; append?: 'always' | 'logged' }): Breaking {
   return (store) => {
     const known = new Map<ChatTag, number>()
     return {
       create: async (door) => {
         const outcome = await store.create(door)
-        if (outcome === 'created') known.set(tagOf(door.chat), since.make ? door.createdAt : 0)
+        if (outcome === 'created') known.set(tagOf(door.chat), since.create ? door.createdAt : 0)
         return outcome
       },
       commit: async (tag, version, door, events, now) => {
@@ -34,11 +34,11 @@ function idle(since: { make?: true; commit?: 'always' | 'events'; append?: 'alwa
 }
 
 export const BROKEN_IDLING: Record<string, Breaking> = {
-  'does not know when a chat was made': idle({ commit: 'events', append: 'logged' }),
-  'does not count knocks as use': idle({ make: true, append: 'logged' }),
-  'does not count messages as use': idle({ make: true, commit: 'events' }),
-  'counts every commit as use': idle({ make: true, commit: 'always', append: 'logged' }),
-  'counts every attempt to post as use': idle({ make: true, commit: 'events', append: 'always' }),
+  'does not know when a chat was created': idle({ commit: 'events', append: 'logged' }),
+  'does not count knocks as use': idle({ create: true, append: 'logged' }),
+  'does not count messages as use': idle({ create: true, commit: 'events' }),
+  'counts every commit as use': idle({ create: true, commit: 'always', append: 'logged' }),
+  'counts every attempt to post as use': idle({ create: true, commit: 'events', append: 'always' }),
   'finds nothing idle': () => ({
     idleChats: async () => []
   }),
@@ -51,13 +51,13 @@ export const BROKEN_IDLING: Record<string, Breaking> = {
   'finds a chat idle a millisecond too soon': (store) => ({
     idleChats: (since, emptySince) => store.idleChats(since + 1, emptySince + 1)
   }),
-  'takes all chats for used ones': (store) => ({
+  'treats all chats as used': (store) => ({
     idleChats: (since) => store.idleChats(since, since)
   }),
-  'takes all chats for empty ones': (store) => ({
+  'treats all chats as empty': (store) => ({
     idleChats: (_since, emptySince) => store.idleChats(emptySince, emptySince)
   }),
-  'takes a chat with a link for one with an event': (store) => ({
+  'treats a chat with a link as one with an event': (store) => ({
     idleChats: async (since, emptySince) => {
       const tags = await store.idleChats(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
       const chats = await Promise.all(tags.map(async (tag) => ({ tag, chat: await store.load(tag) })))
@@ -69,7 +69,7 @@ export const BROKEN_IDLING: Record<string, Breaking> = {
       return found.map(({ tag }) => tag)
     }
   }),
-  'goes on finding a chat idle that was used since': (store) => {
+  'still finds a chat idle after it was used': (store) => {
     const ever = new Set<ChatTag>()
     return {
       idleChats: async (...call) => {

@@ -1,4 +1,4 @@
-/** Messages that are not logged as they should be. */
+/** Stores with faults in posting messages. */
 import type { PostKey } from '../../../src/chat/ids.ts'
 import type { Store } from '../../../src/chat/store.ts'
 import type { Breaking } from './breaking.ts'
@@ -13,7 +13,7 @@ export const BROKEN_POSTING: Record<string, Breaking> = {
   'forgets the key of a post': (store) => ({
     append: (tag, rights, message) => store.append(tag, rights, message)
   }),
-  'keeps keys for all chats together': (store) => {
+  'shares keys between all chats': (store) => {
     const known = new Map<PostKey, ReturnType<Store['append']>>()
     return {
       append: (tag, rights, message, key) => {
@@ -23,11 +23,11 @@ export const BROKEN_POSTING: Record<string, Breaking> = {
       }
     }
   },
-  'looks for room before it looks for a key': (store, { maxChatBytes }) => ({
+  'checks the limit before the key': (store, { maxChatBytes }) => ({
     append: async (tag, rights, message, key) => {
-      const page = await store.messages(tag, 0)
-      const taken = typeof page === 'string' ? 0 : Buffer.concat(page.json).length
-      if (taken + message.text.length > maxChatBytes) return 'chat-full'
+      const page = await store.messages(tag, { after: 0 }, { maxBytes: maxChatBytes })
+      const used = typeof page === 'string' ? 0 : Buffer.concat(page.json).length
+      if (used + message.text.length > maxChatBytes) return 'chat-full'
       return store.append(tag, rights, message, key)
     }
   }),
@@ -44,7 +44,7 @@ export const BROKEN_POSTING: Record<string, Breaking> = {
     append: (tag, rights, message, key) =>
       store.append(tag, rights, { ...message, text: message.text.replaceAll('\u0000', '') }, key)
   }),
-  'takes the time from its own clock': (store) => ({
+  'uses its own clock': (store) => ({
     append: (tag, rights, message, key) =>
       store.append(tag, rights, { ...message, createdAt: message.createdAt + tomorrow }, key)
   }),

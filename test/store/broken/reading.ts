@@ -1,50 +1,50 @@
-/** Logs that are not read as they should be. */
+/** Stores with faults in reading the log. */
 import type { Breaking } from './breaking.ts'
 
 export const BROKEN_READING: Record<string, Breaking> = {
-  'forgets to refuse a cursor': (store) => ({
+  'does not refuse an unknown cursor of events': (store) => ({
     events: async (tag, after, page) => {
       const events = await store.events(tag, after, page)
       return events === 'cursor-unknown' ? [] : events
     }
   }),
-  'forgets to refuse a cursor of a page': (store) => ({
-    messages: async (tag, after, asked) => {
-      const page = await store.messages(tag, after, asked)
-      return page === 'cursor-unknown' ? { json: [], upTo: 0, hasMore: false } : page
+  'does not refuse an unknown cursor of messages': (store) => ({
+    messages: async (tag, after, wanted) => {
+      const page = await store.messages(tag, after, wanted)
+      return page === 'cursor-unknown' ? { json: [], count: 0, upTo: 0, hasMore: false } : page
     }
   }),
   'includes the cursor itself': (store) => ({
     events: (tag, after, page) => store.events(tag, after > 0 ? after - 1 : after, page)
   }),
-  'pages without a bound': (store) => ({
+  'does not limit a page of events': (store) => ({
     events: (tag, after, page) => store.events(tag, after, { ...page, maxBytes: Number.POSITIVE_INFINITY })
   }),
-  'gives empty pages where a message is too large for one': (store) => ({
+  'returns an empty page if a message is larger than a page': (store) => ({
     events: async (tag, after, page) => (page.maxBytes < 100 ? [] : store.events(tag, after, page))
   }),
-  'gives one message less than it may': (store) => ({
+  'returns one message less than the limit': (store) => ({
     messages: async (tag, after, page) => store.messages(tag, after, { ...page, limit: page?.limit && page.limit - 1 })
   }),
-  'says a page is complete up to its last message only': (store) => ({
-    messages: async (tag, after, asked) => {
-      const page = await store.messages(tag, after, asked)
+  'reports that a page is complete only up to its last message': (store) => ({
+    messages: async (tag, after, wanted) => {
+      const page = await store.messages(tag, after, wanted)
       if (typeof page === 'string') return page
       const messages: { id: number }[] = JSON.parse(`[${Buffer.concat(page.json)}]`)
-      return { ...page, upTo: messages.at(-1)?.id ?? after }
+      return { ...page, upTo: messages.at(-1)?.id ?? 0 }
     }
   }),
-  'never says that there is more': (store) => ({
-    messages: async (tag, after, asked) => {
-      const page = await store.messages(tag, after, asked)
+  'never reports that there are more messages': (store) => ({
+    messages: async (tag, after, wanted) => {
+      const page = await store.messages(tag, after, wanted)
       return typeof page === 'string' ? page : { ...page, hasMore: false }
     }
   }),
   'reuses the memory of a page': (store) => {
     const shared = Buffer.alloc(1_000_000)
     return {
-      messages: async (tag, after, asked) => {
-        const page = await store.messages(tag, after, asked)
+      messages: async (tag, after, wanted) => {
+        const page = await store.messages(tag, after, wanted)
         if (typeof page === 'string') return page
         const bytes = Buffer.concat(page.json)
         shared.set(bytes)
@@ -56,29 +56,63 @@ export const BROKEN_READING: Record<string, Breaking> = {
       }
     }
   },
-  'reads on beyond `upTo`': (store) => ({
-    messages: (tag, after, page) => store.messages(tag, after, { limit: page?.limit })
+  'reads messages beyond `upTo`': (store) => ({
+    messages: (tag, after, page) => store.messages(tag, after, { limit: page.limit, maxBytes: page.maxBytes })
   }),
-  'ends a page before `upTo`': (store) => ({
+  'ends a page of messages before `upTo`': (store) => ({
     messages: (tag, after, page) => store.messages(tag, after, { ...page, upTo: page?.upTo && page.upTo - 1 })
   }),
-  'says that there is more behind `upTo`': (store) => ({
+  'reports that there are more messages after `upTo`': (store) => ({
     messages: async (tag, after, page) => {
       const [found, chat] = [await store.messages(tag, after, page), await store.load(tag)]
       return typeof found === 'string' ? found : { ...found, hasMore: found.upTo < (chat?.lastEventId ?? 0) }
     }
   }),
-  'gives an empty page behind `upTo`': (store) => ({
+  'returns an empty page for a cursor after `upTo`': (store) => ({
     messages: async (tag, after, page) => {
       const found = await store.messages(tag, after, page)
       const isBehind = found === 'cursor-unknown' && page?.upTo !== undefined
-      return isBehind ? { json: [], upTo: page.upTo, hasMore: false } : found
+      return isBehind ? { json: [], count: 0, upTo: page.upTo, hasMore: false } : found
     }
   }),
-  'reads events on beyond `upTo`': (store) => ({
+  'does not limit a page of messages': (store) => ({
+    messages: (tag, start, page) => store.messages(tag, start, { ...page, maxBytes: Number.MAX_SAFE_INTEGER })
+  }),
+  'returns no message that is larger than a page': (store) => ({
+    messages: async (tag, start, page) =>
+      page.maxBytes < 100 ? { json: [], count: 0, upTo: 0, hasMore: true } : store.messages(tag, start, page)
+  }),
+  'miscounts a page of messages': (store) => ({
+    messages: async (tag, start, page) => {
+      const found = await store.messages(tag, start, page)
+      return typeof found === 'string' ? found : { ...found, count: found.count + 1 }
+    }
+  }),
+  'begins after the message it is asked to begin with': (store) => ({
+    messages: (tag, start, page) => store.messages(tag, 'from' in start ? { after: start.from } : start, page)
+  }),
+  'finds one of the newest messages too few': (store) => ({
+    newestMessages: (tag, newest) => store.newestMessages(tag, { ...newest, count: Math.max(1, newest.count - 1) })
+  }),
+  'counts join events as newest messages': (store) => ({
+    newestMessages: async (tag, { count, before, upTo }) => {
+      const last = Math.min(upTo ?? (await store.load(tag))?.lastEventId ?? 0, (before ?? 1e9) - 1)
+      return { from: Math.max(1, last - count + 1), hasOlder: last > count }
+    }
+  }),
+  'finds the newest messages of all, not of those before an event': (store) => ({
+    newestMessages: (tag, { before: _, ...newest }) => store.newestMessages(tag, newest)
+  }),
+  'does not say that there are older messages': (store) => ({
+    newestMessages: async (tag, newest) => {
+      const found = await store.newestMessages(tag, newest)
+      return found === 'gone' ? found : { ...found, hasOlder: false }
+    }
+  }),
+  'reads events beyond `upTo`': (store) => ({
     events: (tag, after, { maxBytes, allJoins }) => store.events(tag, after, { maxBytes, allJoins })
   }),
-  'gives an empty page of events behind `upTo`': (store) => ({
+  'returns an empty page of events for a cursor after `upTo`': (store) => ({
     events: async (tag, after, page) => {
       const events = await store.events(tag, after, page)
       return events === 'cursor-unknown' && page.upTo !== undefined ? [] : events
@@ -101,13 +135,13 @@ export const BROKEN_READING: Record<string, Breaking> = {
       }
     }
   },
-  'leaves out forgotten join events, whoever asks': (store) => ({
+  'omits deleted join events even with `allJoins`': (store) => ({
     events: (tag, after, page) => store.events(tag, after, { ...page, allJoins: false })
   }),
-  'has all join events for those who need them not, or nothing': (store) => ({
+  'requires all join events even without `allJoins`': (store) => ({
     events: (tag, after, page) => store.events(tag, after, { ...page, allJoins: true })
   }),
-  'forgets messages with the join events around them': (store) => ({
+  'deletes messages together with join events': (store) => ({
     events: async (tag, after, page) => {
       const [events, chat] = [await store.events(tag, after, page), await store.load(tag)]
       const oldest = (chat?.lastEventId ?? 0) - 1000

@@ -1,18 +1,24 @@
-/** Watchers that are not told what they should be. */
+/** Stores with faults in notifying watchers. */
 import type { LoggedEvent } from '../../../src/chat/events.ts'
 import type { Breaking } from './breaking.ts'
 
 export const BROKEN_WATCHING: Record<string, Breaking> = {
-  'tells twice': (store) => ({
-    watch: (tag, listener) => store.watch(tag, (told) => void [listener(told), told !== 'gone' && listener(told)])
-  }),
-  'tells nothing of join events': (store) => ({
+  'notifies twice': (store) => ({
     watch: (tag, listener) =>
-      store.watch(tag, (told) =>
-        listener(typeof told === 'string' ? told : told.filter(({ type }) => type === 'message'))
+      store.watch(
+        tag,
+        (notification) => void [listener(notification), notification !== 'gone' && listener(notification)]
       )
   }),
-  'tells out of order': (store) => ({
+  'does not notify of join events': (store) => ({
+    watch: (tag, listener) =>
+      store.watch(tag, (notification) =>
+        listener(
+          typeof notification === 'string' ? notification : notification.filter(({ type }) => type === 'message')
+        )
+      )
+  }),
+  'notifies out of order': (store) => ({
     watch: (tag, listener) => {
       let held: readonly LoggedEvent[] = []
       return store.watch(tag, (events) => {
@@ -25,13 +31,13 @@ export const BROKEN_WATCHING: Record<string, Breaking> = {
       })
     }
   }),
-  'goes on telling after unwatch': (store) => ({
+  'still notifies after unwatch': (store) => ({
     watch: async (tag, listener) => {
       const unwatch = await store.watch(tag, listener)
       return unwatch === 'gone' ? unwatch : () => {}
     }
   }),
-  'tells the same listener once': (store) => {
+  'notifies a listener that watches twice only once': (store) => {
     const known = new Set()
     return {
       watch: async (tag, listener) => {
@@ -41,32 +47,40 @@ export const BROKEN_WATCHING: Record<string, Breaking> = {
       }
     }
   },
-  'watches what does not exist': (store) => ({
+  'watches a chat that does not exist': (store) => ({
     watch: async (tag, listener) => {
       const unwatch = await store.watch(tag, listener)
       return unwatch === 'gone' ? () => {} : unwatch
     }
   }),
-  'tells nobody that a chat is gone': (store) => ({
-    watch: (tag, listener) => store.watch(tag, (told) => void (told !== 'gone' && listener(told)))
+  'does not notify that a chat is gone': (store) => ({
+    watch: (tag, listener) =>
+      store.watch(tag, (notification) => void (notification !== 'gone' && listener(notification)))
   }),
-  'tells twice that a chat is gone': (store) => ({
-    watch: (tag, listener) => store.watch(tag, (told) => void [listener(told), told === 'gone' && listener(told)])
+  'notifies twice that a chat is gone': (store) => ({
+    watch: (tag, listener) =>
+      store.watch(
+        tag,
+        (notification) => void [listener(notification), notification === 'gone' && listener(notification)]
+      )
   }),
-  'tells that a chat is gone before the last of its events': (store) => ({
+  'notifies that a chat is gone before its last events': (store) => ({
     watch: (tag, listener) => {
       let last: readonly LoggedEvent[] = []
-      return store.watch(tag, (told) => {
-        if (typeof told === 'string') listener(told)
+      return store.watch(tag, (notification) => {
+        if (typeof notification === 'string') listener(notification)
         if (last.length > 0) listener(last)
-        last = typeof told === 'string' ? [] : told
+        last = typeof notification === 'string' ? [] : notification
       })
     }
   }),
-  'tells also who has unwatched that a chat is gone': (store) => ({
+  'notifies a former watcher that a chat is gone': (store) => ({
     watch: async (tag, listener) => {
       let isOver = false
-      const unwatch = await store.watch(tag, (told) => void ((told === 'gone' || !isOver) && listener(told)))
+      const unwatch = await store.watch(
+        tag,
+        (notification) => void ((notification === 'gone' || !isOver) && listener(notification))
+      )
       if (unwatch === 'gone') return unwatch
       return () => {
         isOver = true

@@ -1,11 +1,11 @@
-/** A chat is removed: everything of it is gone, and who watches is told. */
+/** Removing a chat, and notifying its watchers. */
 import { expect } from 'vitest'
 import { postKey } from '../../../src/chat/ids.ts'
 import { aDoor, aUser } from '../../support/doors.ts'
 import {
   ALL,
   aChat,
-  allTold,
+  allNotified,
   append,
   type Check,
   commitKnock,
@@ -18,7 +18,7 @@ import {
 
 export const ENDING: readonly Check[] = [
   {
-    promise: 'what was removed is gone for everything, and nothing else is',
+    promise: 'a removed chat no longer exists for any method, and other chats are not affected',
     run: async (make) => {
       const store = await make()
       const { door } = aDoor()
@@ -35,7 +35,8 @@ export const ENDING: readonly Check[] = [
     }
   },
   {
-    promise: 'a removal frees the tag: a new chat with it has nothing of the old one, neither log, ids nor keys',
+    promise:
+      'a removal frees the tag: a new chat with the same tag has nothing of the old one, neither log, ids nor keys',
     run: async (make) => {
       const store = await make()
       const { door } = aDoor()
@@ -53,7 +54,7 @@ export const ENDING: readonly Check[] = [
     }
   },
   {
-    promise: 'of removals of the same chat, also at the same time, one says that it was the one',
+    promise: 'of several removals of one chat, even simultaneous ones, exactly one returns true',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
@@ -63,28 +64,29 @@ export const ENDING: readonly Check[] = [
     }
   },
   {
-    promise: 'with a last event id a chat is removed if that still is its last, and left as it is otherwise',
+    promise: 'with a last event id, a chat is removed only if that still is its last event',
     run: async (make) => {
       const store = await make()
       const [empty, used] = [await aChat(store), await aChat(store)]
       await append(store, used, 'hello')
       await commitKnock(store, used)
       const before = await loaded(store, used)
-      const { heard } = await watched(store, used)
+      const { notified } = await watched(store, used)
       for (const id of [0, 1, 3]) expect(await store.remove(used, id)).toBe(false)
       expect(await store.remove(empty, 1)).toBe(false)
       expect(await loaded(store, used)).toEqual(before)
-      await allTold(store)
-      expect(heard).toEqual([])
+      await allNotified(store)
+      expect(notified).toEqual([])
       expect(await store.remove(used, 2)).toBe(true)
       expect(await store.remove(empty, 0)).toBe(true)
       expect([await store.load(used), await store.load(empty)]).toEqual([undefined, undefined])
-      await allTold(store)
-      expect(heard).toEqual(['gone'])
+      await allNotified(store)
+      expect(notified).toEqual(['gone'])
     }
   },
   {
-    promise: 'each who watches is told once that the chat is gone, after all its events, and nothing of a later chat',
+    promise:
+      'each watcher is notified once that the chat is gone, after all its events, and of nothing in a later chat',
     run: async (make) => {
       const store = await make()
       const { door } = aDoor()
@@ -93,32 +95,32 @@ export const ENDING: readonly Check[] = [
       const elsewhere = await watched(store, await aChat(store))
       await append(store, tag, 'hello')
       await commitKnock(store, tag)
-      await allTold(store)
+      await allNotified(store)
       former.unwatch()
       await store.remove(tag)
       await store.remove(tag)
       await aChat(store, door)
       await append(store, tag, 'somebody else')
       await store.remove(tag)
-      await allTold(store)
-      for (const { heard } of [one, other]) expect(heard).toEqual([1, 2, 'gone'])
-      expect(former.heard).toEqual([1, 2])
-      expect(elsewhere.heard).toEqual([])
+      await allNotified(store)
+      for (const { notified } of [one, other]) expect(notified).toEqual([1, 2, 'gone'])
+      expect(former.notified).toEqual([1, 2])
+      expect(elsewhere.notified).toEqual([])
       one.unwatch()
     }
   },
   {
-    promise: 'what is posted while a chat is removed is logged and told before that, or refused as gone',
+    promise: 'a post during a removal is logged and notified before the removal, or refused as gone',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
-      const { heard } = await watched(store, tag)
+      const { notified } = await watched(store, tag)
       const post = () => store.append(tag, 0, message('hello'))
       const [first, removed, second] = await Promise.all([post(), store.remove(tag), post()])
       expect(removed).toBe(true)
       const logged = [first, second].filter((outcome) => outcome !== 'gone')
-      await allTold(store)
-      expect(heard).toEqual([...logged.map((_, index) => index + 1), 'gone'])
+      await allNotified(store)
+      expect(notified).toEqual([...logged.map((_, index) => index + 1), 'gone'])
       expect(await store.load(tag)).toBeUndefined()
     }
   }

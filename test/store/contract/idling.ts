@@ -1,12 +1,12 @@
-/** Chats in which nothing happens: since when, and which they are. */
+/** Finding idle chats. */
 import { expect } from 'vitest'
 import type { Door } from '../../../src/chat/door.ts'
 import { postKey, tagOf } from '../../../src/chat/ids.ts'
 import type { Store } from '../../../src/chat/store.ts'
 import { aDoor, aUser, withLink } from '../../support/doors.ts'
-import { aChat, allTold, append, type Check, commitKnock, loaded, message, NOON, watched } from './support.ts'
+import { aChat, allNotified, append, type Check, commitKnock, loaded, message, NOON, watched } from './support.ts'
 
-/** A chat with one message at this instant; it was made long before. */
+/** A chat that was created long ago, with one message at this instant. */
 async function aUsedChat(store: Store, at: number) {
   const { door } = aDoor()
   const tag = await aChat(store, door)
@@ -15,7 +15,7 @@ async function aUsedChat(store: Store, at: number) {
   return door
 }
 
-/** A chat without any event, made at this instant; but it has a link, made later. */
+/** A chat without events that was created at this instant; a link was created later. */
 async function anEmptyChat(store: Store, at: number) {
   const { door } = aDoor(at)
   const tag = await aChat(store, door)
@@ -24,9 +24,9 @@ async function anEmptyChat(store: Store, at: number) {
   return door
 }
 
-/** Of these chats, those that the store finds idle. */
+/** For each chat, whether the store finds it idle. */
 async function idleOf(store: Store, doors: readonly Door[], since: number, emptySince: number): Promise<boolean[]> {
-  await allTold(store)
+  await allNotified(store)
   const found = await store.idleChats(since, emptySince)
   expect(new Set(found).size).toBe(found.length)
   return doors.map(({ chat }) => found.includes(tagOf(chat)))
@@ -34,7 +34,7 @@ async function idleOf(store: Store, doors: readonly Door[], since: number, empty
 
 export const IDLING: readonly Check[] = [
   {
-    promise: 'a chat is idle since it was made, and then since its last event, whether message or knock',
+    promise: 'a chat is idle since its creation, then since its last event, be it a message or a knock',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store, aDoor(NOON).door)
@@ -49,7 +49,8 @@ export const IDLING: readonly Check[] = [
     }
   },
   {
-    promise: 'what logs nothing does not move it: a commit without events, a conflict, a repeated or refused post',
+    promise:
+      'calls that log nothing do not change that: a commit without events, a conflict, a repeated or refused post',
     run: async (make) => {
       const store = await make({ maxChatBytes: 200 })
       const tag = await aChat(store, aDoor(NOON).door)
@@ -67,7 +68,7 @@ export const IDLING: readonly Check[] = [
   },
   {
     promise:
-      'the idle chats that are watched are those that are so since the instant or longer, and no others; removed ones are none',
+      'the idle chats are exactly the watched ones that have been idle since the instant or longer, without removed ones',
     run: async (make) => {
       const store = await make()
       expect(await store.idleChats(NOON, NOON)).toEqual([])
@@ -81,12 +82,12 @@ export const IDLING: readonly Check[] = [
       await append(store, tagOf(long.chat), 'again', NOON + 1)
       expect(await idleOf(store, all, NOON, NOON + 1000)).toEqual([false, true, false])
       await store.remove(tagOf(just.chat))
-      await allTold(store)
+      await allNotified(store)
       expect(await store.idleChats(NOON, NOON + 1000)).toEqual([])
     }
   },
   {
-    promise: 'chats without any event are idle by the other instant, whatever their doors went through',
+    promise: 'for chats without events the other instant applies, whatever changes their doors had',
     run: async (make) => {
       const store = await make()
       const all = [await anEmptyChat(store, NOON), await anEmptyChat(store, NOON + 1), await aUsedChat(store, NOON)]
@@ -96,18 +97,18 @@ export const IDLING: readonly Check[] = [
     }
   },
   {
-    promise: 'who asks for the idle chats changes nothing, and nobody is told',
+    promise: 'finding the idle chats changes nothing and notifies nobody',
     run: async (make) => {
       const store = await make()
       const tag = tagOf((await aUsedChat(store, NOON)).chat)
       const before = await loaded(store, tag)
-      const { heard } = await watched(store, tag)
-      await allTold(store)
+      const { notified } = await watched(store, tag)
+      await allNotified(store)
       expect(await store.idleChats(NOON, NOON)).toEqual([tag])
       expect(await store.idleChats(NOON, NOON)).toEqual([tag])
       expect(await loaded(store, tag)).toEqual(before)
-      await allTold(store)
-      expect(heard).toEqual([])
+      await allNotified(store)
+      expect(notified).toEqual([])
     }
   }
 ]

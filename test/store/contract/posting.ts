@@ -1,4 +1,4 @@
-/** Messages: logged once, on rights that hold, as far as there is room. */
+/** Posting messages: idempotency keys, rights and limits. */
 import { expect } from 'vitest'
 import { postKey } from '../../../src/chat/ids.ts'
 import { aUser } from '../../support/doors.ts'
@@ -6,7 +6,7 @@ import {
   ALL,
   aChat,
   aKnock,
-  allTold,
+  allNotified,
   append,
   type Check,
   commitKnock,
@@ -19,7 +19,7 @@ import {
 
 export const POSTING: readonly Check[] = [
   {
-    promise: 'a message is logged as JSON with the next id, its text exactly as it was',
+    promise: 'a message is logged as JSON with the next id and its exact text',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
@@ -35,7 +35,7 @@ export const POSTING: readonly Check[] = [
     }
   },
   {
-    promise: 'messages do not change the version: posters conflict with nobody',
+    promise: 'messages do not change the version, so they cause no conflicts',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
@@ -46,7 +46,7 @@ export const POSTING: readonly Check[] = [
     }
   },
   {
-    promise: 'a message on rights that have changed is a conflict and is not logged',
+    promise: 'a message with outdated rights is a conflict and is not logged',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
@@ -58,11 +58,11 @@ export const POSTING: readonly Check[] = [
     }
   },
   {
-    promise: 'a key posts once: again, or at the same moment, it logs and tells nothing and gives the first message',
+    promise: 'a key posts once: repeated or simultaneous posts log and notify nothing and return the first message',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
-      const { heard } = await watched(store, tag)
+      const { notified } = await watched(store, tag)
       const key = postKey(aUser(), 'once')
       const post = (text: string) => store.append(tag, 0, message(text), key)
       const outcomes = await Promise.all(Array.from({ length: 8 }, () => post('hello')))
@@ -71,12 +71,12 @@ export const POSTING: readonly Check[] = [
       expect(new Set(outcomes.map((outcome) => JSON.stringify(outcome))).size).toBe(1)
       expect(outcomes[0]).toMatchObject({ type: 'message', id: 1 })
       expect(await texts(store, tag)).toEqual(['hello', 'meanwhile'])
-      await allTold(store)
-      expect(heard).toEqual([1, 2])
+      await allNotified(store)
+      expect(notified).toEqual([1, 2])
     }
   },
   {
-    promise: 'a key is of one chat, another key is another post, and rights come first',
+    promise: 'a key belongs to one chat, another key is another post, and rights are checked first',
     run: async (make) => {
       const store = await make()
       const [one, other] = [await aChat(store), await aChat(store)]
@@ -87,7 +87,8 @@ export const POSTING: readonly Check[] = [
     }
   },
   {
-    promise: 'a key that was refused for want of room has posted nothing; one that has posted is answered without room',
+    promise:
+      'a key whose post did not fit can be used again; a key that has posted is answered even if the chat is full',
     run: async (make) => {
       const store = await make({ maxChatBytes: 200 })
       const tag = await aChat(store)
@@ -99,22 +100,22 @@ export const POSTING: readonly Check[] = [
     }
   },
   {
-    promise: 'a chat takes messages up to its limit and not beyond; what is refused is not logged, and knocks go on',
+    promise: 'a chat accepts messages up to its limit; a refused message is not logged, and knocks are still possible',
     run: async (make) => {
       const store = await make({ maxChatBytes: 1000 })
       const tag = await aChat(store)
-      const { heard } = await watched(store, tag)
+      const { notified } = await watched(store, tag)
       const outcomes = []
       for (let count = 0; count < 20; count++) outcomes.push(await store.append(tag, 0, message('x'.repeat(40))))
-      const taken = outcomes.filter((outcome) => typeof outcome === 'object').length
-      expect(taken).toBeGreaterThan(5)
-      expect(taken).toBeLessThan(13)
-      expect(outcomes.slice(taken)).toEqual(Array(20 - taken).fill('chat-full'))
-      await allTold(store)
-      expect(heard).toHaveLength(taken)
-      expect(await texts(store, tag)).toHaveLength(taken)
+      const accepted = outcomes.filter((outcome) => typeof outcome === 'object').length
+      expect(accepted).toBeGreaterThan(5)
+      expect(accepted).toBeLessThan(13)
+      expect(outcomes.slice(accepted)).toEqual(Array(20 - accepted).fill('chat-full'))
+      await allNotified(store)
+      expect(notified).toHaveLength(accepted)
+      expect(await texts(store, tag)).toHaveLength(accepted)
       await commitKnock(store, tag)
-      expect((await loaded(store, tag)).lastEventId).toBe(taken + 1)
+      expect((await loaded(store, tag)).lastEventId).toBe(accepted + 1)
       await append(store, await aChat(store), 'another chat has room')
     }
   }

@@ -1,13 +1,13 @@
-/** What was logged is read, page by page, from any event on. */
+/** Reading the log in pages, after any event. */
 import { expect } from 'vitest'
 import type { LoggedEvent } from '../../../src/chat/events.ts'
 import type { ChatTag } from '../../../src/chat/ids.ts'
 import type { Store } from '../../../src/chat/store.ts'
-import { ALL, aChat, append, type Check, commitKnock, ids, message, texts } from './support.ts'
+import { ALL, aChat, append, type Check, commitKnock, ids, message, messagesAfter, texts, textsIn } from './support.ts'
 
 const from = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index)
 
-/** All that comes after an event, a page of some kilobytes at a time. */
+/** All events after an event, read in pages of 64 KiB. */
 async function replayed(
   store: Store,
   tag: ChatTag,
@@ -29,12 +29,12 @@ function idsOf(events: readonly LoggedEvent[] | string): number[] {
   return events.map(({ id }) => id)
 }
 
-/** As texts: comparing a thousand numbers one by one takes its time. */
+/** Compares strings, which is much faster than comparing a thousand numbers. */
 function expectIds(found: readonly number[], expected: readonly number[]): void {
   expect(found.join()).toBe(expected.join())
 }
 
-/** More than a thousand join events, and messages between them: the latest thousand are 6 to 605 and 607 to 1006. */
+/** More than a thousand join events with messages between them. The latest thousand have the ids 6 to 605 and 607 to 1006. */
 async function aLongLog(store: Store): Promise<{ tag: ChatTag; messages: readonly number[]; last: number }> {
   const tag = await aChat(store)
   await append(store, tag, 'a')
@@ -49,7 +49,7 @@ async function aLongLog(store: Store): Promise<{ tag: ChatTag; messages: readonl
 
 export const READING: readonly Check[] = [
   {
-    promise: 'events come in order, from any event on, and none after the last',
+    promise: 'events are read in order after any event, and there are none after the last',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
@@ -62,7 +62,7 @@ export const READING: readonly Check[] = [
     }
   },
   {
-    promise: 'a page of events is bounded by bytes, yet never empty before the end',
+    promise: 'a page of events is limited in bytes, but never empty before the end',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
@@ -77,7 +77,8 @@ export const READING: readonly Check[] = [
     }
   },
   {
-    promise: 'messages are paged: so many after an event, with the event up to which the page is complete',
+    promise:
+      'messages are read in pages: a number of messages after an event, and the event up to which the page is complete',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
@@ -88,22 +89,74 @@ export const READING: readonly Check[] = [
       await append(store, tag, 'c')
       await commitKnock(store, tag)
       expect(await texts(store, tag)).toEqual(['a', 'b', 'c'])
-      expect(await store.messages(tag, 0)).toMatchObject({ upTo: 6, hasMore: false })
+      expect(await messagesAfter(store, tag, 0)).toMatchObject({ upTo: 6, hasMore: false })
       expect(await texts(store, tag, 0, { limit: 2 })).toEqual(['a', 'b'])
-      expect(await store.messages(tag, 0, { limit: 2 })).toMatchObject({ upTo: 4, hasMore: true })
+      expect(await messagesAfter(store, tag, 0, { limit: 2 })).toMatchObject({ upTo: 4, hasMore: true })
       expect(await texts(store, tag, 4, { limit: 2 })).toEqual(['c'])
-      expect(await store.messages(tag, 4, { limit: 1 })).toMatchObject({ upTo: 6, hasMore: false })
+      expect(await messagesAfter(store, tag, 4, { limit: 1 })).toMatchObject({ upTo: 6, hasMore: false })
       expect(await texts(store, tag, 6)).toEqual([])
-      expect(await store.messages(tag, 3, { limit: 3 })).toMatchObject({ upTo: 6, hasMore: false })
+      expect(await messagesAfter(store, tag, 3, { limit: 3 })).toMatchObject({ upTo: 6, hasMore: false })
     }
   },
   {
-    promise: 'a page stays as it was, whatever is posted later',
+    promise: 'a page of messages is limited in bytes, but contains at least one message, and knows how many it has',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      for (let count = 0; count < 20; count++) await append(store, tag, `${count}${'x'.repeat(98)}`)
+      const all: string[] = []
+      for (let after = 0, hasMore = true; hasMore; ) {
+        const page = await messagesAfter(store, tag, after, { maxBytes: 500, upTo: 19 })
+        if (typeof page === 'string') throw new Error(page)
+        expect(page.count).toBe(textsIn(page).length)
+        if (page.hasMore) expect(page.count).toBe(3)
+        all.push(...textsIn(page))
+        after = page.upTo
+        hasMore = page.hasMore
+      }
+      expect(all.map((text) => Number.parseInt(text, 10))).toEqual(Array.from({ length: 19 }, (_, index) => index))
+      expect(await texts(store, tag, 0, { maxBytes: 1, limit: 5 })).toHaveLength(1)
+      expect(await texts(store, tag, 0, { maxBytes: 500, limit: 2 })).toHaveLength(2)
+      expect(await messagesAfter(store, tag, 20)).toEqual({ json: [], count: 0, upTo: 20, hasMore: false })
+    }
+  },
+  {
+    promise: 'the newest messages are found, also those before an event that need not be one of the log',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      expect(await store.newestMessages(tag, { count: 3 })).toEqual({ from: 1, hasOlder: false })
+      for (const text of ['a', 'b']) await append(store, tag, text)
+      await commitKnock(store, tag)
+      for (const text of ['c', 'd', 'e']) await append(store, tag, text)
+      await commitKnock(store, tag)
+      const cases = [
+        { newest: { count: 2 }, from: 5, hasOlder: true },
+        { newest: { count: 3 }, from: 4, hasOlder: true },
+        { newest: { count: 4 }, from: 2, hasOlder: true },
+        { newest: { count: 5 }, from: 1, hasOlder: false },
+        { newest: { count: 60 }, from: 1, hasOlder: false },
+        { newest: { count: 2, before: 5 }, from: 2, hasOlder: true },
+        { newest: { count: 2, before: 4 }, from: 1, hasOlder: false },
+        { newest: { count: 2, before: 1 }, from: 1, hasOlder: false },
+        { newest: { count: 2, before: 0 }, from: 0, hasOlder: false },
+        { newest: { count: 1, before: 900 }, from: 6, hasOlder: true },
+        { newest: { count: 1, upTo: 4 }, from: 4, hasOlder: true },
+        { newest: { count: 2, upTo: 4, before: 6 }, from: 2, hasOlder: true }
+      ]
+      for (const { newest, ...found } of cases) expect(await store.newestMessages(tag, newest)).toEqual(found)
+      const page = await store.messages(tag, { from: 3 }, { ...ALL, limit: 2 })
+      expect(textsIn(page)).toEqual(['c', 'd'])
+      expect(textsIn(await store.messages(tag, { from: 5 }, { ...ALL, upTo: 4 }))).toEqual([])
+    }
+  },
+  {
+    promise: 'a page does not change when something is posted later',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
       await append(store, tag, 'first')
-      const page = await store.messages(tag, 0)
+      const page = await messagesAfter(store, tag, 0)
       if (typeof page === 'string') throw new Error(page)
       const before = Buffer.concat(page.json).toString()
       for (let count = 0; count < 50; count++) await store.append(tag, 0, message('later'))
@@ -111,19 +164,19 @@ export const READING: readonly Check[] = [
     }
   },
   {
-    promise: 'a cursor that is no event of the log is said to be unknown',
+    promise: 'a cursor that is not an event of the log is unknown',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
       await append(store, tag, 'hello')
       for (const cursor of [2, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
         expect(await store.events(tag, cursor, ALL)).toBe('cursor-unknown')
-        expect(await store.messages(tag, cursor)).toBe('cursor-unknown')
+        expect(await messagesAfter(store, tag, cursor)).toBe('cursor-unknown')
       }
     }
   },
   {
-    promise: 'a page of messages ends at `upTo`, also with a limit, and knows no cursor behind it',
+    promise: 'a page of messages ends at `upTo`, also with a limit, and a cursor after `upTo` is unknown',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
@@ -132,26 +185,26 @@ export const READING: readonly Check[] = [
       await commitKnock(store, tag)
       await append(store, tag, 'c')
       const pages = [
-        { after: 0, page: { upTo: 2 }, gives: ['a', 'b'], upTo: 2, hasMore: false },
-        { after: 0, page: { upTo: 3 }, gives: ['a', 'b'], upTo: 3, hasMore: false },
-        { after: 1, page: { upTo: 3 }, gives: ['b'], upTo: 3, hasMore: false },
-        { after: 0, page: { upTo: 3, limit: 1 }, gives: ['a'], upTo: 1, hasMore: true },
-        { after: 0, page: { upTo: 3, limit: 2 }, gives: ['a', 'b'], upTo: 3, hasMore: false },
-        { after: 0, page: { upTo: 3, limit: 3 }, gives: ['a', 'b'], upTo: 3, hasMore: false },
-        { after: 3, page: { upTo: 3 }, gives: [], upTo: 3, hasMore: false },
-        { after: 0, page: { upTo: 0 }, gives: [], upTo: 0, hasMore: false },
-        { after: 2, page: { upTo: 4, limit: 1 }, gives: ['c'], upTo: 4, hasMore: false }
+        { after: 0, page: { upTo: 2 }, expected: ['a', 'b'], upTo: 2, hasMore: false },
+        { after: 0, page: { upTo: 3 }, expected: ['a', 'b'], upTo: 3, hasMore: false },
+        { after: 1, page: { upTo: 3 }, expected: ['b'], upTo: 3, hasMore: false },
+        { after: 0, page: { upTo: 3, limit: 1 }, expected: ['a'], upTo: 1, hasMore: true },
+        { after: 0, page: { upTo: 3, limit: 2 }, expected: ['a', 'b'], upTo: 3, hasMore: false },
+        { after: 0, page: { upTo: 3, limit: 3 }, expected: ['a', 'b'], upTo: 3, hasMore: false },
+        { after: 3, page: { upTo: 3 }, expected: [], upTo: 3, hasMore: false },
+        { after: 0, page: { upTo: 0 }, expected: [], upTo: 0, hasMore: false },
+        { after: 2, page: { upTo: 4, limit: 1 }, expected: ['c'], upTo: 4, hasMore: false }
       ]
-      for (const { after, page, gives, upTo, hasMore } of pages) {
-        expect(await texts(store, tag, after, page)).toEqual(gives)
-        expect(await store.messages(tag, after, page)).toMatchObject({ upTo, hasMore })
+      for (const { after, page, expected, upTo, hasMore } of pages) {
+        expect(await texts(store, tag, after, page)).toEqual(expected)
+        expect(await messagesAfter(store, tag, after, page)).toMatchObject({ upTo, hasMore })
       }
-      expect(await store.messages(tag, 3, { upTo: 2 })).toBe('cursor-unknown')
-      expect(await store.messages(tag, 4, { upTo: 3, limit: 1 })).toBe('cursor-unknown')
+      expect(await messagesAfter(store, tag, 3, { upTo: 2 })).toBe('cursor-unknown')
+      expect(await messagesAfter(store, tag, 4, { upTo: 3, limit: 1 })).toBe('cursor-unknown')
     }
   },
   {
-    promise: 'a page of events ends at `upTo` as well, and knows no cursor behind it',
+    promise: 'a page of events ends at `upTo`, and a cursor after `upTo` is unknown',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
@@ -184,7 +237,7 @@ export const READING: readonly Check[] = [
     }
   },
   {
-    promise: 'who needs all join events gets all of them, or is told that the cursor is too old',
+    promise: 'with `allJoins`, the page has all join events or the cursor is unknown',
     run: async (make) => {
       const store = await make()
       const { tag, last } = await aLongLog(store)
@@ -195,7 +248,7 @@ export const READING: readonly Check[] = [
     }
   },
   {
-    promise: 'messages are kept for ever: who does not need all join events gets each after any event, in order',
+    promise: 'messages are kept forever: without `allJoins`, all messages after any event are read, in order',
     run: async (make) => {
       const store = await make()
       const { tag, messages, last } = await aLongLog(store)

@@ -1,24 +1,29 @@
-/** What the checks of the contract have in common: chats with something in them, and ways to look into them. */
+/** Helpers for tests of stores: they create chats with content and read them. */
 import { expect } from 'vitest'
 import type { Door } from '../../../src/chat/door.ts'
 import type { JoinEvent, LoggedEvent } from '../../../src/chat/events.ts'
-import { type ChatTag, tagOf } from '../../../src/chat/ids.ts'
-import type { EventsPage, LoadedChat, MessagesPage, NewMessage, Store } from '../../../src/chat/store.ts'
+import { type ChatTag, readChatId, tagOf } from '../../../src/chat/ids.ts'
+import type { EventsPage, LoadedChat, MessagePage, MessagesPage, NewMessage, Store } from '../../../src/chat/store.ts'
 import { aDoor, withKnock, withLink } from '../../support/doors.ts'
+import { eventually } from '../../support/eventually.ts'
 import type { Limits } from '../contract.ts'
 
 export interface Check {
   readonly promise: string
-  /** `make` gives a fresh, empty store with these limits, and roomy ones otherwise. */
+  /** `make` creates an empty store with these limits; the others are `ROOMY`. */
   readonly run: (make: (limits?: Partial<Limits>) => Promise<Store>) => Promise<void>
 }
-
-const PATIENCE_MS = 5000
 
 export const ALL: EventsPage = { maxBytes: 1_000_000, allJoins: true }
 export const NOON = Date.UTC(2026, 10, 22, 12)
 
 export const message = (text: string, createdAt = NOON): NewMessage => ({ text, createdAt })
+
+export function tagIn(chatUrl: string): ChatTag {
+  const id = readChatId(new URL(chatUrl).pathname.split('/').at(-1) ?? '')
+  if (id === undefined) throw new Error(`no chat: ${chatUrl}`)
+  return tagOf(id)
+}
 
 export async function aChat(store: Store, door: Door = aDoor().door): Promise<ChatTag> {
   expect(await store.create(door)).toBe('created')
@@ -27,7 +32,7 @@ export async function aChat(store: Store, door: Door = aDoor().door): Promise<Ch
 
 export async function loaded(store: Store, tag: ChatTag): Promise<LoadedChat> {
   const chat = await store.load(tag)
-  if (chat === undefined) throw new Error('the chat is not there')
+  if (chat === undefined) throw new Error('the chat does not exist')
   return chat
 }
 
@@ -36,7 +41,7 @@ export async function append(store: Store, tag: ChatTag, text: string, createdAt
   expect(await store.append(tag, door.rights, message(text, createdAt))).toMatchObject({ type: 'message' })
 }
 
-/** Somebody knocks; what a commit of it takes. */
+/** The arguments for a commit of a knock at a new link. */
 export async function aKnock(
   store: Store,
   tag: ChatTag
@@ -47,15 +52,22 @@ export async function aKnock(
   return { version, door: knocked, events: [{ type: 'join_request', request }] }
 }
 
-/** `count` is for a log that shall be long: that somebody knocked is logged so often. */
+/** `count`: how often the event is logged, for a long log. */
 export async function commitKnock(store: Store, tag: ChatTag, { now = NOON, count = 1 } = {}): Promise<void> {
   const { version, door, events } = await aKnock(store, tag)
   const all = Array.from({ length: count }, () => events).flat()
   expect(await store.commit(tag, version, door, all, now)).toHaveLength(count)
 }
 
-export async function texts(store: Store, tag: ChatTag, after = 0, page?: MessagesPage): Promise<string[]> {
-  const found = await store.messages(tag, after, page)
+/** A page of messages with room for all of them, unless `page` limits it. */
+export const messagesAfter = (store: Store, tag: ChatTag, after = 0, page: Partial<MessagesPage> = {}) =>
+  store.messages(tag, { after }, { maxBytes: ALL.maxBytes, ...page })
+
+export async function texts(store: Store, tag: ChatTag, after = 0, page?: Partial<MessagesPage>): Promise<string[]> {
+  return textsIn(await messagesAfter(store, tag, after, page))
+}
+
+export function textsIn(found: MessagePage | string): string[] {
   if (typeof found === 'string') throw new Error(found)
   const messages: { text: string }[] = JSON.parse(`[${Buffer.concat(found.json)}]`)
   return messages.map(({ text }) => text)
@@ -67,47 +79,43 @@ export async function ids(store: Store, tag: ChatTag, after: number, maxBytes = 
   return events.map(({ id }) => id)
 }
 
-/** What a watcher is told, as it comes: events by their ids. */
+/** Watches a chat and records its events, and all notifications (events by their ids). */
 export async function watched(store: Store, tag: ChatTag) {
-  const told: LoggedEvent[] = []
-  const heard: (number | 'reset' | 'gone')[] = []
-  const unwatch = await store.watch(tag, (news) => {
-    if (typeof news === 'string') heard.push(news)
-    else {
-      told.push(...news)
-      heard.push(...news.map(({ id }) => id))
-    }
+  const events: LoggedEvent[] = []
+  const notified: (number | 'reset' | 'gone')[] = []
+  const unwatch = await store.watch(tag, (notification) => {
+    if (typeof notification !== 'string') events.push(...notification)
+    notified.push(...(typeof notification === 'string' ? [notification] : notification.map(({ id }) => id)))
   })
-  if (unwatch === 'gone') throw new Error('the chat is not there')
-  return { told, heard, unwatch }
+  if (unwatch === 'gone') throw new Error('the chat does not exist')
+  return { events, notified, unwatch }
 }
 
 /**
- * Until who watches has been told of all that was committed: a store may answer first. Those that stand for several
- * processes take turns, so it is asked of two.
+ * Waits until watchers have been notified of everything that was committed, because a store can answer before that. A
+ * store of two processes (`inTurn`) alternates between them, so this waits for two notifications.
  */
-export async function allTold(store: Store): Promise<void> {
+export async function allNotified(store: Store): Promise<void> {
   for (let process = 0; process < 2; process++) {
     const tag = await aChat(store)
-    const { heard, unwatch } = await watched(store, tag)
+    const { notified, unwatch } = await watched(store, tag)
     await append(store, tag, 'one')
     await append(store, tag, 'two')
-    for (const began = performance.now(); heard.length === 0 && performance.now() - began < PATIENCE_MS; ) {
-      await new Promise((resolve) => setTimeout(resolve, 1))
-    }
+    await eventually(() => notified.length > 0, 'a watcher is notified', { everyMs: 1 })
     unwatch()
     await store.remove(tag)
   }
 }
 
-/** All that a store says of what does not exist. */
+/** Expects that no method finds this chat. */
 export async function expectGone(store: Store, door: Door): Promise<void> {
   const tag = tagOf(door.chat)
   expect(await store.load(tag)).toBeUndefined()
   expect(await store.commit(tag, 1, door, [], NOON)).toBe('gone')
   expect(await store.append(tag, door.rights, message('hello'))).toBe('gone')
   expect(await store.events(tag, 0, ALL)).toBe('gone')
-  expect(await store.messages(tag, 0)).toBe('gone')
+  expect(await messagesAfter(store, tag)).toBe('gone')
+  expect(await store.newestMessages(tag, { count: 1 })).toBe('gone')
   expect(await store.watch(tag, () => {})).toBe('gone')
   expect(await store.remove(tag)).toBe(false)
 }

@@ -1,4 +1,4 @@
-/** The file store over disks that fail, take their time, or are full of what was: by faults made on purpose. */
+/** The file store over disks with injected faults: failing writes, slow writes and remains of removed chats. */
 import { mkdirSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Door } from '../../../src/chat/door.ts'
@@ -40,9 +40,9 @@ function storeOver(
   })
 }
 
-/** Tries again what the store could not do. */
-function persistent(store: Store): Store {
-  async function tried<Result>(verb: () => Promise<Result>): Promise<Result> {
+/** Retries calls that fail because the disk failed. */
+function retrying(store: Store): Store {
+  async function retried<Result>(verb: () => Promise<Result>): Promise<Result> {
     for (;;) {
       try {
         return await verb()
@@ -53,20 +53,20 @@ function persistent(store: Store): Store {
   }
   return {
     ...store,
-    create: (...call) => tried(() => store.create(...call)),
-    commit: (...call) => tried(() => store.commit(...call)),
-    append: (...call) => tried(() => store.append(...call)),
-    remove: (...call) => tried(() => store.remove(...call))
+    create: (...call) => retried(() => store.create(...call)),
+    commit: (...call) => retried(() => store.commit(...call)),
+    append: (...call) => retried(() => store.append(...call)),
+    remove: (...call) => retried(() => store.remove(...call))
   }
 }
 
-describe.each([2, 3])('over a disk of whose writes one in %i fails, to who tries again', (every) => {
+describe.each([2, 3])('over a disk on which one in %i writes fails, with retries', (every) => {
   for (const { promise, run } of CONTRACT) {
     it(promise, () =>
       run((limits) => {
         const folder = aFolder()
         mkdirSync(folder)
-        const store = persistent(storeOver(failingDisk(lmdbDisk(folder), every), limits))
+        const store = retrying(storeOver(failingDisk(lmdbDisk(folder), every), limits))
         onTestFinished(() => store.close())
         return store
       })
@@ -74,7 +74,7 @@ describe.each([2, 3])('over a disk of whose writes one in %i fails, to who tries
   }
 })
 
-/** Ends the writes until none is under way. */
+/** Acknowledges writes until none is pending. */
 async function finishWrites(disk: HeldDisk): Promise<void> {
   for (await turns(); disk.pending !== undefined; await turns()) await disk.acknowledge()
 }
@@ -84,7 +84,7 @@ async function finished<Result>(disk: HeldDisk, work: Promise<Result>): Promise<
   return await work
 }
 
-/** A store whose writes end when the test says so, with a chat in it. */
+/** A store with a chat, whose writes are acknowledged by the test. */
 async function aHeldStore(door: Door = aDoor().door) {
   const under = memoryDisk()
   const disk = heldDisk(under)
@@ -96,30 +96,30 @@ async function aHeldStore(door: Door = aDoor().door) {
 const kindsIn = (disk: HeldDisk) => (disk.pending ?? []).map(({ key }) => String.fromCharCode(key[0] ?? 0)).sort()
 
 describe('a write', () => {
-  it('takes along all that came while the one before it was under way', async () => {
+  it('includes everything that arrived during the previous write', async () => {
     const { disk, store, tag } = await aHeldStore()
     const first = append(store, tag, 'first')
     await turns()
-    expect(kindsIn(disk)).toEqual(['c', 'm', 'x', 'y'])
+    expect(kindsIn(disk)).toEqual(['C', 'M', 'x', 'y'])
     const others = Array.from({ length: 50 }, (_, index) => append(store, tag, `${index}`))
     const knock = commitKnock(store, tag)
     const other = store.create(aDoor().door)
     await turns()
-    expect(kindsIn(disk)).toEqual(['c', 'm', 'x', 'y'])
+    expect(kindsIn(disk)).toEqual(['C', 'M', 'x', 'y'])
     const before = disk.writes
     await disk.acknowledge()
     await first
     await turns()
     expect(disk.writes).toBe(before + 1)
-    expect(kindsIn(disk).join('')).toBe(`ccddj${'m'.repeat(50)}x`)
+    expect(kindsIn(disk).join('')).toBe(`CCHHJ${'M'.repeat(50)}Qx`)
     await disk.acknowledge()
     await Promise.all([...others, knock, other])
     expect(await texts(store, tag)).toEqual(['first', ...others.map((_, index) => `${index}`)])
   })
 
-  it('shows nothing before it is acknowledged, though it may be there already', async () => {
+  it('shows nothing before it is acknowledged, even if it is already on the disk', async () => {
     const { disk, store, tag } = await aHeldStore()
-    const { heard } = await watched(store, tag)
+    const { notified } = await watched(store, tag)
     const key = postKey(aUser(), 'once')
     const posts = [store.append(tag, 0, message('hello'), key), store.append(tag, 0, message('hello'), key)]
     const knock = aKnock(store, tag).then((one) => store.commit(tag, one.version, one.door, one.events, NOON))
@@ -133,39 +133,39 @@ describe('a write', () => {
     expect(before).toMatchObject({ lastEventId: 0, door: { links: [] } })
     expect(await ids(store, tag, 0)).toEqual([])
     expect(await texts(store, tag)).toEqual([])
-    expect([answered, heard]).toEqual([[], []])
+    expect([answered, notified]).toEqual([[], []])
     await finishWrites(disk)
-    expect(heard).toEqual([1, 2])
+    expect(notified).toEqual([1, 2])
     for (const post of posts) expect(await post).toMatchObject({ id: 1 })
     expect(await ids(store, tag, 0)).toEqual([1, 2])
     expect(before.lastEventId).toBe(0)
   })
 
-  it('that fails takes all that waits behind it with it, and leaves no trace', async () => {
+  it('that fails makes everything that waits for it fail, and leaves no trace', async () => {
     const { under, disk, store, tag } = await aHeldStore()
     const before = under.keys()
-    const { heard } = await watched(store, tag)
+    const { notified } = await watched(store, tag)
     const key = postKey(aUser(), 'once')
     const first = store.append(tag, 0, message('first'), key)
     await turns()
-    const made = aDoor().door
-    const behind = [store.append(tag, 0, message('second'), key), store.append(tag, 0, message('third'))]
-    const others = [store.create(made), commitKnock(store, tag)]
-    const outcomes = Promise.allSettled([first, ...behind, ...others])
+    const added = aDoor().door
+    const queued = [store.append(tag, 0, message('second'), key), store.append(tag, 0, message('third'))]
+    const others = [store.create(added), commitKnock(store, tag)]
+    const outcomes = Promise.allSettled([first, ...queued, ...others])
     await turns()
     disk.fail('full')
     for (const outcome of await outcomes) expect(outcome).toMatchObject({ reason: { why: 'full' } })
     expect(under.keys()).toEqual(before)
-    expect(await store.load(tagOf(made.chat))).toBeUndefined()
+    expect(await store.load(tagOf(added.chat))).toBeUndefined()
     expect(await finished(disk, store.append(tag, 0, message('fourth'), key))).toMatchObject({ id: 1 })
-    expect(await finished(disk, store.create(made))).toBe('created')
+    expect(await finished(disk, store.create(added))).toBe('created')
     expect(await texts(store, tag)).toEqual(['fourth'])
-    expect(heard).toEqual([1])
+    expect(notified).toEqual([1])
   })
 })
 
-describe('what is refused', () => {
-  it('is refused though others post to the chat without end', async () => {
+describe('a refusal', () => {
+  it('is answered even if others post to the chat all the time', async () => {
     const { disk, store, tag } = await aHeldStore()
     const stale = await aKnock(store, tag)
     await finished(disk, commitKnock(store, tag))
@@ -189,25 +189,25 @@ describe('what is refused', () => {
     await Promise.all(posts)
   })
 
-  it('is not refused for what then does not come about', async () => {
+  it('is never based on a change that fails later', async () => {
     const { disk, store, tag } = await aHeldStore()
     const [one, other] = [await aKnock(store, tag), await aKnock(store, tag)]
     const lost = Promise.allSettled([
       store.commit(tag, one.version, { ...one.door, rights: 1 }, one.events, NOON),
       store.remove(tag)
     ])
-    const made = aDoor().door
-    const lostToo = Promise.allSettled([store.create(made)])
+    const added = aDoor().door
+    const lostToo = Promise.allSettled([store.create(added)])
     const knock = store.commit(tag, other.version, other.door, other.events, NOON)
     const post = store.append(tag, 0, message('hello'))
-    const created = store.create(made)
+    const created = store.create(added)
     await turns()
     disk.fail('failed')
     await Promise.all([lost, lostToo])
     expect(await finished(disk, Promise.all([knock, post, created]))).toMatchObject([[{ id: 1 }], { id: 2 }, 'created'])
   })
 
-  it('as too old a cursor is so from the moment on in which join events may be forgotten', async () => {
+  it('of an old cursor is answered as soon as join events can have been deleted', async () => {
     const { disk, store, tag } = await aHeldStore()
     await finished(disk, commitKnock(store, tag, { count: 1000 }))
     expect(await ids(store, tag, 0)).toHaveLength(1000)
@@ -221,11 +221,11 @@ describe('what is refused', () => {
   })
 })
 
-/** A disk that counts how often a chat is read from it. */
+/** A disk that counts the reads of each chat. */
 function countedReads(disk: Disk) {
   const reads = new Map<string, number>()
   return {
-    reads: (tag: ChatTag) => reads.get(records.doorKey(tag).toString('latin1')) ?? 0,
+    reads: (tag: ChatTag) => reads.get(records.headKey(tag).toString('latin1')) ?? 0,
     disk: {
       ...disk,
       get(key: Buffer) {
@@ -237,8 +237,8 @@ function countedReads(disk: Disk) {
   }
 }
 
-describe('chats in memory', () => {
-  it('give way to others when there is no room, and are read again when they are used', async () => {
+describe('cached chats', () => {
+  it('are evicted when the cache is full, and read again when they are used', async () => {
     const { disk, reads } = countedReads(memoryDisk())
     const ballast = await putBallast(disk)
     const store = storeOver(disk)
@@ -246,7 +246,7 @@ describe('chats in memory', () => {
     await append(store, tag, 'hello')
     await commitKnock(store, tag)
     const before = await loaded(store, tag)
-    const { heard } = await watched(store, tag)
+    const { notified } = await watched(store, tag)
     const first = reads(tag)
     for (let count = 0; count < 5; count++) expect(await loaded(store, tag)).toEqual(before)
     expect(reads(tag)).toBe(first)
@@ -255,11 +255,11 @@ describe('chats in memory', () => {
     expect(reads(tag)).toBe(first + 1)
     await loaded(store, ballast)
     await append(store, tag, 'again')
-    expect(heard).toEqual([3])
+    expect(notified).toEqual([3])
     expect(await texts(store, tag)).toEqual(['hello', 'again'])
   })
 
-  it('stay while something of them is being written', async () => {
+  it('are not evicted during a write', async () => {
     const { disk: counted, reads } = countedReads(memoryDisk())
     const disk = heldDisk(counted)
     const ballast = await putBallast(counted)
@@ -280,18 +280,18 @@ describe('chats in memory', () => {
   })
 })
 
-/** What stands under a tag, by kind: `{ m: 3, j: 1 }`. */
-function leftOf(keys: readonly string[], tag: ChatTag): Record<string, number> {
-  const left: Record<string, number> = {}
+/** The number of records of a chat, by kind: `{ m: 3, j: 1 }`. */
+function recordsOf(keys: readonly string[], tag: ChatTag): Record<string, number> {
+  const counts: Record<string, number> = {}
   for (const key of keys.filter((name) => name.slice(1).includes(tag))) {
     const kind = key.charAt(0)
-    left[kind] = (left[kind] ?? 0) + 1
+    counts[kind] = (counts[kind] ?? 0) + 1
   }
-  return left
+  return counts
 }
 
-describe('what a removed chat leaves behind', () => {
-  /** A chat with more than goes away in one write, and another. */
+describe('the records of a removed chat', () => {
+  /** A chat with more records than one write deletes, and a small one. */
   async function aLargeAndASmallChat() {
     const held = await aHeldStore()
     const { disk, store, tag } = held
@@ -305,26 +305,26 @@ describe('what a removed chat leaves behind', () => {
     return { ...held, other: tagOf(door.chat) }
   }
 
-  it('goes away in several writes, and nothing else does', async () => {
+  it('are deleted in several writes, and no others are', async () => {
     const { under, disk, store, tag, other } = await aLargeAndASmallChat()
-    const kept = leftOf(under.keys(), other)
+    const before = recordsOf(under.keys(), other)
     const removed = store.remove(tag)
     await turns()
     await disk.acknowledge()
     expect(await removed).toBe(true)
-    expect(leftOf(under.keys(), tag)).toEqual({ m: 2500, j: 20, p: 30, r: 1 })
+    expect(recordsOf(under.keys(), tag)).toEqual({ M: 2500, J: 20, P: 30, Q: 1, r: 1 })
     const sizes: number[] = []
     for (await turns(); disk.pending !== undefined; await turns()) {
       sizes.push(disk.pending.length)
       await disk.acknowledge()
     }
     expect(Math.max(...sizes)).toBeLessThanOrEqual(1000)
-    expect(leftOf(under.keys(), tag)).toEqual({})
-    expect(leftOf(under.keys(), other)).toEqual(kept)
+    expect(recordsOf(under.keys(), tag)).toEqual({})
+    expect(recordsOf(under.keys(), other)).toEqual(before)
     expect(await texts(store, other)).toEqual(['hello'])
   })
 
-  it('goes away after the next start where the process ended before', async () => {
+  it('are deleted after the next start if the process ended before that', async () => {
     const { under, disk, store, tag, other } = await aLargeAndASmallChat()
     const removed = store.remove(tag)
     await turns()
@@ -333,17 +333,17 @@ describe('what a removed chat leaves behind', () => {
       await turns()
     }
     expect(await removed).toBe(true)
-    expect(leftOf(under.keys(), tag)).toMatchObject({ m: 1500, r: 1 })
+    expect(recordsOf(under.keys(), tag)).toMatchObject({ M: 1500, r: 1 })
     const next = storeOver(under)
     await next.close()
-    expect(leftOf(under.keys(), tag)).toMatchObject({ r: 1 })
+    expect(recordsOf(under.keys(), tag)).toMatchObject({ r: 1 })
     const last = storeOver(under)
     await turns(20)
-    expect(leftOf(under.keys(), tag)).toEqual({})
+    expect(recordsOf(under.keys(), tag)).toEqual({})
     expect(await texts(last, other)).toEqual(['hello'])
   })
 
-  it('goes away later where the disk could not do it', async () => {
+  it('are deleted later if the disk failed', async () => {
     const { under, disk, store, tag } = await aLargeAndASmallChat()
     const removed = store.remove(tag)
     await turns()
@@ -352,14 +352,14 @@ describe('what a removed chat leaves behind', () => {
     await turns()
     disk.fail('full')
     await turns()
-    expect(leftOf(under.keys(), tag)).toMatchObject({ m: 2500, r: 1 })
+    expect(recordsOf(under.keys(), tag)).toMatchObject({ M: 2500, r: 1 })
     const idle = store.idleChats(0, 0)
     await finishWrites(disk)
     await idle
-    expect(leftOf(under.keys(), tag)).toEqual({})
+    expect(recordsOf(under.keys(), tag)).toEqual({})
   })
 
-  it('is no part of a new chat under the same tag, nor does that one go away with it', async () => {
+  it('do not appear in a new chat with the same tag, and its records are not deleted with them', async () => {
     const { door } = aDoor()
     const { under, disk, store, tag } = await aHeldStore(door)
     const keys = Array.from({ length: 3 }, (_, index) => postKey(aUser(), `${index}`))
@@ -375,10 +375,10 @@ describe('what a removed chat leaves behind', () => {
     expect(await created).toBe('created')
     await finished(disk, commitKnock(store, tag))
     expect(await texts(store, tag)).toEqual(['new', 'new', 'new'])
-    expect(leftOf(under.keys(), tag)).toEqual({ c: 1, d: 1, m: 3, j: 1, p: 3, y: 1 })
+    expect(recordsOf(under.keys(), tag)).toEqual({ C: 1, H: 1, M: 3, J: 1, P: 3, Q: 1, y: 1 })
   })
 
-  it('keeps a new chat under the same tag waiting no longer than the disk is full', async () => {
+  it('delay a new chat with the same tag only while the disk is full', async () => {
     const { door } = aDoor()
     const { disk, store, tag } = await aHeldStore(door)
     await finished(disk, append(store, tag, 'old'))
@@ -395,8 +395,8 @@ describe('what a removed chat leaves behind', () => {
   })
 })
 
-describe('what nobody waits for', () => {
-  it('is reported when it fails: purging a removed chat, once, and no more when it works again', async () => {
+describe('background work', () => {
+  it('is reported once if it fails: deleting the records of a removed chat', async () => {
     const disk = memoryDisk()
     const faults: unknown[] = []
     let range = disk.range
@@ -417,18 +417,18 @@ describe('what nobody waits for', () => {
     expect(faults).toEqual([fault])
   })
 
-  it('is no fault of the disk: a message that is on it is acknowledged though telling of it fails', async () => {
-    const told: unknown[] = []
-    const commits = new GroupCommit(memoryDisk(), (fault) => told.push(fault))
-    const fault = new TypeError('in telling')
+  it('does not affect the acknowledgement: an error in notifying watchers is not an error of the disk', async () => {
+    const reported: unknown[] = []
+    const commits = new GroupCommit(memoryDisk(), (fault) => reported.push(fault))
+    const fault = new TypeError('in a listener')
     commits.add(
       [],
       () => {
         throw fault
       },
-      (error) => told.push(error)
+      (error) => reported.push(error)
     )
     await expect(commits.idle()).rejects.toBe(fault)
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
   })
 })

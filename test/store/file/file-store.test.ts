@@ -7,7 +7,7 @@ import { CONTRACT } from '../contract.ts'
 describe('the file store', () => {
   for (const { promise, run } of CONTRACT) it(promise, () => run((limits) => opened(aFolder(), limits)))
 
-  it('names idle chats also that nobody watches', async () => {
+  it('also finds idle chats that nobody watches', async () => {
     const store = await opened(aFolder())
     const { door } = aDoor(1)
     await store.create(door)

@@ -1,6 +1,6 @@
 /**
- * What a file store must do whatever the disk does, as a model: clients that ask without waiting for each other, writes
- * that end, fail, or are cut off when a step says so. After each step the store must show exactly what it has acknowledged.
+ * A model test of the file store: random concurrent calls, and writes that are acknowledged, fail or are interrupted by a
+ * crash in random steps. After each step the store must show exactly what it has acknowledged.
  */
 import fc from 'fast-check'
 import { expect } from 'vitest'
@@ -13,11 +13,11 @@ import type { Disk } from '../../../src/store/file/disk.ts'
 import { fileStore } from '../../../src/store/file/file-store.ts'
 import { type HeldDisk, heldDisk, turns } from '../../support/disks.ts'
 import { aDoor, aUser, withKnock, withLink } from '../../support/doors.ts'
-import { ALL } from '../contract/support.ts'
+import { ALL, messagesAfter } from '../contract/support.ts'
 
 const CHATS = 3
 const KEYS = 3
-/** Enough for about ten messages. */
+/** Fits about ten messages. */
 const MAX_CHAT_BYTES = 700
 
 const chat = fc.nat(CHATS - 1)
@@ -47,7 +47,7 @@ type Step = typeof step extends fc.Arbitrary<infer Kind> ? Kind : never
 
 export const steps = (maxLength: number): fc.Arbitrary<Step[]> => fc.array(step, { maxLength, size: 'max' })
 
-/** A chat as it was acknowledged. */
+/** The acknowledged state of a chat. */
 interface Known {
   readonly door: Door
   readonly version: number
@@ -55,7 +55,7 @@ interface Known {
   readonly idleSince: number
 }
 
-/** One call of a client, and what came of it. */
+/** A call of the store, and its outcome. */
 type Call = { readonly chat: number; settled?: { outcome?: unknown; error?: unknown } } & (
   | { readonly verb: 'create' }
   | { readonly verb: 'append'; message: NewMessage; rights: number; key: PostKey | undefined }
@@ -66,14 +66,14 @@ type Call = { readonly chat: number; settled?: { outcome?: unknown; error?: unkn
 interface Watcher {
   readonly chat: number
   readonly expected: (number | 'reset' | 'gone')[]
-  readonly heard: (number | 'reset' | 'gone')[]
+  readonly notified: (number | 'reset' | 'gone')[]
 }
 
-/** Plays the steps on a store over what `open` gives, which after a close is the same disk again. */
-export async function play(all: readonly Step[], open: () => Disk, ballast: ChatTag): Promise<void> {
+/** Runs the steps on a store over a disk that `open` opens, also again after a close. */
+export async function run(all: readonly Step[], open: () => Disk, ballast: ChatTag): Promise<void> {
   const model = new Model(open, ballast)
   for (const one of all) {
-    await model.take(one)
+    await model.run(one)
     await model.check()
   }
   await model.end()
@@ -100,7 +100,7 @@ class Model {
     this.#store = storeOver(this.#disk)
   }
 
-  async take(one: Step): Promise<void> {
+  async run(one: Step): Promise<void> {
     this.#clock++
     switch (one.is) {
       case 'create':
@@ -193,12 +193,12 @@ class Model {
   }
 
   async #watch(index: number): Promise<void> {
-    const heard: (number | 'reset' | 'gone')[] = []
-    const unwatch = await this.#store.watch(this.#tag(index), (told) => {
-      heard.push(...(typeof told === 'string' ? [told] : told.map(({ id }) => id)))
+    const notified: (number | 'reset' | 'gone')[] = []
+    const unwatch = await this.#store.watch(this.#tag(index), (notification) => {
+      notified.push(...(typeof notification === 'string' ? [notification] : notification.map(({ id }) => id)))
     })
     expect(unwatch === 'gone').toBe(this.#known[index] === undefined)
-    if (unwatch !== 'gone') this.#watchers.push({ chat: index, expected: [], heard })
+    if (unwatch !== 'gone') this.#watchers.push({ chat: index, expected: [], notified })
   }
 
   async #finishWrites(): Promise<void> {
@@ -216,7 +216,7 @@ class Model {
     this.#start()
   }
 
-  /** The process ends: of what was being written either all is there or nothing, and nobody was told. */
+  /** The process ends: a pending write is either complete or absent, and nobody was notified. */
   async #crash(): Promise<void> {
     await turns()
     const { isThere } = this.#disk
@@ -240,11 +240,11 @@ class Model {
     this.#watchers = []
   }
 
-  /** What is there after a crash: all that was acknowledged, and of the rest only what somebody had asked for. */
-  async #recovered(index: number, known: Known | undefined, asked: readonly Call[]): Promise<Known | undefined> {
+  /** Checks a chat after a crash: everything acknowledged is there, and anything else is from unanswered calls. */
+  async #recovered(index: number, known: Known | undefined, unanswered: readonly Call[]): Promise<Known | undefined> {
     const tag = this.#tag(index)
     const loaded = await this.#store.load(tag)
-    const verbs = new Set(asked.map(({ verb }) => verb))
+    const verbs = new Set(unanswered.map(({ verb }) => verb))
     if (loaded === undefined) {
       expect(known === undefined || verbs.has('remove')).toBe(true)
       return undefined
@@ -254,14 +254,14 @@ class Model {
     if (typeof events === 'string') throw new Error(events)
     expect(events.slice(0, known?.events.length ?? 0)).toEqual(known?.events ?? [])
     expect(events.map(({ id }) => id)).toEqual(events.map((_, at) => at + 1))
-    const texts = new Set(asked.flatMap((call) => (call.verb === 'append' ? [call.message.text] : [])))
+    const texts = new Set(unanswered.flatMap((call) => (call.verb === 'append' ? [call.message.text] : [])))
     for (const event of events.slice(known?.events.length ?? 0)) {
       expect(event.type === 'message' ? texts.has(textOf(event)) : verbs.has('commit')).toBe(true)
     }
     return { door: loaded.door, version: loaded.version, events, idleSince: loaded.idleSince }
   }
 
-  /** All that was answered since the last check is there, all else is not. */
+  /** Everything answered since the last check is there, and nothing else. */
   async check(): Promise<void> {
     await turns()
     const answered = this.#calls.filter(({ settled }) => settled !== undefined)
@@ -271,7 +271,7 @@ class Model {
     this.#logAll(answered)
     for (const call of answered) if (call.verb === 'remove') this.#removed(call)
     for (const call of answered) this.#checkRefusal(call)
-    for (const { expected, heard } of this.#watchers) expect(heard).toEqual(expected)
+    for (const { expected, notified } of this.#watchers) expect(notified).toEqual(expected)
     for (const [index, known] of this.#known.entries()) await this.#checkChat(this.#tag(index), known)
     this.#failed = false
   }
@@ -282,14 +282,14 @@ class Model {
     this.#known[index] = { door: this.#door(index), version: 1, events: [], idleSince: this.#door(index).createdAt }
   }
 
-  /** The events of all calls that were answered, in the order of their ids. */
+  /** Adds the events of all answered calls, in the order of their ids. */
   #logAll(answered: readonly Call[]): void {
     const logged = answered.flatMap((call) => eventsOf(call).map((event) => ({ call, event })))
     for (const { call, event } of logged.sort((one, other) => one.event.id - other.event.id)) this.#log(call, event)
     for (const call of answered) {
       const known = this.#known[call.chat]
       if (call.verb !== 'commit' || !Array.isArray(call.settled?.outcome)) continue
-      if (known === undefined) throw new Error('committed to nothing')
+      if (known === undefined) throw new Error('committed to a chat that does not exist')
       expect(known.version).toBe(call.version)
       expect(call.settled.outcome).toHaveLength(call.joins)
       this.#known[call.chat] = { ...known, door: call.door, version: call.version + 1 }
@@ -298,7 +298,7 @@ class Model {
 
   #log(call: Call, event: LoggedEvent): void {
     const known = this.#known[call.chat]
-    if (known === undefined) throw new Error('logged to nothing')
+    if (known === undefined) throw new Error('logged to a chat that does not exist')
     const earlier = known.events[event.id - 1]
     if (earlier !== undefined) {
       expect(earlier).toEqual(event)
@@ -316,12 +316,12 @@ class Model {
     this.#known[index] = undefined
     for (const watcher of this.#watchers) if (watcher.chat === index) watcher.expected.push('gone')
     this.#watchers = this.#watchers.filter((watcher) => {
-      if (watcher.chat === index) expect(watcher.heard).toEqual(watcher.expected)
+      if (watcher.chat === index) expect(watcher.notified).toEqual(watcher.expected)
       return watcher.chat !== index
     })
   }
 
-  /** What was refused was so for what is there, and what failed did so because a write has. */
+  /** A refusal must fit the state before or after the write, and a failure needs a failed write. */
   #checkRefusal(call: Call): void {
     const { outcome, error } = call.settled ?? {}
     if (error !== undefined) {
@@ -337,7 +337,7 @@ class Model {
   async #checkChat(tag: ChatTag, known: Known | undefined): Promise<void> {
     const loaded = await this.#store.load(tag)
     const events = await this.#store.events(tag, 0, ALL)
-    const page = await this.#store.messages(tag, 0)
+    const page = await messagesAfter(this.#store, tag)
     if (known === undefined) {
       expect([loaded, events, page]).toEqual([undefined, 'gone', 'gone'])
       return
@@ -352,7 +352,7 @@ class Model {
     expect(new Set(keys).size).toBe(keys.length)
   }
 
-  /** Everybody has an answer, and the disk holds nothing but the chats that are there. */
+  /** All calls are answered, and the disk has only records of the existing chats. */
   async end(): Promise<void> {
     await this.#finishWrites()
     await this.check()
@@ -410,10 +410,10 @@ function isMessage(outcome: unknown): outcome is LoggedMessage {
 function instantOf(call: Call): number {
   if (call.verb === 'append') return call.message.createdAt
   if (call.verb === 'commit') return call.now
-  throw new Error('logs nothing')
+  throw new Error('this call logs no event')
 }
 
-/** Whether a chat in this state gives reason to refuse the call so. */
+/** Whether this refusal of the call is right for this state of the chat. */
 function isRefused(call: Call, outcome: unknown, state: Known | undefined): boolean {
   switch (outcome) {
     case 'gone':

@@ -1,4 +1,4 @@
-/** The folder of a file store: one process at a time, and what cannot be opened is refused with a sentence. */
+/** The folder of a file store: it can be open once, and a folder that cannot be opened is refused with a message. */
 import { once } from 'node:events'
 import {
   chmodSync,
@@ -29,7 +29,7 @@ const PAGE = 4096
 const FORMAT_FILE = 'silly-chat-format'
 const IN_USE = /is in use by another Silly Chat process\. Stop that process first\.$/
 
-/** One with some chats in it, that nobody has open. */
+/** A closed folder with some messages. */
 async function aUsedFolder() {
   const folder = aFolder()
   const store = await opened(folder)
@@ -48,10 +48,10 @@ async function refusal(folder: string): Promise<string> {
     (refused: unknown) => refused
   )
   if (error instanceof FolderRefused) return error.message
-  throw new Error('it was opened', { cause: error })
+  throw new Error('the folder was not refused', { cause: error })
 }
 
-/** What the program says that does not start on a folder: a sentence and nothing else. */
+/** The message of the program if it refuses a folder; it must print nothing else. */
 async function refusalOfProgram(folder: string, under: readonly string[] = []): Promise<string> {
   const { code, out, err } = await runProgram({ env: { STORE_URL: `file:${folder}` }, under }).ended
   expect({ code, out }, err).toEqual({ code: 1, out: '' })
@@ -60,7 +60,7 @@ async function refusalOfProgram(folder: string, under: readonly string[] = []): 
 }
 
 describe('a folder', () => {
-  it('can be opened once: opening it again, by any path, says that it is in use', async () => {
+  it('can be open once: it is refused as in use by any path', async () => {
     const folder = aFolder()
     const store = await opened(folder)
     const link = `${folder}-link`
@@ -73,14 +73,14 @@ describe('a folder', () => {
     expect(await texts(store, tag)).toEqual(['undisturbed'])
   })
 
-  it('is free again at once after it was closed, and after it could not be opened', async () => {
+  it('can be opened again at once after it was closed, and after it was refused', async () => {
     const { folder } = await aUsedFolder()
     for (let count = 0; count < 3; count++) await (await opened(folder)).close()
     writeFileSync(join(folder, FORMAT_FILE), '9\n')
     for (let count = 0; count < 2; count++) expect(await refusal(folder)).toMatch(/newer version/)
   })
 
-  it('goes to exactly one of several who open it at once', async () => {
+  it('is opened by exactly one of several simultaneous calls', async () => {
     const folder = aFolder()
     const outcomes = await Promise.allSettled(Array.from({ length: 6 }, () => opened(folder)))
     const reasons = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [String(outcome.reason)] : []))
@@ -88,7 +88,7 @@ describe('a folder', () => {
     for (const reason of reasons) expect(reason).toMatch(IN_USE)
   })
 
-  it('goes to exactly one of several programs that start at once; when that is killed, the next one gets it', async () => {
+  it('is opened by exactly one of several programs that start simultaneously, and can be opened after a kill', async () => {
     const folder = aFolder()
     const run = { env: { STORE_URL: `file:${folder}` } }
     const started = Array.from({ length: 3 }, () => runProgram(run))
@@ -107,7 +107,7 @@ describe('a folder', () => {
     await opened(folder)
   })
 
-  it('is made if only its parent is there', async () => {
+  it('is created if its parent exists', async () => {
     const folder = aFolder()
     await opened(folder)
     expect(readdirSync(folder).sort()).toEqual(['data.mdb', 'lock.mdb', FORMAT_FILE])
@@ -115,14 +115,14 @@ describe('a folder', () => {
     expect(await refusal(join(dirname(folder), 'no', 'parent'))).toMatch(/cannot be used: ENOENT: .*\.$/)
   })
 
-  it('is no file', async () => {
+  it('cannot be a file', async () => {
     const folder = aFolder()
     writeFileSync(folder, 'a letter')
     expect(await refusal(folder)).toMatch(/cannot be used: ENOTDIR: .*\.$/)
     expect(readFileSync(folder, 'utf8')).toBe('a letter')
   })
 
-  it('of a newer format is refused, says so, and stays as it is', async () => {
+  it('of a newer format is refused with that reason and not changed', async () => {
     const { folder } = await aUsedFolder()
     writeFileSync(join(folder, FORMAT_FILE), '2\n')
     const before = readFileSync(dataOf(folder))
@@ -138,7 +138,7 @@ describe('a folder', () => {
     expect(await refusal(folder)).toBe(`${join(folder, FORMAT_FILE)} is damaged: it must contain a number.`)
   })
 
-  it('that holds data of somebody else is refused and stays as it is', async () => {
+  it('with foreign data is refused and not changed', async () => {
     const { folder } = await aUsedFolder()
     rmSync(join(folder, FORMAT_FILE))
     const foreign = [readFileSync(dataOf(folder)), 'a letter', Buffer.alloc(200_000)]
@@ -151,7 +151,7 @@ describe('a folder', () => {
     }
   })
 
-  it('whose first start was cut off at any point is started anew', async () => {
+  it('whose first start was interrupted at any point is initialized again', async () => {
     const made = aFolder()
     await (await opened(made)).close()
     const empty = readFileSync(dataOf(made))
@@ -171,7 +171,7 @@ describe('a folder', () => {
     }
   })
 
-  it.skipIf(!isRoot('setpriv'))('that another user may only read is refused', async () => {
+  it.skipIf(!isRoot('setpriv'))('without write permission is refused', async () => {
     const { folder } = await aUsedFolder()
     chmodSync(dirname(folder), 0o755)
     const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
@@ -184,7 +184,7 @@ describe('a folder', () => {
   })
 })
 
-/** Opens each folder of its arguments and prints what comes of it, a line each. */
+/** Opens each folder of its arguments and prints the outcome, one line each. */
 const OPEN_ALL = `
   import { openFileStore } from './src/store/file/open.ts'
   for (const folder of process.argv.slice(1)) {
@@ -193,8 +193,8 @@ const OPEN_ALL = `
   }
 `
 
-/** `[what was done to a good data file, what is said of it]`. */
-const DAMAGES: readonly [damage: string, says: RegExp, (data: string) => void][] = [
+/** `[the damage, the expected message, a function that damages a data file]` */
+const DAMAGES: readonly [damage: string, message: RegExp, (data: string) => void][] = [
   ['is empty', /its first page/, (data) => truncateSync(data)],
   ['is a text', /its first page/, (data) => writeFileSync(data, 'a letter\n'.repeat(5000))],
   ['is all zeros', /its first page/, (data) => writeFileSync(data, Buffer.alloc(statSync(data).size))],
@@ -217,13 +217,13 @@ const DAMAGES: readonly [damage: string, says: RegExp, (data: string) => void][]
     /its pages are inconsistent/,
     (data) => overwriteBoth(data, 136, Buffer.alloc(8))
   ],
-  ['has zeros behind its second page', /its pages are inconsistent/, (data) => overwriteRest(data, 0)],
-  ['has noise behind its second page', /its pages are inconsistent/, (data) => overwriteRest(data, 0xa5)],
+  ['has zeros after its second page', /its pages are inconsistent/, (data) => overwriteRest(data, 0)],
+  ['has noise after its second page', /its pages are inconsistent/, (data) => overwriteRest(data, 0xa5)],
   ['is a folder', /EISDIR/, (data) => toFolder(data)],
   ['is missing', /ENOENT/, (data) => rmSync(data)]
 ]
 
-/** Behind them there may be room that was taken in advance. */
+/** The file can be longer, because LMDB allocates space in advance. */
 function usedBytes(file: string): number {
   const descriptor = openSync(file, 'r')
   const { pages, pageSize } = usedPages(descriptor)
@@ -251,7 +251,7 @@ function overwriteRest(file: string, byte: number): void {
 }
 
 describe('a data file', () => {
-  it('that is damaged in any of these ways is refused with a sentence that names it, and ends no process', async () => {
+  it('that is damaged in any of these ways is refused with a message that names it, and does not crash the process', async () => {
     const { folder: good } = await aUsedFolder()
     const folders = DAMAGES.map(([, , damage]) => {
       const folder = aFolder()
@@ -264,14 +264,14 @@ describe('a data file', () => {
     }).ended
     expect({ code, err }, out).toEqual({ code: 0, err: '' })
     const lines = out.trim().split('\n')
-    for (const [index, [damage, says]] of DAMAGES.entries()) {
+    for (const [index, [damage, message]] of DAMAGES.entries()) {
       expect(lines[index], damage).toMatch(/^FolderRefused: .*\.$/)
-      expect(lines[index], damage).toMatch(says)
+      expect(lines[index], damage).toMatch(message)
       expect(lines[index], damage).toContain(folders[index])
     }
   })
 
-  it('that is damaged stops the program with that sentence', async () => {
+  it('that is damaged stops the program with that message', async () => {
     const { folder } = await aUsedFolder()
     truncateSync(dataOf(folder), 3 * PAGE)
     expect(await refusalOfProgram(folder)).toBe(

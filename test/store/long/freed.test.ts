@@ -1,4 +1,4 @@
-/** What has ended takes no memory: chats that were closed, and guests who knocked and left. */
+/** Closed chats and former guests use no memory. */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
@@ -17,11 +17,11 @@ const heapMiB = () => {
 
 const serviceOf = (limits = ROOMY) => createService({ store: memoryStore(limits), now: Date.now, chatTtlMs: 0 })
 
-it('200,000 chats with what was said and who had knocked, made and closed one after the other', async () => {
-  // DiskReserve for a thousand: what is closed gives its room back, too.
+it('200,000 chats with a message and a knock, created and closed one after the other, leave no memory in use', async () => {
+  // Room for about a thousand chats, so closed chats must free the room that they were counted with.
   const service = serviceOf({ ...ROOMY, maxStoreBytes: 4_000_000 })
   const run = async (count: number) => {
-    for (let made = 0; made < count; made++) {
+    for (let created = 0; created < count; created++) {
       const { chat, author } = await service.createChat()
       const { link } = await service.createLink(chat, author)
       await service.exchange(link.id, undefined, { name: 'Ana' })
@@ -35,7 +35,7 @@ it('200,000 chats with what was said and who had knocked, made and closed one af
   expect(heapMiB() - before).toBeLessThan(2)
 })
 
-it('40,000 guests who knock at one link and leave, or are declined', async () => {
+it('40,000 guests who knock at one link and leave or are declined leave no memory in use', async () => {
   const service = serviceOf()
   const { chat, author } = await service.createChat()
   const { link } = await service.createLink(chat, author)
@@ -47,7 +47,7 @@ it('40,000 guests who knock at one link and leave, or are declined', async () =>
       else await service.decide(link.id, author, exchange.request.id, 'decline')
     }
   }
-  // More than are kept of those who have left, and of what has happened.
+  // More than the limits on kept requests and join events, so that memory use is constant from here on.
   await run(3000)
   const before = heapMiB()
   await run(40_000)

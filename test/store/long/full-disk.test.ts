@@ -1,4 +1,4 @@
-/** A disk that is really full: a small file system in memory, filled to the last page. */
+/** A disk that is really full: a small tmpfs, filled to the last page. */
 import { execFileSync } from 'node:child_process'
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,7 +14,7 @@ import { aChat, append, texts } from '../contract/support.ts'
 
 const FILL = 65_536
 
-/** A disk of four megabytes, and a file on it that can take all room that is left. */
+/** A disk of four megabytes, and a file on it that can fill it. */
 function aSmallDisk() {
   const disk = mkdtempSync(join(tmpdir(), 'silly-chat-disk-'))
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', disk])
@@ -25,7 +25,7 @@ function aSmallDisk() {
   const ballast = join(disk, 'ballast')
   return {
     folder: join(disk, 'chats'),
-    /** Leaves no page free, or only so many bytes. */
+    /** Leaves no page free, or only this number of bytes. */
     fill: (free = 0) => {
       const file = openSync(ballast, 'a')
       try {
@@ -40,7 +40,7 @@ function aSmallDisk() {
 }
 
 describe.skipIf(!isRoot('mount', 'umount'))('a full disk', () => {
-  it('refuses what is new with 503 and Retry-After, keeps all it has acknowledged, and goes on once there is room', async () => {
+  it('refuses new data with 503 and Retry-After, keeps everything acknowledged, and is used again when it has room', async () => {
     const disk = aSmallDisk()
     const printed = vi.spyOn(console, 'error')
     const store = await opened(disk.folder)
@@ -52,42 +52,42 @@ describe.skipIf(!isRoot('mount', 'umount'))('a full disk', () => {
     const text = (name: string) => name.padEnd(4000, '.')
     const post = (name: string) =>
       call(chat, { user: owner, json: { text: text(name) }, headers: { 'idempotency-key': name } })
-    const taken: string[] = []
+    const accepted: string[] = []
     const refused: string[] = []
     const postAll = async (names: readonly string[]) => {
       const answers = await Promise.all(names.map(post))
       for (const [index, answer] of answers.entries()) {
-        const isTaken = answer.status === 201
-        const outcomes = isTaken ? taken : refused
+        const isAccepted = answer.status === 201
+        const outcomes = isAccepted ? accepted : refused
         outcomes.push(names[index] ?? '')
-        if (isTaken) continue
+        if (isAccepted) continue
         expect(answer.headers.get('retry-after')).toMatch(/^[1-9]\d*$/)
         expect(await refusal(answer)).toEqual([503, 'store-full'])
       }
     }
     for (let count = 0; refused.length < 8; count++)
       await postAll([0, 1, 2, 3].map((index) => `post ${count}-${index}`))
-    expect(taken.length).toBeGreaterThan(8)
+    expect(accepted.length).toBeGreaterThan(8)
     disk.fill()
-    // Now and then there still is a page, among those that were used before.
+    // LMDB can still find a free page among those used before.
     for (let count = 0; refused.length < 10; count++) await postAll([`late post ${count}`])
-    let asked = await call(`POST ${server.url}/v1/chats`)
-    while (asked.status === 201) asked = await call(`POST ${server.url}/v1/chats`)
-    expect(await refusal(asked)).toEqual([503, 'store-full'])
+    let creation = await call(`POST ${server.url}/v1/chats`)
+    while (creation.status === 201) creation = await call(`POST ${server.url}/v1/chats`)
+    expect(await refusal(creation)).toEqual([503, 'store-full'])
 
-    const acknowledged = [...taken].map(text).sort()
+    const acknowledged = [...accepted].map(text).sort()
     expect((await readTexts(chat, owner)).sort()).toEqual(acknowledged)
-    for (const name of taken) expect((await post(name)).status).toBe(201)
+    for (const name of accepted) expect((await post(name)).status).toBe(201)
     const replayed = await openStream(`${chat}/events?last_event_id=0`, { user: owner })
     const ids = (await replayed.until('ready')).flatMap(({ event, id }) => (event === 'message' ? [Number(id)] : []))
-    expect(ids).toEqual(taken.map((_, index) => index + 1))
+    expect(ids).toEqual(accepted.map((_, index) => index + 1))
     expect((await call(`${server.url}/ready`)).status).toBe(200)
 
-    // The library prints what goes wrong in a write, and may end the process: it must always find room.
+    // LMDB prints failed writes and can end the process, so the store must never let it run out of room.
     expect(printed).not.toHaveBeenCalled()
     disk.free()
-    for (const name of [...refused, ...taken, ...refused]) expect((await post(name)).status).toBe(201)
-    const all = [...taken, ...refused].map(text)
+    for (const name of [...refused, ...accepted, ...refused]) expect((await post(name)).status).toBe(201)
+    const all = [...accepted, ...refused].map(text)
     expect((await readTexts(chat, owner)).sort()).toEqual([...all].sort())
     for (const [index] of all.entries()) expect(Number((await stream.next())?.id)).toBe(index + 1)
     await createLink(chat, owner)
@@ -98,7 +98,7 @@ describe.skipIf(!isRoot('mount', 'umount'))('a full disk', () => {
     expect((await readTexts(chat.replace(server.url, next.url), owner)).sort()).toEqual([...all].sort())
   })
 
-  it('stops a start with a sentence, and a start without harm once there is room', async () => {
+  it('prevents a start with a message, and the next start succeeds when it has room', async () => {
     const disk = aSmallDisk()
     disk.fill()
     for (const prepare of [() => {}, () => mkdirSync(disk.folder, { recursive: true })]) {
@@ -112,7 +112,7 @@ describe.skipIf(!isRoot('mount', 'umount'))('a full disk', () => {
     await store.close()
     rmSync(join(disk.folder, 'lock.mdb'))
     disk.fill()
-    // In LMDB itself, this is the end of the process.
+    // LMDB itself would crash the process here.
     const { code, err } = await runProgram({ env: { STORE_URL: `file:${disk.folder}` } }).ended
     expect([code, err]).toEqual([1, expect.stringMatching(/^[^\n]* cannot be used: ENOSPC[^\n]*\.\n$/)])
     disk.free()

@@ -1,22 +1,23 @@
-/** The built server on a file store, killed at random moments under load: nothing acknowledged may be lost or doubled. */
+/** Kills the built server with a file store at random moments under load: nothing acknowledged is lost or duplicated. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { readChatId, tagOf } from '../../../src/chat/ids.ts'
 import { Crowd, everybody } from '../../kit/crowd.ts'
 import { call, createChat, createLink, endingOf, knock, post, requestsOf } from '../../support/api.ts'
 import { startBuilt } from '../../support/built-server.ts'
+import { eventually } from '../../support/eventually.ts'
 import { aFolder, opened } from '../../support/file-store.ts'
 import { aRandom } from '../../support/seed.ts'
 import { startServer } from '../../support/server.ts'
 import { openStream } from '../../support/streams.ts'
+import { tagIn, watched } from '../contract/support.ts'
 
-/** Fewer where the server takes long to start. */
+/** Fewer if the server starts slowly. */
 const KILLS = { most: 12, withinMs: 30_000 }
 const CATCH_UP_MS = 20_000
 const TIMEOUT_MS = 120_000
 
 describe('a server that is killed', { timeout: TIMEOUT_MS }, () => {
-  it('has all that it acknowledged, once and in order, and its clients go on by themselves', async () => {
+  it('keeps everything that it acknowledged, once and in order, and its clients reconnect by themselves', async () => {
     const random = aRandom()
     const server = await startBuilt({ env: { STORE_URL: `file:${aFolder()}` } })
     const crowd = await Crowd.gather({
@@ -30,7 +31,7 @@ describe('a server that is killed', { timeout: TIMEOUT_MS }, () => {
     const endsAt = performance.now() + KILLS.withinMs
     for (let kill = 0; kill < KILLS.most && performance.now() < endsAt; kill++) {
       await crowd.acknowledged(random.int(1, 60))
-      // At any moment: there is nothing to wait for.
+      // A random moment, so there is no fact to wait for.
       await sleep(random.int(0, 600))
       crowd.kills.push(Date.now())
       await server.kill()
@@ -44,10 +45,10 @@ describe('a server that is killed', { timeout: TIMEOUT_MS }, () => {
   })
 })
 
-describe('what comes due while no server is there', () => {
+describe('a deadline that passes while no server runs', () => {
   const TTL = { CHAT_TTL_SECONDS: '3600' }
 
-  it('a link has expired at its own instant, and its guest hears of it', async () => {
+  it('an expired link has ended at its deadline, and its guest is notified', async () => {
     const folder = aFolder()
     const store = await opened(folder)
     const before = await startServer({ wrap: () => store })
@@ -62,21 +63,21 @@ describe('what comes due while no server is there', () => {
     const reopened = await opened(folder)
     const after = await startServer({ wrap: () => reopened })
     after.clock.now += 3 * 60_000
-    const there = (url: string) => url.replace(before.url, after.url)
-    expect(await endingOf(await call(there(link), { user: client }))).toEqual([
+    const atNew = (url: string) => url.replace(before.url, after.url)
+    expect(await endingOf(await call(atNew(link), { user: client }))).toEqual([
       410,
       'link-expired',
       'closed',
       requestId,
       client
     ])
-    const [request] = await requestsOf(there(chat), owner)
+    const [request] = await requestsOf(atNew(chat), owner)
     expect(request).toMatchObject({ state: 'closed', decided_at: instant })
-    const stream = await openStream(`${there(chat)}/events?last_event_id=${cursor}`, { user: owner })
+    const stream = await openStream(`${atNew(chat)}/events?last_event_id=${cursor}`, { user: owner })
     expect(await stream.next()).toMatchObject({ event: 'join_closed', data: { decided_at: instant } })
   })
 
-  it('a chat that fell idle is removed as soon as the server is back, though nobody asks for it', async () => {
+  it('an idle chat is removed as soon as a server starts, without any request for it', async () => {
     const folder = aFolder()
     const store = await opened(folder)
     const before = await startServer({ env: TTL, wrap: () => store })
@@ -86,15 +87,9 @@ describe('what comes due while no server is there', () => {
     await store.close()
 
     const reopened = await opened(folder)
-    const removed = new Promise<void>((resolve) => {
-      const id = readChatId(new URL(chat).pathname.split('/').at(-1) ?? '')
-      if (id === undefined) throw new Error(`no chat: ${chat}`)
-      void reopened.watch(tagOf(id), (notification) => {
-        if (notification === 'gone') resolve()
-      })
-    })
+    const { notified } = await watched(reopened, tagIn(chat))
     const after = await startServer({ env: TTL, wrap: () => reopened, now: before.clock.now + 3_600_000 })
-    await removed
+    await eventually(() => notified.includes('gone'), 'the chat is removed')
     expect((await call(chat.replace(before.url, after.url), { user: owner })).status).toBe(404)
   })
 })

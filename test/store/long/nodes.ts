@@ -1,4 +1,4 @@
-/** Built servers over one Redis that keeps what it acknowledges, people who use them, and how servers are without it. */
+/** Built servers with one durable Redis, a crowd that uses them, and checks of servers that cannot reach it. */
 import { expect, onTestFinished } from 'vitest'
 import { Crowd, talkers } from '../../kit/crowd.ts'
 import { call, refusal } from '../../support/api.ts'
@@ -10,30 +10,31 @@ import { aRandom } from '../../support/seed.ts'
 
 type Nodes = readonly [BuiltServer, ...BuiltServer[]]
 
-/** A command is given up after three seconds. */
+/** The store gives up a command after three seconds. */
 export const REFUSED_WITHIN_MS = 3600
-/** Nobody should have to wait longer for an answer, whatever has failed. */
+/** The maximum time for an answer, whatever has failed. */
 const ANSWERED_WITHIN_MS = 8000
 const CATCH_UP_MS = 20_000
 
-/** With what it takes to lose nothing that was acknowledged. */
+/** A Redis that loses nothing it has acknowledged. */
 export function aDurableRedis(): Promise<Redis> {
   return aRedis('--appendonly', 'yes', '--appendfsync', 'always')
 }
 
 export function startNode(url: string): Promise<BuiltServer> {
-  // Other tests look at what is logged while a store cannot be reached.
+  // Logging of an unreachable store is tested elsewhere.
   return startBuilt({ env: { STORE_URL: url, LOG_LEVEL: 'fatal', HEARTBEAT_SECONDS: '1' } })
 }
 
-/** People in one chat who read at all of these nodes, and post at any of them unless some are named for that. */
+/** Members of each chat, who read at all nodes and post at random nodes of `postingAt`. */
 export async function gatherAt(
   nodes: Nodes,
-  { postingAt = nodes, mayJump = false }: { postingAt?: Nodes; mayJump?: boolean } = {}
+  { postingAt = nodes, mayJump = false, chats = 1 }: { postingAt?: Nodes; mayJump?: boolean; chats?: number } = {}
 ) {
   const random = aRandom()
   const urlsOf = ([first, ...others]: Nodes) => [first.url, ...others.map(({ url }) => url)] as const
   const crowd = await Crowd.gather({
+    chats,
     random,
     patience: { attempts: 1, givesUp: 0 },
     place: () => random.pick(...urlsOf(postingAt)),
@@ -43,7 +44,7 @@ export async function gatherAt(
   onTestFinished(() => crowd.end())
   return {
     crowd,
-    /** Nothing acknowledged may be lost, doubled or out of order, at any node and for any reader. */
+    /** Checks that nothing acknowledged is lost, duplicated or reordered, at any node and for any reader. */
     finish: async () => {
       expect(await crowd.finish(urlsOf(nodes), CATCH_UP_MS)).toEqual([])
       expect(crowd.stats.slowestMs).toBeLessThan(ANSWERED_WITHIN_MS)
@@ -52,7 +53,7 @@ export async function gatherAt(
   }
 }
 
-/** While it cannot reach the store: the node says so at once, and lives on. */
+/** Expects a node that cannot reach the store to refuse posts at once, and to stay alive. */
 export async function expectUnreachable(crowd: Crowd, { url }: BuiltServer): Promise<void> {
   const began = performance.now()
   expect(await crowd.isRefusedAt(url)).toBe(true)
@@ -62,6 +63,6 @@ export async function expectUnreachable(crowd: Crowd, { url }: BuiltServer): Pro
 }
 
 export async function untilReady({ url }: { url: string }, status = 200): Promise<void> {
-  const isSo = async () => (await call(`${url}/ready`)).status === status
-  await eventually(isSo, `/ready answers ${status}`, { withinMs: 10_000 })
+  const isReached = async () => (await call(`${url}/ready`)).status === status
+  await eventually(isReached, `/ready answers ${status}`, { withinMs: 10_000 })
 }

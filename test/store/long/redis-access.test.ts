@@ -1,13 +1,11 @@
-/** Passwords and TLS of the Redis store, as the built program uses them. */
-import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { describe, expect, it, onTestFinished } from 'vitest'
+/** Passwords and TLS of the Redis store, with the built program. */
+import { mkdirSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { makeCertificate } from '../../foreign/certificate.ts'
 import { createChat, post } from '../../support/api.ts'
 import { startBuilt } from '../../support/built-server.ts'
 import { eventually } from '../../support/eventually.ts'
+import { aFolder } from '../../support/file-store.ts'
 import { freePort } from '../../support/ports.ts'
 import { runProgram } from '../../support/program.ts'
 import { haveAll } from '../../support/real-parts.ts'
@@ -15,22 +13,11 @@ import { aNode, aRedis } from '../../support/redis.ts'
 import { aCluster } from '../../support/redis-cluster.ts'
 import { aChat, append, watched } from '../contract/support.ts'
 
-const run = promisify(execFile)
-/** With signs that a URL has to escape. */
+/** Has characters that must be escaped in a URL. */
 const PASSWORD = 'open:s3same@/é'
 
-async function aCertificate(): Promise<{ key: string; certificate: string }> {
-  const folder = mkdtempSync(join(tmpdir(), 'silly-tls-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1']
-  const made = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
-  await run('openssl', ['req', ...made, '-keyout', key, '-out', certificate, ...subject])
-  return { key, certificate }
-}
-
-describe.skipIf(!haveAll('redis-server', 'redis-cli', 'openssl'))('a Redis that does not let everybody in', () => {
-  it('takes the password of the URL', async () => {
+describe.skipIf(!haveAll('redis-server', 'redis-cli', 'openssl'))('a Redis with a password or TLS', () => {
+  it('accepts the password in the URL, which is never logged', async () => {
     const redis = await aRedis()
     await redis.cli('config', 'set', 'requirepass', PASSWORD)
     const url = redis.url.replace('//', `//:${encodeURIComponent(PASSWORD)}@`)
@@ -38,22 +25,22 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli', 'openssl'))('a Redis that 
     const { chat, owner } = await createChat(server)
     await post(chat, owner, 'hello')
     await redis.kill()
-    await post(chat, owner, 'unheard').catch(() => undefined)
+    await post(chat, owner, 'lost').catch(() => undefined)
     await server.stop()
     expect(server.output()).not.toContain('s3same')
   })
 
-  it('takes it on all servers of a cluster', async () => {
+  it('accepts the password on all servers of a cluster', async () => {
     const { masters, replica, url } = await aCluster()
     for (const redis of [...masters, replica]) await redis.cli('config', 'set', 'requirepass', PASSWORD)
     const store = await aNode(url.replace('//', `//:${encodeURIComponent(PASSWORD)}@`))
     const tags = await Promise.all(Array.from({ length: 30 }, () => aChat(store)))
     const watchers = await Promise.all(tags.map((tag) => watched(store, tag)))
     await Promise.all(tags.map((tag) => append(store, tag, 'hello')))
-    await eventually(() => watchers.every(({ heard }) => heard.length === 1), 'every watcher is notified once')
+    await eventually(() => watchers.every(({ notified }) => notified.length === 1), 'every watcher is notified once')
   })
 
-  it('is not reached with a wrong password or none, and no sentence tells the password', async () => {
+  it('refuses a wrong or missing password, and no message contains the password', async () => {
     const redis = await aRedis()
     await redis.cli('config', 'set', 'requirepass', 'right')
     const host = redis.url.slice('redis://'.length)
@@ -69,8 +56,10 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli', 'openssl'))('a Redis that 
     }
   })
 
-  it('is reached over TLS where its certificate is trusted, and nowhere else', async () => {
-    const { key, certificate } = await aCertificate()
+  it('is reached over TLS only if its certificate is trusted', async () => {
+    const folder = aFolder()
+    mkdirSync(folder)
+    const { key, certificate } = makeCertificate(folder)
     const port = await freePort()
     const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-auth-clients', 'no']
     await aRedis('--tls-port', `${port}`, ...files)

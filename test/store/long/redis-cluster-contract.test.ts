@@ -1,4 +1,4 @@
-/** The store of many processes on a real Redis Cluster keeps what every store promises. */
+/** The contract of stores on a real Redis Cluster. */
 import { afterAll, describe, it } from 'vitest'
 import { haveAll } from '../../support/real-parts.ts'
 import { aNode, inTurn } from '../../support/redis.ts'

@@ -1,11 +1,11 @@
 /**
- * A real failover to a replica that lagged. What was acknowledged and had not reached it is lost, which no setting of ours
- * can prevent; but nobody is misled by it: no id means two messages, and every reader that knew a lost event gets a reset.
+ * A real failover to a replica that lagged. Acknowledged events that had not reached it are lost, and no setting can
+ * prevent that. But no id is used for two messages, and every reader that has received a lost event gets a reset.
  */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { postKey } from '../../../src/chat/ids.ts'
 import { messages as historyAnswer, message as messageAnswer } from '../../../src/wire/schemas/chats.ts'
-import { startTcpProxy } from '../../foreign/tcp-proxy.ts'
+import { openWire } from '../../kit/wire.ts'
 import { call, createChat, createChatWithMember, decline } from '../../support/api.ts'
 import { startBuilt } from '../../support/built-server.ts'
 import { aDoor, aUser } from '../../support/doors.ts'
@@ -16,15 +16,17 @@ import { openStream } from '../../support/streams.ts'
 import { ALL, aChat, aKnock, loaded, message, NOON, texts, watched } from '../contract/support.ts'
 import { untilReady } from './nodes.ts'
 
-/** A master and its replica behind one address, and what happens to them. */
+/** A master and its replica at one address. */
 async function aPair() {
   const master = await aRedis('--repl-diskless-sync-delay', '0')
-  const wire = await startTcpProxy(master.port)
+  const wire = await openWire(master.port)
+  onTestFinished(wire.close)
   const replica = await aRedis('--replicaof', '127.0.0.1', `${wire.port}`)
-  const address = await startTcpProxy(master.port)
+  const address = await openWire(master.port)
+  onTestFinished(address.close)
   return {
     url: `redis://127.0.0.1:${address.port}`,
-    /** The replica has everything up to now, and nothing of what comes. */
+    /** Stops the replication after the replica has received everything up to now. */
     lag: async () => {
       const isUpToDate = async () => {
         const info = await master.cli('info', 'replication')
@@ -43,21 +45,21 @@ async function aPair() {
 }
 
 describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a replica that lagged', () => {
-  it('ids jump ahead, streams get a reset, and so do readers that come with a lost id', async () => {
+  it('ids jump ahead, and streams and readers with a lost id get a reset', async () => {
     const pair = await aPair()
     const env = { STORE_URL: pair.url }
     const [one, other] = [await startBuilt({ env }), await startBuilt({ env })]
     const { chat, owner, member } = await createChatWithMember(one)
-    const there = chat.replace(one.url, other.url)
+    const atOther = chat.replace(one.url, other.url)
     const post = async (url: string, text: string, key = text) =>
       messageAnswer.parse(
         await (await call(url, { user: owner, json: { text }, headers: { 'idempotency-key': key } })).json()
       )
-    const stream = await openStream(`${there}/events`, { user: member })
+    const stream = await openStream(`${atOther}/events`, { user: member })
     await stream.until('ready')
     const { id: kept } = await post(chat, 'kept')
     await pair.lag()
-    const { id: lost } = await post(there, 'lost')
+    const { id: lost } = await post(atOther, 'lost')
     expect((await stream.take(2)).map(({ data }) => data['text'])).toEqual(['kept', 'lost'])
 
     await pair.failOver()
@@ -67,9 +69,9 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a re
     expect(next.id).toBeGreaterThan(1_700_000_000_000)
     const received = await stream.take(2)
     expect(received.map(({ event }) => event)).toEqual(['reset', 'ready'])
-    const again = await post(there, 'lost')
+    const again = await post(atOther, 'lost')
     expect(again.id).toBe(next.id + 1)
-    // The reset comes before or after what was posted next; what follows its last event id is sent.
+    // The reset can come before or after the next message. The events after its last event id follow.
     const resetTo = Number(received[0]?.data['last_event_id'])
     expect([kept, next.id]).toContain(resetTo)
     const rest = await stream.take(resetTo === kept ? 2 : 1)
@@ -85,7 +87,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a re
     expect([unknown.status, await unknown.text()]).toEqual([400, expect.stringContaining('cursor-unknown')])
   })
 
-  it('nothing is decided on what is lost: neither by version nor by rights', async () => {
+  it('a lost version or lost rights do not allow a change', async () => {
     const pair = await aPair()
     const store = await aNode(pair.url)
     const { door } = aDoor()
@@ -95,13 +97,13 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a re
     const knock = await aKnock(store, tag)
     await store.commit(tag, knock.version, { ...knock.door, rights: 1 }, knock.events, NOON)
     const stale = await loaded(store, tag)
-    const { heard } = await watched(store, tag)
+    const { notified } = await watched(store, tag)
     await pair.failOver()
     await eventually(() => store.ping().then(() => true), 'the store reaches the other server', { withinMs: 10_000 })
-    await eventually(() => heard.length > 0, 'the watcher is notified')
-    expect(heard).toEqual(['reset'])
+    await eventually(() => notified.length > 0, 'the watcher is notified')
+    expect(notified).toEqual(['reset'])
 
-    // Somebody comes to the same numbers on the other server.
+    // Another change gets the same numbers on the other server.
     const fresh = await loaded(store, tag)
     expect(fresh.door.requests.size).toBe(0)
     const next = { ...fresh.door, rights: fresh.door.rights + 1 }
@@ -117,10 +119,10 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a re
     expect(posted).toMatchObject({ type: 'message' })
     expect(await store.events(tag, 2, ALL)).toBe('cursor-unknown')
     expect(await texts(store, tag, 1)).toEqual(['fresh'])
-    await eventually(() => heard.length === 2, 'the watcher is notified of the next message')
+    await eventually(() => notified.length === 2, 'the watcher is notified of the next message')
   })
 
-  it('a master that was a replica for a while knows that it is another one now', async () => {
+  it('a master that was a replica for a while refuses outdated rights', async () => {
     const master = await aRedis('--repl-diskless-sync-delay', '0')
     const other = await aRedis('--replicaof', '127.0.0.1', `${master.port}`, '--repl-diskless-sync-delay', '0')
     const synced = async (redis: typeof master, { port }: typeof master) => {
@@ -134,7 +136,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a re
     await eventually(async () => (await other.cli('dbsize')) === '2', 'the replica has the chat')
     await other.cli('replicaof', 'no', 'one')
     expect(await store.append(tag, 0, message('lost'))).toMatchObject({ id: 2 })
-    // Nobody writes to the chat while the other one is the master.
+    // Nothing is written to the chat while the other server is the master.
     await synced(master, other)
     await master.cli('replicaof', 'no', 'one')
     expect(await store.append(tag, 0, message('stale'))).toBe('conflict')
@@ -145,7 +147,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a re
     expect(await texts(store, tag)).toEqual(['kept', 'next'])
   })
 
-  it('a guest removed before the lost tail stays out, and a cached door lets nobody in', async () => {
+  it('a guest who was removed before the lost events stays removed, and a cached door admits nobody', async () => {
     const pair = await aPair()
     const node = await startBuilt({ env: { STORE_URL: pair.url } })
     const { chat, owner, link, member, requestId } = await createChatWithMember(node)

@@ -1,7 +1,7 @@
-/** Several nodes over one Redis that promises to keep what it acknowledges, under load, and what may happen to each of them. */
+/** Several nodes with one durable Redis under load, and faults of each of them. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { startTcpProxy } from '../../foreign/tcp-proxy.ts'
+import { openWire } from '../../kit/wire.ts'
 import { call, createChat, post } from '../../support/api.ts'
 import { startBuilt } from '../../support/built-server.ts'
 import { runProgram } from '../../support/program.ts'
@@ -10,16 +10,16 @@ import { aRedis } from '../../support/redis.ts'
 import { openStream } from '../../support/streams.ts'
 import { aDurableRedis, expectUnreachable, gatherAt, REFUSED_WITHIN_MS, startNode, untilReady } from './nodes.ts'
 
-/** What happens between two faults. */
+/** How many posts are acknowledged between two faults. */
 const POSTS_BETWEEN = 30
 const STOPPED_MS = 6000
-/** Once a store is known to be unreachable, nobody waits for it. */
+/** A node does not wait for a store that it knows to be unreachable. */
 const REFUSED_AT_ONCE_MS = 500
-/** Less than a silent connection may take to be given up. */
-const FOLLOWED_EVERY_MS = 500
+/** Less than the time after which the store gives up a silent connection. */
+const NEW_STREAM_EVERY_MS = 500
 const TIMEOUT_MS = 120_000
 
-describe.skipIf(!haveAll('redis-server', 'redis-cli'))('nothing is lost or doubled', { timeout: TIMEOUT_MS }, () => {
+describe.skipIf(!haveAll('redis-server', 'redis-cli'))('nothing is lost or duplicated', { timeout: TIMEOUT_MS }, () => {
   it('when nodes are killed', async () => {
     const redis = await aDurableRedis()
     const nodes = [await startNode(redis.url), await startNode(redis.url), await startNode(redis.url)] as const
@@ -34,7 +34,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('nothing is lost or doubl
     expect((await finish()).reconnects).toBeGreaterThan(0)
   })
 
-  it('when Redis is killed; streams stay open, and posts are refused meanwhile', async () => {
+  it('when Redis is killed: posts are refused, and streams stay open', async () => {
     const redis = await aDurableRedis()
     const nodes = [await startNode(redis.url), await startNode(redis.url)] as const
     const { crowd, finish } = await gatherAt(nodes, { mayJump: true })
@@ -75,9 +75,10 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('nothing is lost or doubl
     expect(slowestMs).toBeLessThan(REFUSED_WITHIN_MS)
   })
 
-  it('when one node is cut off from Redis in any way, for long or short, while the other goes on', async () => {
+  it('when one node loses its connection to Redis in any way, for a long or a short time', async () => {
     const redis = await aDurableRedis()
-    const wire = await startTcpProxy(redis.port)
+    const wire = await openWire(redis.port)
+    onTestFinished(wire.close)
     const cutOff = await startNode(`redis://127.0.0.1:${wire.port}`)
     const other = await startNode(redis.url)
     const { crowd, finish } = await gatherAt([cutOff, other], { postingAt: [other] })
@@ -86,7 +87,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('nothing is lost or doubl
     await stream.until('ready')
 
     async function expectBack(name: string): Promise<void> {
-      // Nothing was posted after it that would show that it is missing.
+      // No later message reveals that this one is missing.
       expect(await stream.next()).toMatchObject({ event: 'message', data: { text: name } })
       await untilReady(cutOff)
       expect(await crowd.isRefusedAt(cutOff.url)).toBe(false)
@@ -109,7 +110,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('nothing is lost or doubl
     await expectUnreachable(crowd, cutOff)
     await post(quiet, owner, 'held for long')
     await crowd.acknowledged(POSTS_BETWEEN)
-    // Its connections are given up by then, and new ones tried.
+    // By then the node has given up its connections and is trying new ones.
     await sleep(STOPPED_MS - REFUSED_WITHIN_MS)
     await expectUnreachable(crowd, cutOff)
     wire.release()
@@ -117,29 +118,30 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('nothing is lost or doubl
 
     wire.hold()
     wire.release()
-    // It must find out by itself that the connections it has lead nowhere.
+    // The node must find out by itself that its connections are dead.
     await expectUnreachable(crowd, cutOff)
     await post(quiet, owner, 'held shortly')
     await expectBack('held shortly')
     const { lost, refused, reconnects } = await finish()
     expect([lost, reconnects]).toEqual([0, 0])
-    // The probes, and what was posted at the other node was not refused.
+    // Only the probes were refused, not the posts at the other node.
     expect(refused).toBe(3)
   })
 
-  it('when only the connection for notifications is lost, unseen, though more and more chats are followed over it', async () => {
+  it('when only the subscriber connection is lost without notice, while more and more chats are watched', async () => {
     const redis = await aDurableRedis()
-    const wire = await startTcpProxy(redis.port, (sent) => sent.includes('ssubscribe') || undefined)
+    const wire = await openWire(redis.port, { mark: (sent) => sent.includes('ssubscribe') || undefined })
+    onTestFinished(wire.close)
     const node = await startNode(`redis://127.0.0.1:${wire.port}`)
     const { crowd, finish } = await gatherAt([node])
     await crowd.acknowledged(POSTS_BETWEEN)
     expect([...wire.connections].filter(({ isMarked }) => isMarked)).not.toEqual([])
     wire.holdMarked()
-    const following = setInterval(async () => {
+    const opening = setInterval(async () => {
       const { chat, owner } = await createChat(node)
       await openStream(`${chat}/events`, { user: owner })
-    }, FOLLOWED_EVERY_MS)
-    onTestFinished(() => clearInterval(following))
+    }, NEW_STREAM_EVERY_MS)
+    onTestFinished(() => clearInterval(opening))
     expect(await finish()).toMatchObject({ lost: 0, refused: 0, reconnects: 0 })
   })
 
@@ -156,7 +158,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('nothing is lost or doubl
 })
 
 describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a node without a Redis', () => {
-  it('ends with a sentence that names the place and no password', async () => {
+  it('ends with a message that contains the address and no password', async () => {
     const { ended } = runProgram({ env: { STORE_URL: 'redis://somebody:geheim@127.0.0.1:1/0' } })
     const { code, out, err } = await ended
     expect(code).toBe(1)
@@ -164,7 +166,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a node without a Redis',
     expect(out + err).not.toContain('geheim')
   })
 
-  it('ends with a sentence where the password is wrong, and serves where it is right', async () => {
+  it('ends with a message if the password is wrong, and starts if it is right', async () => {
     const redis = await aRedis('--requirepass', 'geheim')
     const { ended } = runProgram({ env: { STORE_URL: redis.url.replace('://', '://:falsch@') } })
     const { code, err } = await ended
@@ -177,7 +179,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a node without a Redis',
     expect((await call(`${node.url}/ready`)).status).toBe(200)
   })
 
-  it('waits a while for one that is slow to come', async () => {
+  it('waits for a Redis that starts slowly', async () => {
     const redis = await aRedis()
     await redis.kill()
     const starting = startBuilt({ env: { STORE_URL: redis.url } })

@@ -1,4 +1,4 @@
-/** Two nodes over one Redis: what is done once whoever does it, and what a post costs. */
+/** Two nodes with one Redis: everything happens once, whichever node does it; and the commands of a post. */
 import { spawn } from 'node:child_process'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { StoreUnavailable } from '../../../src/chat/store.ts'
@@ -13,7 +13,7 @@ import { ALL, aChat, aKnock, append, loaded, message, NOON, texts } from '../con
 
 const DAY_S = 86_400
 
-/** Two servers over the same Redis, whose clocks show the same. */
+/** Two servers with the same Redis and the same time. */
 async function twoNodes(chatTtlSeconds = 0) {
   const { url } = await sharedRedis()
   const env = { CHAT_TTL_SECONDS: `${chatTtlSeconds}` }
@@ -23,28 +23,19 @@ async function twoNodes(chatTtlSeconds = 0) {
   return {
     nodes,
     /** The same URL at the other node. */
-    there: (target: string) => target.replace(nodes[0].url, nodes[1].url),
-    pass: (ms: number) => {
+    atOther: (target: string) => target.replace(nodes[0].url, nodes[1].url),
+    advance: (ms: number) => {
       for (const { clock } of nodes) clock.now += ms
     }
   }
 }
 
-/** What is sent to a Redis by its clients, command by command; not what its scripts do. */
+/** Records the commands that clients send to a Redis, without those of scripts. */
 async function monitor({ port, cli }: Redis) {
   const child = spawn('redis-cli', ['-p', `${port}`, 'monitor'])
   onTestFinished(() => void child.kill())
   let text = ''
-  const seen = (mark: string) =>
-    new Promise<void>((resolve) => {
-      const look = (): void => {
-        if (!text.includes(mark)) return
-        child.stdout.off('data', look)
-        resolve()
-      }
-      child.stdout.on('data', look)
-      look()
-    })
+  const seen = (mark: string) => eventually(() => text.includes(mark), `redis-cli monitor prints "${mark}"`)
   child.stdout.on('data', (chunk) => {
     text += chunk
   })
@@ -58,40 +49,40 @@ async function monitor({ port, cli }: Redis) {
 }
 
 describe.skipIf(!haveAll('redis-server', 'redis-cli'))('two nodes', () => {
-  it('are one place: knock here, approve there, follow anywhere', async () => {
-    const { nodes, there } = await twoNodes()
+  it('are one service: a guest knocks at one, is approved at the other, and streams of both are notified', async () => {
+    const { nodes, atOther } = await twoNodes()
     const { chat, owner } = await createChat(nodes[0])
-    const link = await createLink(there(chat), owner)
-    const asking = call(`${link.replace(nodes[1].url, nodes[0].url)}?wait=60&name=Ana`)
-    const stream = await openStream(`${there(chat)}/events`, { user: owner })
+    const link = await createLink(atOther(chat), owner)
+    const knocking = call(`${link.replace(nodes[1].url, nodes[0].url)}?wait=60&name=Ana`)
+    const stream = await openStream(`${atOther(chat)}/events`, { user: owner })
     await stream.until('join_request')
     expect((await approve(link, owner)).status).toBe(200)
-    const { client_id: client } = JSON.parse(await (await asking).text())
-    const heard = await openStream(`${chat}/events`, { user: client })
-    await heard.until('ready')
-    await post(there(chat), owner, 'welcome')
-    expect((await heard.next())?.data).toMatchObject({ text: 'welcome' })
+    const { client_id: client } = JSON.parse(await (await knocking).text())
+    const guestStream = await openStream(`${chat}/events`, { user: client })
+    await guestStream.until('ready')
+    await post(atOther(chat), owner, 'welcome')
+    expect((await guestStream.next())?.data).toMatchObject({ text: 'welcome' })
     expect((await stream.until('message')).at(-1)?.data).toMatchObject({ text: 'welcome' })
     expect((await call(`DELETE ${chat}`, { user: owner })).status).toBe(204)
     expect((await stream.rest()).map(({ event }) => event)).toEqual(['closed'])
-    expect((await heard.rest()).map(({ event }) => event)).toEqual(['closed'])
-    expect((await call(there(chat), { user: owner })).status).toBe(404)
+    expect((await guestStream.rest()).map(({ event }) => event)).toEqual(['closed'])
+    expect((await call(atOther(chat), { user: owner })).status).toBe(404)
   })
 
-  it('commit a deadline once, though both watch for it', async () => {
-    const { nodes, there, pass } = await twoNodes()
+  it('commit a deadline once, although both watch it', async () => {
+    const { nodes, atOther, advance } = await twoNodes()
     const { chat, owner } = await createChat(nodes[0])
     const link = await createLink(chat, owner, { expires_in: 60 })
     const streams = [
       await openStream(`${chat}/events`, { user: owner }),
-      await openStream(`${there(chat)}/events`, { user: owner })
+      await openStream(`${atOther(chat)}/events`, { user: owner })
     ]
     for (const stream of streams) await stream.until('ready')
-    pass(59_500)
+    advance(59_500)
     await knock(link)
     for (const stream of streams) await stream.until('join_request')
-    // Both know of the knock, so both wait half a second for the deadline.
-    pass(60_000)
+    // Both nodes are notified of the knock, so both wait half a second for the deadline.
+    advance(60_000)
     for (const stream of streams) {
       const [closed] = await stream.take(1)
       expect(closed).toMatchObject({ event: 'join_closed', id: '2' })
@@ -101,49 +92,49 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('two nodes', () => {
     for (const stream of streams) expect(await stream.next()).toMatchObject({ event: 'message', id: '3' })
   })
 
-  it('commit what came due when the node that watched was gone, each as of its own instant', async () => {
-    const { nodes, there, pass } = await twoNodes()
+  it('commit an earlier deadline with its own time after the node that watched it has ended', async () => {
+    const { nodes, atOther, advance } = await twoNodes()
     const { chat, owner } = await createChat(nodes[0])
     const link = await createLink(chat, owner, { expires_in: 60 })
     const guest = await knock(link)
     const stream = await openStream(`${link}/events`, { user: guest.client })
     await stream.next()
     await nodes[0].close()
-    pass(3_600_000)
-    const answers = await Promise.all(Array.from({ length: 10 }, () => call(there(link), { user: guest.client })))
+    advance(3_600_000)
+    const answers = await Promise.all(Array.from({ length: 10 }, () => call(atOther(link), { user: guest.client })))
     expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(410))
-    const seen = await openStream(`${there(chat)}/events?last_event_id=0`, { user: owner })
+    const seen = await openStream(`${atOther(chat)}/events?last_event_id=0`, { user: owner })
     const received = await seen.until('ready')
     expect(received.map(({ event }) => event)).toEqual(['join_request', 'join_closed', 'ready'])
     expect(received[1]?.data['decided_at']).toBe('2026-11-22T12:01:00.000Z')
   })
 
-  it('remove idle chats, also a cached one, and notify readers', async () => {
-    const { nodes, there, pass } = await twoNodes(10 * DAY_S)
+  it('remove idle chats, even cached ones, and notify readers', async () => {
+    const { nodes, atOther, advance } = await twoNodes(10 * DAY_S)
     const { chat, owner, member } = await createChatWithMember(nodes[0])
     await post(chat, member, 'hello')
-    await post(there(chat), member, 'hello')
-    const stream = await openStream(`${there(chat)}/events`, { user: member })
+    await post(atOther(chat), member, 'hello')
+    const stream = await openStream(`${atOther(chat)}/events`, { user: member })
     await stream.until('ready')
-    pass(10 * DAY_S * 1000 - 1)
+    advance(10 * DAY_S * 1000 - 1)
     await post(chat, member, 'in time')
     await stream.until('message')
-    pass(10 * DAY_S * 1000)
+    advance(10 * DAY_S * 1000)
     expect((await call(chat, { user: member, json: { text: 'too late' } })).status).toBe(404)
     expect((await stream.rest()).map(({ event }) => event)).toEqual(['closed'])
-    expect((await call(there(chat), { user: owner, json: { text: 'too late' } })).status).toBe(404)
+    expect((await call(atOther(chat), { user: owner, json: { text: 'too late' } })).status).toBe(404)
   })
 })
 
-describe.skipIf(!haveAll('redis-server', 'redis-cli'))('two nodes with limits', () => {
-  it('count together, and a post costs nobody a second step', async () => {
+describe.skipIf(!haveAll('redis-server', 'redis-cli'))('two nodes with rate limits', () => {
+  it('count requests together', async () => {
     const { url } = await sharedRedis()
     const env = { RATE_LIMIT: 'on' }
     const [one, other] = [await aNode(url), await aNode(url)]
     const nodes = [await startServer({ env, wrap: () => one }), await startServer({ env, wrap: () => other })]
     const create = async (index: number) => (await call(`POST ${nodes[index % 2]?.url}/v1/chats`)).headers
     for (let count = 0; count < 20; count++) await create(count)
-    // Each has counted ten of them; the others' are known a moment later.
+    // Each node has counted ten requests; a moment later it knows those of the other one.
     const left = async () => Number((await create(0)).get('ratelimit-remaining'))
     const isShared = async () => (await left()) <= 39
     await eventually(isShared, 'a node counts what the other has counted', { everyMs: 100 })
@@ -154,7 +145,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('two nodes with limits', 
 })
 
 describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a Redis', () => {
-  it('is asked once for a post, by a script', async () => {
+  it('gets one command for a post, a script', async () => {
     const redis = await aRedis()
     const store = await aNode(redis.url)
     const server = await startServer({ wrap: () => store })
@@ -168,7 +159,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a Redis', () => {
     expect(await commands()).toEqual(['EVALSHA', 'EVALSHA', 'EVALSHA'])
   })
 
-  it('forgets idle chats by itself, all their keys, some time after their end', async () => {
+  it('deletes all keys of an idle chat by itself, some time after its deadline', async () => {
     const redis = await aRedis()
     const store = await aNode(redis.url, { chatTtlMs: 10_000 })
     const tag = await aChat(store)
@@ -184,7 +175,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a Redis', () => {
     }
   })
 
-  it('that is full refuses what needs room, and gives what is there', async () => {
+  it('that is full refuses new data, and can still be read', async () => {
     const redis = await aRedis()
     const store = await aNode(redis.url)
     const tag = await aChat(store)
@@ -199,7 +190,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a Redis', () => {
     expect(await store.remove(tag)).toBe(true)
   })
 
-  it('that misses its replicas refuses what changes something, and gives what is there', async () => {
+  it('without its replicas refuses changes, and can still be read', async () => {
     const redis = await aRedis()
     const store = await aNode(redis.url)
     const tag = await aChat(store)

@@ -1,4 +1,4 @@
-/** The store of many processes on a real Redis: what every store promises, also where each call goes to another process. */
+/** The contract of stores on a real Redis, with calls that alternate between two processes. */
 import { describe, it } from 'vitest'
 import { haveAll } from '../../support/real-parts.ts'
 import { aNode, inTurn, sharedRedis } from '../../support/redis.ts'

@@ -1,4 +1,4 @@
-/** The built server, as the kernel sees it: no byte of a message leaves before the message is on the disk. */
+/** System calls of the built server: no byte of a message is sent before the message is synced to the disk. */
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +14,7 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const POSTS = 12
 const TIMEOUT_MS = 60_000
 
-/** What the kernel saw while there was somebody who posts, alone and at the same time, and somebody who follows. */
+/** Traces a server while messages are posted, one by one and simultaneously, and a stream is read. */
 async function trace(root: string): Promise<{ texts: string[]; file: string; folder: string }> {
   const folder = aFolder()
   const file = `${folder}.strace`
@@ -26,7 +26,7 @@ async function trace(root: string): Promise<{ texts: string[]; file: string; fol
   const { chat, owner } = await createChat(server)
   const stream = await openStream(`${chat}/events`, { user: owner })
   await stream.until('ready')
-  const texts = Array.from({ length: POSTS }, (_, index) => `said-${index}-`)
+  const texts = Array.from({ length: POSTS }, (_, index) => `text-${index}-`)
   for (const text of texts.slice(0, POSTS / 2)) await post(chat, owner, text)
   await Promise.all(texts.slice(POSTS / 2).map((text) => post(chat, owner, text)))
   await stream.take(POSTS)
@@ -34,8 +34,8 @@ async function trace(root: string): Promise<{ texts: string[]; file: string; fol
   return { texts, file, folder }
 }
 
-/** The server with a store that acknowledges what is not synced. */
-function anUnsyncedRoot(): string {
+/** A copy of the server whose store acknowledges without a sync. */
+function rootWithoutSync(): string {
   const root = aFolder()
   mkdirSync(root)
   for (const part of ['dist', 'package.json']) cpSync(join(ROOT, part), join(root, part), { recursive: true })
@@ -48,18 +48,18 @@ function anUnsyncedRoot(): string {
   return root
 }
 
-describe.skipIf(!haveAll('strace'))('what leaves the server', { timeout: TIMEOUT_MS }, () => {
-  it('has been written, synced, and made visible by a synchronous write before', async () => {
+describe.skipIf(!haveAll('strace'))('a sent message', { timeout: TIMEOUT_MS }, () => {
+  it('was written, synced and made visible by a synchronous write before', async () => {
     const { texts, file, folder } = await trace(ROOT)
     const calls = readCalls(file)
     expect(texts.flatMap((text) => tooEarly(calls, text))).toEqual([])
-    // The names of a new folder and of what is in it.
+    // Syncs of the folders make the names of a new folder and its files durable.
     const synced = calls.flatMap(({ name, descriptor }) => (name === 'fsync' ? descriptor.replace(/^\d+/, '') : []))
     expect(synced).toEqual(expect.arrayContaining([`<${folder}>`, `<${dirname(folder)}>`]))
   })
 
-  it('is seen to be too early if it is not synced', async () => {
-    const { texts, file } = await trace(anUnsyncedRoot())
+  it('is reported as too early if it is not synced', async () => {
+    const { texts, file } = await trace(rootWithoutSync())
     const calls = readCalls(file)
     for (const text of texts) expect(tooEarly(calls, text).join()).toContain(`${text} was sent in line `)
   })

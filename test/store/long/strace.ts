@@ -1,11 +1,11 @@
-/** What a server did in which order, as strace saw it: when bytes were on the disk, and when they left for a client. */
+/** Reads the output of strace: when a server wrote and synced bytes, and when it sent them to a client. */
 import { readFileSync } from 'node:fs'
 
 const CALLS = 'openat,pwrite64,pwritev,pwritev2,write,writev,sendto,sendmsg,fdatasync,fsync'
 
-/** Before the command of a program. */
+/** A prefix for the command of a program. */
 export function stracing(file: string): [string, ...string[]] {
-  // `-s`: more than a page of the store.
+  // `-s` must be larger than a page of the store.
   const options = '-D -f -qq -y -tt -s 20000 -e signal=none'.split(' ')
   return ['strace', ...options, '-e', `trace=${CALLS}`, '-o', file]
 }
@@ -14,9 +14,9 @@ interface Call {
   readonly name: string
   /** `7</path>`. */
   readonly descriptor: string
-  /** All of the line, with the bytes as far as they are shown. */
+  /** The whole line, with the bytes up to the limit of `-s`. */
   readonly text: string
-  /** Numbers of lines: what is later in one thread or caused by another comes later here. */
+  /** Line numbers: a call that another call precedes, in the same thread or causally, has a later line. */
   readonly begins: number
   ends: number
 }
@@ -41,7 +41,7 @@ export function readCalls(file: string): Call[] {
   return calls
 }
 
-/** What is wrong with the way of this text to the disk and to the clients; nothing, if it left only after its sync. */
+/** Reports each line in which the text was sent before it was synced; empty if there is none. */
 export function tooEarly(calls: readonly Call[], text: string): string[] {
   const inFile = calls.filter(({ descriptor }) => descriptor.endsWith('/data.mdb>'))
   const synchronous = new Set(
@@ -55,8 +55,8 @@ export function tooEarly(calls: readonly Call[], text: string): string[] {
   )
   const sent = calls.filter(({ descriptor, text: line }) => /<(socket|TCP)/.test(descriptor) && line.includes(text))
   if (sent.length === 0) return [`${text} was not sent`]
-  const since = visible?.ends ?? Number.POSITIVE_INFINITY
+  const visibleSince = visible?.ends ?? Number.POSITIVE_INFINITY
   return sent
-    .filter(({ begins }) => begins <= since)
-    .map(({ begins }) => `${text} was sent in line ${begins}, before line ${since}`)
+    .filter(({ begins }) => begins <= visibleSince)
+    .map(({ begins }) => `${text} was sent in line ${begins}, before line ${visibleSince}`)
 }

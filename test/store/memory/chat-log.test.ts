@@ -1,4 +1,4 @@
-/** The log beside a naive one: a plain list of all events, of which it may be asked anything. */
+/** Compares the log with a naive one, a plain list of all events, for random queries. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { LoggedEvent } from '../../../src/chat/events.ts'
@@ -6,19 +6,19 @@ import type { EventsPage, MessagesPage } from '../../../src/chat/store.ts'
 import { ChatLog } from '../../../src/store/memory/chat-log.ts'
 import { anInvitedDoor, withKnock } from '../../support/doors.ts'
 
-const JOINS_KEPT = 1000
-/** What a join event counts towards a page, roughly. */
+const MAX_JOINS = 1000
+/** The approximate size of a join event in a page. */
 const JOIN_BYTES = { min: 300, max: 800 }
 
 const { door, link } = anInvitedDoor()
 const { request } = withKnock(door, link)
 
-/** So many join events, or messages with these texts. */
+/** A number of join events, or messages with these texts. */
 type Logged = number | readonly string[]
 
 const text = fc.string({ unit: 'grapheme', maxLength: 60 })
 const short = fc.array(fc.oneof(fc.integer({ min: 1, max: 4 }), fc.array(text, { maxLength: 6 })), { maxLength: 20 })
-/** Often more join events than are kept. */
+/** Often more join events than the log keeps. */
 const long = fc.array(
   fc.oneof(fc.integer({ min: 200, max: 900 }), fc.nat(3), fc.array(text, { minLength: 1, maxLength: 4 })),
   { minLength: 4, maxLength: 8, size: 'max' }
@@ -34,7 +34,7 @@ const large = fc.array(
   }
 )
 
-/** Near the beginning, near the end, in between, or nowhere. */
+/** An event id near the beginning, near the end or in between, or an invalid one. */
 type Place = readonly [share: number, offset: number]
 const places: fc.Arbitrary<Place> = fc.tuple(fc.constantFrom(0, 1, 0.5, 0.9), fc.integer({ min: -6, max: 6 }))
 const placeIn = ([share, offset]: Place, last: number) => Math.round(share * last) + offset
@@ -53,26 +53,26 @@ function filled(parts: readonly Logged[]): { log: ChatLog; all: LoggedEvent[] } 
   return { log, all }
 }
 
-/** One line an event: comparing thousands of them as objects takes its time. */
+/** One line per event: comparing strings is much faster than comparing thousands of objects. */
 const lines = (events: readonly LoggedEvent[] | undefined) =>
   events?.map((event) => `${event.id} ${event.type === 'message' ? event.json : event.request.id}`).join('\n')
 
-/** What `eventsAfter` may give without a limit. */
+/** What `eventsAfter` returns without a limit. */
 function naiveEvents(all: readonly LoggedEvent[], after: number, page: EventsPage): LoggedEvent[] | undefined {
   const { allJoins, upTo = all.length } = page
-  const newestForgotten = all.filter(({ type }) => type !== 'message').at(-JOINS_KEPT - 1)?.id ?? 0
+  const newestForgotten = all.filter(({ type }) => type !== 'message').at(-MAX_JOINS - 1)?.id ?? 0
   if (after < 0 || after > upTo || (allJoins && after < newestForgotten)) return undefined
   return all.slice(0, upTo).filter(({ id, type }) => id > after && (type === 'message' || id > newestForgotten))
 }
 
-/** How much a page takes at least, or at most. */
+/** The size of a page, with an estimate for its join events. */
 const sizeOf = (events: readonly LoggedEvent[], joinBytes: number) =>
   events.reduce((sum, event) => sum + (event.type === 'message' ? Buffer.byteLength(event.json) : joinBytes), 0)
 
-function checkEvents({ log, all }: ReturnType<typeof filled>, after: number, asked: EventsPage): void {
-  const { maxBytes } = asked
-  const found = log.eventsAfter(after, asked)
-  const expected = naiveEvents(all, after, asked)
+function checkEvents({ log, all }: ReturnType<typeof filled>, after: number, wanted: EventsPage): void {
+  const { maxBytes } = wanted
+  const found = log.eventsAfter(after, wanted)
+  const expected = naiveEvents(all, after, wanted)
   const page = expected?.slice(0, found?.length)
   expect(lines(found)).toBe(lines(page))
   if (expected === undefined || page === undefined || expected.length === 0) return
@@ -83,17 +83,26 @@ function checkEvents({ log, all }: ReturnType<typeof filled>, after: number, ask
 }
 
 function checkMessages({ log, all }: ReturnType<typeof filled>, after: number, page: MessagesPage): void {
-  const { limit = all.length, upTo = all.length } = page
-  const found = log.messagesAfter(after, page)
+  const { limit = all.length, upTo = all.length, maxBytes } = page
+  const found = log.messages({ after }, page)
   if (after < 0 || after > all.length || after > upTo) {
     expect(found).toBeUndefined()
     return
   }
   const messages = all.slice(after, upTo).flatMap((event) => (event.type === 'message' ? [event] : []))
-  const expected = messages.slice(0, limit)
+  const sizes = messages.map((_, index) =>
+    Buffer.byteLength(
+      messages
+        .slice(0, index + 1)
+        .map(({ json }) => json)
+        .join()
+    )
+  )
+  const fitting = sizes.filter((size) => size + 1 <= maxBytes).length
+  const expected = messages.slice(0, Math.min(limit, Math.max(1, fitting)))
   const hasMore = expected.length < messages.length
   expect(Buffer.concat(found?.json ?? []).toString()).toBe(expected.map(({ json }) => json).join(','))
-  expect(found).toMatchObject({ hasMore, upTo: hasMore ? expected.at(-1)?.id : upTo })
+  expect(found).toMatchObject({ hasMore, count: expected.length, upTo: hasMore ? expected.at(-1)?.id : upTo })
 }
 
 interface Query extends Omit<EventsPage, 'upTo'> {
@@ -113,15 +122,15 @@ const queries: fc.Arbitrary<Query[]> = fc.array(
   { minLength: 8, maxLength: 16 }
 )
 
-function checkLog(parts: readonly Logged[], asked: readonly Query[]): void {
+function checkLog(parts: readonly Logged[], wanted: readonly Query[]): void {
   const filledLog = filled(parts)
   const last = filledLog.all.length
   expect(filledLog.log.lastEventId).toBe(last)
-  for (const query of asked) {
+  for (const query of wanted) {
     const after = placeIn(query.after, last)
     const upTo = query.upTo && Math.max(0, Math.min(last, placeIn(query.upTo, last)))
     checkEvents(filledLog, after, { ...query, upTo })
-    checkMessages(filledLog, after, { limit: query.limit, upTo })
+    checkMessages(filledLog, after, { limit: query.limit, upTo, maxBytes: query.maxBytes })
   }
 }
 
@@ -130,11 +139,11 @@ describe('the log of a chat', () => {
     fc.assert(fc.property(short, queries, checkLog), { numRuns: 100 })
   })
 
-  it('answers like one also once it has forgotten join events', () => {
+  it('answers like a plain list after it has deleted join events', () => {
     fc.assert(fc.property(long, queries, checkLog), { numRuns: 60 })
   })
 
-  it('answers like one also where its messages lie in several chunks', () => {
+  it('answers like a plain list when its messages are in several chunks', () => {
     fc.assert(fc.property(large, queries, checkLog), { numRuns: 15 })
   })
 
@@ -146,7 +155,7 @@ describe('the log of a chat', () => {
     fc.assert(check, { numRuns: 30 })
   })
 
-  it('gives each message by its event id, as it was logged', () => {
+  it('returns each message by its event id, as it was logged', () => {
     const check = fc.property(short, (parts) => {
       const { log, all } = filled(parts)
       for (const event of all) if (event.type === 'message') expect(log.messageJson(event.id)).toBe(event.json)
@@ -154,7 +163,7 @@ describe('the log of a chat', () => {
     fc.assert(check, { numRuns: 30 })
   })
 
-  it('takes messages up to exactly so many bytes', () => {
+  it('accepts messages up to exactly the limit', () => {
     const log = new ChatLog()
     const bytes = (log.addMessage({ text: 'ö', createdAt: 0 }, 1e9)?.json.length ?? 0) + 2
     expect(log.messageBytes).toBe(bytes)

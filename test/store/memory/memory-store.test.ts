@@ -6,15 +6,15 @@ import { memoryStore } from '../../../src/store/memory/memory-store.ts'
 import { aDoor, aUser, withKnock, withLink } from '../../support/doors.ts'
 import { CONTRACT, ROOMY } from '../contract.ts'
 
-/** Makes chats until there is no more room. */
+/** Creates chats until the store is full. */
 async function filled(store: Store): Promise<Door[]> {
   const doors: Door[] = []
   for (let { door } = aDoor(); (await store.create(door)) === 'created'; { door } = aDoor()) doors.push(door)
   return doors
 }
 
-/** A chat with all that takes room: a link, a request, messages, a key. */
-async function aChatOfAll(store: Store): Promise<Door> {
+/** A chat with everything that uses memory: a link, a request, messages, a key. */
+async function aFullChat(store: Store): Promise<Door> {
   const { door } = aDoor()
   const tag = tagOf(door.chat)
   await store.create(door)
@@ -29,14 +29,14 @@ async function aChatOfAll(store: Store): Promise<Door> {
 describe('the memory store', () => {
   for (const { promise, run } of CONTRACT) it(promise, () => run(memoryStore))
 
-  it('names idle chats also that nobody watches', async () => {
+  it('also finds idle chats that nobody watches', async () => {
     const store = memoryStore(ROOMY)
     const { door } = aDoor(1)
     await store.create(door)
     expect([await store.idleChats(0, 0), await store.idleChats(0, 1)]).toEqual([[], [tagOf(door.chat)]])
   })
 
-  it('makes no more chats than it has room for, and goes on with those it has', async () => {
+  it('creates chats up to its limit, and still serves them when it is full', async () => {
     const store = memoryStore({ ...ROOMY, maxStoreBytes: 10_000 })
     const [door = aDoor().door, ...others] = await filled(store)
     expect(others.length).toBeGreaterThan(1)
@@ -46,7 +46,7 @@ describe('the memory store', () => {
     expect(await store.commit(tagOf(door.chat), 1, knocked.door, events, 0)).toMatchObject([{ id: 1 }])
   })
 
-  it('counts links and join requests, too', async () => {
+  it('counts links and join requests towards the limit', async () => {
     const store = memoryStore({ ...ROOMY, maxStoreBytes: 20_000 })
     const { door } = aDoor()
     await store.create(door)
@@ -57,7 +57,7 @@ describe('the memory store', () => {
     expect(await store.create(aDoor().door)).toBe('store-full')
   })
 
-  it('takes no more messages than it has room for, counts what it took, and logs nothing of what it refused', async () => {
+  it('accepts messages up to its limit, counts them, and does not log refused ones', async () => {
     const store = memoryStore({ ...ROOMY, maxStoreBytes: 5000 })
     const { door } = aDoor()
     await store.create(door)
@@ -65,17 +65,17 @@ describe('the memory store', () => {
     const post = () => store.append(tag, 0, { text: 'x'.repeat(500), createdAt: 0 })
     const outcomes = []
     for (let count = 0; count < 12; count++) outcomes.push(await post())
-    const taken = outcomes.filter((outcome) => typeof outcome === 'object').length
-    expect(taken).toBeGreaterThan(3)
-    expect(taken).toBeLessThan(10)
-    expect(outcomes.slice(taken)).toEqual(Array(12 - taken).fill('store-full'))
-    expect(await store.load(tag)).toMatchObject({ lastEventId: taken })
+    const accepted = outcomes.filter((outcome) => typeof outcome === 'object').length
+    expect(accepted).toBeGreaterThan(3)
+    expect(accepted).toBeLessThan(10)
+    expect(outcomes.slice(accepted)).toEqual(Array(12 - accepted).fill('store-full'))
+    expect(await store.load(tag)).toMatchObject({ lastEventId: accepted })
     expect(await store.create(aDoor().door)).toBe('store-full')
   })
 
-  it('has room again for what was removed: for a chat, and for messages', async () => {
+  it('has room for chats and messages again after a removal', async () => {
     const store = memoryStore({ ...ROOMY, maxStoreBytes: 20_000 })
-    const posted = await aChatOfAll(store)
+    const posted = await aFullChat(store)
     const [door = aDoor().door] = await filled(store)
     const post = () => store.append(tagOf(door.chat), 0, { text: 'x'.repeat(2000), createdAt: 0 })
     expect(await post()).toBe('store-full')
@@ -85,20 +85,20 @@ describe('the memory store', () => {
     expect(await store.create(aDoor().door)).toBe('created')
   })
 
-  it('has exactly as much room as before once all is removed, whatever it held and however it went', async () => {
+  it('has exactly as much room as before after everything is removed, in any way', async () => {
     const store = memoryStore({ ...ROOMY, maxStoreBytes: 50_000 })
-    const room = async () => {
+    const capacity = async () => {
       const doors = await filled(store)
       for (const { chat } of doors) await store.remove(tagOf(chat))
       return doors.length
     }
-    const before = await room()
+    const before = await capacity()
     for (let count = 0; count < 60; count++) {
-      const { chat } = await aChatOfAll(store)
+      const { chat } = await aFullChat(store)
       expect(await store.remove(tagOf(chat), 2)).toBe(false)
       expect(await store.remove(tagOf(chat), 3)).toBe(true)
       expect(await store.remove(tagOf(chat))).toBe(false)
     }
-    expect(await room()).toBe(before)
+    expect(await capacity()).toBe(before)
   })
 })

@@ -1,4 +1,4 @@
-/** Swagger UI in a browser: what somebody can do who has only that page. */
+/** Swagger UI in a browser. */
 import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, describe, expect, it } from 'vitest'
 import { launchChromium } from '../../foreign/chromium.ts'
@@ -14,17 +14,17 @@ interface Answer {
   readonly body: Record<string, string | undefined>
 }
 
-/** The page, and what a person does there. */
+/** The page, and the actions of a person. */
 class Docs {
   readonly page: Page
-  readonly complaints: readonly string[]
+  readonly errors: readonly string[]
 
-  constructor({ page, complaints }: Window) {
+  constructor({ page, errors }: Window) {
     this.page = page
-    this.complaints = complaints
+    this.errors = errors
   }
 
-  /** Unfolds it, if it is folded. */
+  /** Opens the operation if it is closed. */
   async operation(name: string): Promise<Locator> {
     const operation = this.page.locator(`.opblock[id$="-${name}"]`)
     const isOpen = await operation.evaluate((element) => element.classList.contains('is-open'))
@@ -50,7 +50,7 @@ class Docs {
     return (await lock.getAttribute('aria-label')) === 'authorization button locked'
   }
 
-  /** Fills in what is named, by placeholder, and sends it. */
+  /** Fills the fields, which are named by their placeholders, and sends the request. */
   async execute(name: string, fields: Record<string, string> = {}, body?: object): Promise<Answer> {
     const operation = await this.operation(name)
     for (const [placeholder, value] of Object.entries(fields)) {
@@ -64,7 +64,7 @@ class Docs {
   }
 }
 
-/** Swagger UI draws slowly: every operation shows a dozen answers. */
+/** Swagger UI renders slowly: every operation has a dozen answers. */
 const TIMEOUT_MS = 300_000
 
 let browser: Promise<Browser> | undefined
@@ -82,7 +82,7 @@ async function openDocs(url: string): Promise<Docs> {
 
 describe.skipIf(!haveAll('chromium'))('Swagger UI', () => {
   it(
-    'is enough to create a chat, join it and talk, as owner and guest at once',
+    'is sufficient to create a chat, join it and talk, as owner and guest at once',
     async () => {
       const server = await startServer()
       const docs = await openDocs(`${server.url}/docs`)
@@ -109,13 +109,13 @@ describe.skipIf(!haveAll('chromium'))('Swagger UI', () => {
         expect([status, body]).toMatchObject([200, { messages: [{ text: 'one' }, { text: 'two' }, { text: 'three' }] }])
       }
 
-      expect(docs.complaints).toEqual([])
+      expect(docs.errors).toEqual([])
     },
     TIMEOUT_MS
   )
 
   it(
-    'sends the id that was chosen, shows that request, and can ask to join once more',
+    'sends the chosen user id, shows that request, and can ask to join again',
     async () => {
       const server = await startServer()
       const { chat, owner, link, member } = await createChatWithMember(server)
@@ -144,7 +144,7 @@ describe.skipIf(!haveAll('chromium'))('Swagger UI', () => {
   )
 
   it(
-    'is titled as ours, and shows how to follow a stream instead of opening one that it cannot show',
+    'has our title, and shows how to follow a stream instead of a button for a request that it cannot show',
     async () => {
       const server = await startServer()
       const docs = await openDocs(`${server.url}/docs`)
@@ -179,7 +179,7 @@ describe.skipIf(!haveAll('chromium'))('Swagger UI', () => {
       expect(chat).toMatch(url)
       await docs.authorize('owner', author_id)
       expect((await docs.execute('listLinks', { chat })).status).toBe(200)
-      expect([outside, docs.complaints]).toEqual([[], []])
+      expect([outside, docs.errors]).toEqual([[], []])
     },
     TIMEOUT_MS
   )

@@ -1,13 +1,13 @@
-/** The page without a mouse, for ears, and for people who look elsewhere. */
+/** The page with the keyboard alone, for screen readers, and in the background. */
 import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchChromium, launchWholeChromium } from '../../foreign/chromium.ts'
 import { approve, createChatWithMember, createLink, decline, knock, post } from '../../support/api.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { startServer } from '../../support/server.ts'
-import { isLive, openWindow, say, shows, startChat, type Window } from '../window.ts'
+import { expectTexts, openWindow, send, startChat, untilLive, type Window } from '../window.ts'
 
-/** What has the focus: its element and what it is called. Empty if nobody could tell. */
+/** The focused element: its tag name and label. Empty if the focus is not visible. */
 const FOCUSED = `(() => {
   const focused = document.activeElement
   if (focused === null || focused === document.body) return 'nothing'
@@ -22,7 +22,7 @@ async function hasFocus(page: Page, what: string): Promise<void> {
   await expect.poll(() => page.evaluate(FOCUSED), { timeout: 10_000 }).toBe(what)
 }
 
-/** Presses a key until this has the focus, which can be seen all the way. After the last comes the browser's own. */
+/** Presses a key until this element has the focus, which must always be visible. */
 async function goTo(page: Page, target: Locator, key: 'Tab' | 'Shift+Tab' = 'Tab'): Promise<void> {
   await target.waitFor()
   for (let presses = 0; presses < 30; presses++) {
@@ -35,8 +35,8 @@ async function goTo(page: Page, target: Locator, key: 'Tab' | 'Shift+Tab' = 'Tab
 
 const button = (page: Page, name: string | RegExp): Locator => page.getByRole('button', { name, exact: true })
 
-/** The tree that a screen reader has, without what is different every time. */
-async function heard(part: Locator): Promise<string> {
+/** The accessibility tree, without values that differ between runs. */
+async function accessibilityTree(part: Locator): Promise<string> {
   const tree = await part.ariaSnapshot()
   return tree
     .replace(/[0-9A-Z]{4}-[0-9A-Z]{4}/g, 'CODE')
@@ -45,19 +45,19 @@ async function heard(part: Locator): Promise<string> {
     .replace(/http:\S+/g, 'ADDRESS')
 }
 
-/** Has a page believe that it is looked at, or that it is not, by `look(false)`. */
-const LOOK = `{
+/** Defines `setVisible(false)`, after which the page seems to be hidden and without focus. */
+const VISIBILITY = `{
   let isSeen = true
   Object.defineProperty(document, 'visibilityState', { get: () => (isSeen ? 'visible' : 'hidden') })
   document.hasFocus = () => isSeen
-  window.look = (seen) => {
+  window.setVisible = (seen) => {
     isSeen = seen
     document.dispatchEvent(new Event('visibilitychange'))
     window.dispatchEvent(new Event(seen ? 'focus' : 'blur'))
   }
 }`
 
-/** Has a page press the next thing that gets the focus before any other task; `pressed` is a promise of its text. */
+/** Defines `pressAtOnce()`, which clicks the next focused element before any other task. `pressed` resolves to its text. */
 const PRESS_AT_ONCE = `
   window.pressAtOnce = () => {
     window.pressed = new Promise((resolve) => {
@@ -70,16 +70,16 @@ const PRESS_AT_ONCE = `
     })
   }`
 
-/** A chat of a program's, opened by its owner in a browser. */
+/** A chat whose owner uses a browser; the user id allows requests as the owner. */
 async function ownersView(browser: Browser, initScript = '') {
   const server = await startServer()
   const window = await openWindow(browser)
   if (initScript !== '') await window.page.context().addInitScript(initScript)
   const chat = await startChat(window, server.url, 'Olga')
-  const kept = await window.page.evaluate(
+  const userId = await window.page.evaluate(
     "JSON.parse(localStorage.getItem('silly-chat:chat:' + location.pathname)).userId"
   )
-  return { server, window, page: window.page, chat, owner: `${kept}` }
+  return { server, window, page: window.page, chat, owner: `${userId}` }
 }
 
 describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_000 }, () => {
@@ -89,7 +89,7 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
   })
   afterAll(() => browser.close())
 
-  it('two people meet, talk and part, and always see where they are', async () => {
+  it('two people meet, talk and leave, and the focus is always visible', async () => {
     const server = await startServer()
     const { page: olga } = await openWindow(browser)
     const { page: ana } = await openWindow(browser)
@@ -100,7 +100,7 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     await goTo(olga, olga.getByLabel('Your name'))
     await olga.keyboard.type('Olga')
     await olga.keyboard.press('Enter')
-    await isLive(olga)
+    await untilLive(olga)
     await hasFocus(olga, 'textarea Message')
 
     await goTo(olga, button(olga, 'Invite'), 'Shift+Tab')
@@ -127,7 +127,7 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     const code = await ana.locator('.code').innerText()
     await goTo(olga, button(olga, `Approve Ana, ${code}`))
     await olga.keyboard.press('Enter')
-    await isLive(ana)
+    await untilLive(ana)
     await hasFocus(ana, 'textarea Message')
     await hasFocus(olga, 'textarea Message')
 
@@ -170,7 +170,7 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     await hasFocus(olga, 'h1 This chat is closed')
   })
 
-  it('the way to another device leads back to where it began, and a guest can leave', async () => {
+  it('the focus returns after the dialog for another device, and a guest can leave', async () => {
     const server = await startServer()
     const { link, owner } = await createChatWithMember(server)
     const { page } = await openWindow(browser)
@@ -179,7 +179,7 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'You are at the door' }).waitFor()
     await approve(link, owner, await page.locator('.code').innerText())
-    await isLive(page)
+    await untilLive(page)
     await goTo(page, button(page, 'More'), 'Shift+Tab')
     await page.keyboard.press('Enter')
     await goTo(page, button(page, 'Carry on on another device'))
@@ -198,7 +198,7 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     await hasFocus(page, 'h1 Silly Chat')
   })
 
-  it('a dialog opens again also in the moment in which it has closed', async () => {
+  it('a dialog can be opened again at the moment when it has closed', async () => {
     const { page } = await ownersView(browser)
     await page.evaluate(PRESS_AT_ONCE)
     const dialog = page.getByRole('dialog', { name: 'People and links' })
@@ -214,7 +214,7 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     }
   })
 
-  it('who has decided about one goes on with the next, wherever that was decided', async () => {
+  it('after a decision the focus is on the next guest, wherever the decision was made', async () => {
     const { page, chat, owner } = await ownersView(browser)
     const link = await createLink(chat, owner)
     const [ana, ben, cem] = [await knock(link, 'Ana'), await knock(link, 'Ben'), await knock(link)]
@@ -225,13 +225,13 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     await hasFocus(page, `li No name\n${cem.requestId}\n\nDecline\nApprove`)
     await page.keyboard.press('Enter')
     await goTo(page, button(page, `Approve No name, ${cem.requestId}`))
-    // A moment later: what is pressed at once might have been meant for who stood here before.
+    // The page ignores a click that follows at once: it can be meant for the guest who was here before.
     await page.waitForTimeout(500)
     await page.keyboard.press('Space')
     await hasFocus(page, 'textarea Message')
   })
 
-  it('Enter belongs to a word that is being composed', async () => {
+  it('Enter during an IME composition does not send', async () => {
     const { window, page } = await ownersView(browser)
     await page.keyboard.type('にほん')
     const isTaken = (init: string) =>
@@ -239,15 +239,15 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
         `!document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true, ${init} }))`
       )
     expect(await isTaken('isComposing: true')).toBe(false)
-    // As Safari says it, after the end of the composition.
+    // Safari reports key code 229 after the end of the composition.
     expect(await isTaken('keyCode: 229')).toBe(false)
     expect(await page.getByLabel('Message', { exact: true }).inputValue()).toBe('にほん')
     expect(await isTaken('keyCode: 13')).toBe(true)
-    await shows(window, ['にほん'])
+    await expectTexts(window, ['にほん'])
   })
 })
 
-describe.skipIf(!haveAll('chromium'))('for ears', { timeout: 120_000 }, () => {
+describe.skipIf(!haveAll('chromium'))('for screen readers', { timeout: 120_000 }, () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await launchWholeChromium()
@@ -261,7 +261,7 @@ describe.skipIf(!haveAll('chromium'))('for ears', { timeout: 120_000 }, () => {
     await button(page, `Approve Ana, ${requestId}`).waitFor()
     await post(chat, owner, 'Olga: hello')
     await page.getByText('hello').waitFor()
-    expect(await heard(page.locator('body'))).toMatchInlineSnapshot(`
+    expect(await accessibilityTree(page.locator('body'))).toMatchInlineSnapshot(`
       "- main:
         - link "All chats":
           - /url: ADDRESS
@@ -293,7 +293,7 @@ describe.skipIf(!haveAll('chromium'))('for ears', { timeout: 120_000 }, () => {
     const dialog = page.getByRole('dialog')
     await page.getByRole('button', { name: 'People' }).click()
     await dialog.getByText('1 waiting').waitFor()
-    expect(await heard(dialog)).toMatchInlineSnapshot(`
+    expect(await accessibilityTree(dialog)).toMatchInlineSnapshot(`
       "- dialog "People and links":
         - heading "People and links" [level=2]
         - button "Close"
@@ -313,7 +313,7 @@ describe.skipIf(!haveAll('chromium'))('for ears', { timeout: 120_000 }, () => {
     `)
     await page.keyboard.press('Escape')
     await page.getByRole('button', { name: 'Invite' }).click()
-    expect(await heard(dialog)).toMatchInlineSnapshot(`
+    expect(await accessibilityTree(dialog)).toMatchInlineSnapshot(`
       "- dialog "Invite":
         - heading "Invite" [level=2]
         - button "Close"
@@ -336,7 +336,7 @@ describe.skipIf(!haveAll('chromium'))('for ears', { timeout: 120_000 }, () => {
     `)
   })
 
-  it('what is said and who knocks is read out as it comes; what was said before is not', async () => {
+  it('new messages and knocks are announced, older messages are not', async () => {
     const { window, page, chat, owner } = await ownersView(browser)
     const log = page.getByRole('log', { name: 'Messages' })
     const reads = (how: string) => expect.poll(() => log.getAttribute('aria-live')).toBe(how)
@@ -361,7 +361,7 @@ describe.skipIf(!haveAll('chromium'))('for ears', { timeout: 120_000 }, () => {
     await page.goto(chat)
     await page.getByText('line 249').waitFor()
     await reads('polite')
-    // How the region was marked whenever something was put before what was there.
+    // Records the state of the live region whenever older messages are inserted.
     await page.evaluate(`{
       window.marks = []
       const log = document.querySelector('[role=log]')
@@ -378,12 +378,12 @@ describe.skipIf(!haveAll('chromium'))('for ears', { timeout: 120_000 }, () => {
     expect(await page.evaluate('[...new Set(marks)]')).toEqual(['off'])
     await reads('polite')
     await page.keyboard.press('End')
-    await say(window, 'and on')
+    await send(window, 'and on')
     await reads('polite')
   })
 })
 
-describe.skipIf(!haveAll('chromium'))('who looks elsewhere', { timeout: 120_000 }, () => {
+describe.skipIf(!haveAll('chromium'))('in the background', { timeout: 120_000 }, () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await launchChromium()
@@ -391,78 +391,78 @@ describe.skipIf(!haveAll('chromium'))('who looks elsewhere', { timeout: 120_000 
   afterAll(() => browser.close())
 
   const NOTIFICATION = `{
-    window.told = []
+    window.notifications = []
     window.Notification = class {
       static permission = 'granted'
-      constructor(title, { body }) { told.push(title + ': ' + body); window.latest = this }
-      close() { told.push('closed') }
+      constructor(title, { body }) { notifications.push(title + ': ' + body); window.latest = this }
+      close() { notifications.push('closed') }
     }
   }`
 
-  it('reads in the title who waits, and how much was not seen', async () => {
-    const { page, chat, owner } = await ownersView(browser, LOOK)
+  it('the title shows the numbers of pending guests and unseen messages', async () => {
+    const { page, chat, owner } = await ownersView(browser, VISIBILITY)
     const titled = (title: string) => expect.poll(() => page.title(), { timeout: 10_000 }).toBe(title)
     await post(chat, owner, 'Ana: seen')
     await titled('With Ana – Silly Chat')
-    await page.evaluate('look(false)')
+    await page.evaluate('setVisible(false)')
     await post(chat, owner, 'Ana: one')
     await post(chat, owner, 'Ben: two')
     await titled('(2) With Ana, Ben – Silly Chat')
     const link = await createLink(chat, owner)
     const { requestId } = await knock(link)
     await titled('(1) at the door – With Ana, Ben – Silly Chat')
-    await page.evaluate('look(true)')
+    await page.evaluate('setVisible(true)')
     await decline(link, owner, requestId)
     await titled('With Ana, Ben – Silly Chat')
   })
 
-  it('is told of a knock by the system, once, and only then', async () => {
-    const { page, chat, owner } = await ownersView(browser, LOOK + NOTIFICATION)
+  it('a system notification is shown once for each knock, only in the background', async () => {
+    const { page, chat, owner } = await ownersView(browser, VISIBILITY + NOTIFICATION)
     const link = await createLink(chat, owner)
     const seen = await knock(link, 'Ana')
     await page.getByText(seen.requestId).waitFor()
-    await page.evaluate('look(false)')
+    await page.evaluate('setVisible(false)')
     const ben = await knock(link, 'Ben')
     const cem = await knock(link)
     await page.getByText(cem.requestId).waitFor()
-    const told = [`Somebody knocks: Ben · ${ben.requestId}`, `Somebody knocks: No name · ${cem.requestId}`]
-    expect(await page.evaluate('told')).toEqual(told)
+    const notifications = [`Somebody knocks: Ben · ${ben.requestId}`, `Somebody knocks: No name · ${cem.requestId}`]
+    expect(await page.evaluate('notifications')).toEqual(notifications)
     await page.evaluate('latest.onclick()')
-    expect(await page.evaluate('told')).toEqual([...told, 'closed'])
+    expect(await page.evaluate('notifications')).toEqual([...notifications, 'closed'])
   })
 
-  it('is asked for leave only once somebody knocks, and only by a button', async () => {
+  it('the permission for notifications is requested only after a knock, by a button', async () => {
     const { page, chat, owner } = await ownersView(
       browser,
-      `window.asked = 0
+      `window.requests = 0
       window.Notification = class {
         static permission = 'default'
-        static async requestPermission() { asked++; return 'granted' }
+        static async requestPermission() { requests++; return 'granted' }
       }`
     )
     const offer = button(page, 'Tell me about knocks in other windows, too')
     expect(await offer.count()).toBe(0)
     const { requestId } = await knock(await createLink(chat, owner), 'Ana')
     await offer.waitFor()
-    expect(await page.evaluate('asked')).toBe(0)
+    expect(await page.evaluate('requests')).toBe(0)
     await goTo(page, offer)
     await page.keyboard.press('Enter')
     await hasFocus(page, `li Ana\n${requestId}\n\nDecline\nApprove`)
-    expect([await page.evaluate('asked'), await offer.count()]).toEqual([1, 0])
+    expect([await page.evaluate('requests'), await offer.count()]).toEqual([1, 0])
   })
 
-  it('loses nothing where the system shows no notifications', async () => {
+  it('the page works if the system shows no notifications', async () => {
     const broken = `window.Notification = class {
       static permission = 'granted'
       constructor() { throw new TypeError('Illegal constructor') }
     }`
-    const { window, page, chat, owner } = await ownersView(browser, LOOK + broken)
-    await page.evaluate('look(false)')
+    const { window, page, chat, owner } = await ownersView(browser, VISIBILITY + broken)
+    await page.evaluate('setVisible(false)')
     const { requestId } = await knock(await createLink(chat, owner), 'Ana')
     await page.getByText(requestId).waitFor()
-    await say(window, 'still here')
-    await shows(window, ['still here'])
-    expect(window.complaints).toEqual([])
+    await send(window, 'still here')
+    await expectTexts(window, ['still here'])
+    expect(window.errors).toEqual([])
   })
 })
 
@@ -473,34 +473,34 @@ describe.skipIf(!haveAll('chromium'))('an invitation', { timeout: 120_000 }, () 
   })
   afterAll(() => browser.close())
 
-  async function madeLink({ page }: Window): Promise<string> {
+  async function createdLink({ page }: Window): Promise<string> {
     await page.getByRole('button', { name: 'Invite' }).click()
     await page.getByRole('button', { name: 'Make a link' }).click()
     return page.locator('.address').innerText()
   }
 
-  it("goes through the system's own sheet where there is one, also when that is dismissed", async () => {
+  it("can be shared through the system's dialog, which can be cancelled", async () => {
     const { window, page } = await ownersView(
       browser,
       `window.shared = []
       navigator.share = async ({ url }) => { shared.push(url); throw new DOMException('dismissed', 'AbortError') }`
     )
-    const link = await madeLink(window)
+    const link = await createdLink(window)
     await page.getByRole('button', { name: 'Share …' }).click()
     expect(await page.evaluate('shared')).toEqual([link])
-    expect(window.complaints).toEqual([])
+    expect(window.errors).toEqual([])
   })
 
-  it('says what to do where nothing can be copied, and offers no sheet where there is none', async () => {
+  it('can be copied by hand without a clipboard, and has no share button without a system dialog', async () => {
     const { window, page } = await ownersView(
       browser,
       `navigator.clipboard.writeText = async () => { throw new Error('not allowed') }
       Object.defineProperty(navigator, 'share', { value: undefined })`
     )
-    await madeLink(window)
+    await createdLink(window)
     expect(await page.getByRole('button', { name: 'Share …' }).count()).toBe(0)
     await page.getByRole('button', { name: 'Copy the link' }).click()
     await page.getByRole('button', { name: 'Select the text and copy it yourself' }).waitFor()
-    expect(window.complaints).toEqual([])
+    expect(window.errors).toEqual([])
   })
 })

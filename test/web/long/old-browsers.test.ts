@@ -1,13 +1,13 @@
-/** Browsers of some years ago: the page does without what they lack, or says which browser it needs. */
+/** In old browsers the page works without newer APIs, or says which browser it needs. */
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchChromium } from '../../foreign/chromium.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { startServer } from '../../support/server.ts'
-import { invite, isLive, meet, openTab, openWindow, say, shows, type Window } from '../window.ts'
+import { expectTexts, invite, meet, openTab, openWindow, send, untilLive, type Window } from '../window.ts'
 
-/** What Safari 15.4 to 17.3, Firefox 98 to 115 or Chrome 99 to 109 lack, or what is missing on a page by plain http. */
+/** APIs that Safari 15.4 to 17.3, Firefox 98 to 115, Chrome 99 to 109 or insecure contexts lack. */
 const NEWER = [
   'AbortSignal.any',
   'AbortSignal.timeout',
@@ -52,7 +52,7 @@ const NEWER = [
   'structuredClone'
 ]
 
-/** What the page cannot do without. */
+/** APIs without which the page cannot work. */
 const NEEDED = [
   'AbortSignal',
   'AbortSignal.prototype.reason',
@@ -71,7 +71,7 @@ const NEEDED = [
   'reportError'
 ]
 
-/** A script that takes these away from a page. What is not there is no matter. */
+/** A script that deletes these APIs, if they exist. */
 function without(names: readonly string[]): string {
   return names
     .map((name) => {
@@ -88,11 +88,11 @@ function built(extension: string): string {
   return names.map((name) => readFileSync(new URL(name, ASSETS), 'utf8')).join('\n')
 }
 
-describe('what is built', () => {
-  it('names no interface that is too new, and no syntax', () => {
+describe('the built page', () => {
+  it('uses no API and no syntax that is too new', () => {
     const script = built('.js')
     const members = NEWER.flatMap((name) => /\.(\w+)$/.exec(name)?.[1] ?? [])
-    // These are the names of other things as well, or are looked at before they are used.
+    // Other objects have members with these names, too, or the page checks that they exist.
     const known = ['any', 'clipboard', 'dispose', 'locks', 'parse', 'share', 'storage', 'try', 'values', 'with']
     const used = members.filter((name) => !known.includes(name) && new RegExp(`\\.${name}\\b`).test(script))
     expect(used).toEqual([])
@@ -102,7 +102,7 @@ describe('what is built', () => {
     expect(script.length).toBeGreaterThan(50_000)
   })
 
-  it('has no style without which the page cannot be used in them', () => {
+  it('uses no style that is too new', () => {
     const style = built('.css')
     expect(style.match(/:has\(|\(width|&|color-mix|light-dark|@scope|@container|@starting-style|lch\(/g)).toBeNull()
     expect(style.length).toBeGreaterThan(5000)
@@ -122,19 +122,19 @@ describe.skipIf(!haveAll('chromium'))('a browser', { timeout: 240_000 }, () => {
     return window
   }
 
-  it('without what is newer than the page needs has the whole of it, in all its tabs', async () => {
+  it('without newer APIs can do everything, in all its tabs', async () => {
     const server = await startServer()
     const [owner, guest] = [await openWithout(NEWER), await openWithout(NEWER)]
     const { chat } = await meet(owner, guest, server.url)
-    await say(guest, 'hello https://example.org/')
-    await say(owner, 'half a \ud83d sign')
+    await send(guest, 'hello https://example.org/')
+    await send(owner, 'half a \ud83d sign')
     await Promise.all(
-      [owner, guest].map((window) => shows(window, ['hello https://example.org/', 'half a \ufffd sign']))
+      [owner, guest].map((window) => expectTexts(window, ['hello https://example.org/', 'half a \ufffd sign']))
     )
     expect(await owner.page.getByRole('link', { name: 'https://example.org/' }).count()).toBe(1)
     const other = await openTab(owner.page.context())
     await other.page.goto(chat)
-    await isLive(other.page)
+    await untilLive(other.page)
     await invite(owner)
     await owner.page.getByRole('button', { name: 'People' }).click()
     await owner.page
@@ -143,10 +143,10 @@ describe.skipIf(!haveAll('chromium'))('a browser', { timeout: 240_000 }, () => {
       .click()
     await owner.page.getByRole('button', { name: 'Remove' }).click()
     await guest.page.getByRole('heading', { name: 'You are no longer in this chat' }).waitFor()
-    expect([owner, guest, other].map(({ complaints }) => complaints)).toEqual([[], [], []])
+    expect([owner, guest, other].map(({ errors }) => errors)).toEqual([[], [], []])
   })
 
-  it.each(NEEDED)('without %s says which browser is needed, and begins nothing', async (name) => {
+  it.each(NEEDED)('without %s shows which browser is needed', async (name) => {
     const server = await startServer()
     const { page } = await openWithout([name])
     await page.goto(server.url)
@@ -156,9 +156,9 @@ describe.skipIf(!haveAll('chromium'))('a browser', { timeout: 240_000 }, () => {
   })
 
   it.each([
-    ['cannot read the script', { body: 'class { #is in newer }', contentType: 'text/javascript' }],
-    ['is not given the script', { status: 404 }]
-  ])('that %s says which browser is needed, after a while', async (_what, answer) => {
+    ['cannot parse the script', { body: 'class { #is in newer }', contentType: 'text/javascript' }],
+    ['cannot load the script', { status: 404 }]
+  ])('that %s shows after a while which browser is needed', async (_what, answer) => {
     const server = await startServer()
     const { page } = await openWindow(browser)
     await page.route(/index-.*\.js$/, (route) => route.fulfill(answer))
@@ -166,7 +166,7 @@ describe.skipIf(!haveAll('chromium'))('a browser', { timeout: 240_000 }, () => {
     await page.getByText('a browser not older than Chrome 99').waitFor()
   })
 
-  it('without JavaScript says that it is needed', async () => {
+  it('without JavaScript shows that it is needed', async () => {
     const server = await startServer()
     const context = await browser.newContext({ javaScriptEnabled: false })
     const page = await context.newPage()

@@ -1,6 +1,6 @@
 /**
- * Every view of the page, in both colour schemes, on a small telephone and a wide screen: axe finds nothing that stands
- * in the way, nothing is wider than the window, nothing is complained of. Photographs of all go to `test/web/shots`.
+ * Every view of the page, in both colour schemes, on a small phone and a wide screen: axe finds no violation, nothing is
+ * wider than the window, and there are no errors. Screenshots are stored in `test/web/shots`.
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -21,7 +21,7 @@ import {
 } from '../../support/api.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
-import { isLive, openWindow } from '../window.ts'
+import { openWindow, untilLive } from '../window.ts'
 
 const SHOTS = fileURLToPath(new URL('../shots/', import.meta.url))
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -32,60 +32,63 @@ const SIZES = [
 ] as const
 const NOBODY = '6f1c1f52-7a53-4a3c-9a9b-0c8a1b1d2e3f'
 const LONG_NAME = 'Hubert Blaine Wolfeschlegelsteinhausenbergerdorff the Elder, Sr.'
-/** As many as a name may have in a row. */
+/** The maximum number of consecutive combining marks in a name. */
 const MARKS = '\u0321\u0308\u0353\u0346'
 
-type Kept = Record<string, unknown>
+type Stored = Record<string, unknown>
 
 interface Scene {
   readonly server: TestServer
   readonly page: Page
-  /** Opens an address in a browser that has kept this. */
-  open(address: string, kept?: Kept): Promise<void>
+  /** Opens an address in a browser with these stored values. */
+  open(address: string, stored?: Stored): Promise<void>
 }
 
 const pathOf = (url: string): string => new URL(url).pathname
 
-/** What a browser keeps that is in this chat. */
-function key(chat: string, userId: string, more: object = {}): Kept {
+/** The stored values of a member. */
+function key(chat: string, userId: string, more: object = {}): Stored {
   const own = { userId, name: 'Olga', since: Date.UTC(2026, 10, 20), ...more }
   return { [`silly-chat:chat:${pathOf(chat)}`]: own }
 }
 
-/** What a browser keeps that waits at this link. */
-function request(link: string, clientId: string, requestId: string): Kept {
+/** The stored values of a pending guest. */
+function request(link: string, clientId: string, requestId: string): Stored {
   return { [`silly-chat:request:${pathOf(link)}`]: { clientId, requestId, name: 'Ana' } }
 }
 
 const button = (page: Page, name: string | RegExp): Promise<void> => page.getByRole('button', { name }).click()
 const heading = (page: Page, name: string): Promise<void> => page.getByRole('heading', { name }).waitFor()
 
-/** A page of a chat in which some things were said over three days. */
+/** Opens a chat with messages of three days. */
 async function talk(
   { server, page, open }: Scene,
   as: 'owner' | 'guest',
-  more: (path: string) => Kept = () => ({})
+  more: (path: string) => Stored = () => ({})
 ): Promise<string> {
   const { chat, owner, link, member } = await createChatWithMember(server)
   const sent: number[] = []
-  const says = async (text: string, minutes: number): Promise<void> => {
+  const postAs = async (text: string, minutes: number): Promise<void> => {
     server.clock.now += minutes * 60_000
     const id = await post(chat, as === 'owner' || !text.startsWith('Olga') ? owner : member, text)
     if (text.startsWith(as === 'owner' ? 'Olga' : 'Ana')) sent.push(id)
   }
   const begun = server.clock.now
   server.clock.now -= 2 * 86_400_000
-  await says('Ana: Good morning! Is the walk still on for Saturday?', 0)
-  await says('Olga: It is. We meet at the old lock at nine, and go up along the river as far as the mill.', 3)
-  await says('Olga: Bring something to eat.', 1)
-  await says('Ana: 👍', 30)
+  await postAs('Ana: Good morning! Is the walk still on for Saturday?', 0)
+  await postAs('Olga: It is. We meet at the old lock at nine, and go up along the river as far as the mill.', 3)
+  await postAs('Olga: Bring something to eat.', 1)
+  await postAs('Ana: 👍', 30)
   server.clock.now += 86_400_000
-  await says('Ana: The way is described at https://example.org/walks/river-and-mill?day=saturday#map (with a map).', 20)
-  await says('Ben Østergård: I come a little later:\n\n1.  the dog\n2.  the car\n3.  then you', 2)
-  await says('מיכל: שלום לכולם, אני מגיעה עם הילדים בשעה תשע.', 1)
-  await says('Somebody with curl says this without a name in front of it.', 1)
-  await says(`Ana: ${'unbreakable'.repeat(12)}`, 1)
-  await says('Olga: See you there', 1)
+  await postAs(
+    'Ana: The way is described at https://example.org/walks/river-and-mill?day=saturday#map (with a map).',
+    20
+  )
+  await postAs('Ben Østergård: I come a little later:\n\n1.  the dog\n2.  the car\n3.  then you', 2)
+  await postAs('מיכל: שלום לכולם, אני מגיעה עם הילדים בשעה תשע.', 1)
+  await postAs('Somebody with curl says this without a name in front of it.', 1)
+  await postAs(`Ana: ${'unbreakable'.repeat(12)}`, 1)
+  await postAs('Olga: See you there', 1)
   server.clock.now = begun
   const self = as === 'owner' ? key(chat, owner) : key(chat, member, { name: 'Ana', link: pathOf(link) })
   await open(chat, {
@@ -94,19 +97,19 @@ async function talk(
     ...more(pathOf(chat))
   })
   await page.getByText('See you there').waitFor()
-  await isLive(page)
+  await untilLive(page)
   return chat
 }
 
-/** The owner's page of a chat in which nothing was said. */
+/** Opens an empty chat as its owner. */
 async function empty({ server, page, open }: Scene): Promise<{ chat: string; owner: string }> {
   const made = await createChat(server)
   await open(made.chat, key(made.chat, made.owner))
-  await isLive(page)
+  await untilLive(page)
   return made
 }
 
-/** A guest's page at the door. */
+/** Opens the page of a pending guest. */
 async function atTheDoor({ server, page, open }: Scene, limits: { expires_in?: number; max_guests?: number } = {}) {
   const waiting = await createChatWithWaiting(server, limits)
   await open(waiting.link, request(waiting.link, waiting.ana.client, waiting.ana.requestId))
@@ -172,14 +175,14 @@ const OUTSIDE: Views = {
   removed: async ({ server, page, open }) => {
     const { chat, owner, member, link, requestId } = await createChatWithMember(server)
     await open(chat, key(chat, member, { link: pathOf(link) }))
-    await isLive(page)
+    await untilLive(page)
     await decline(link, owner, requestId)
     await heading(page, 'You are no longer in this chat')
   },
   left: async ({ server, page, open }) => {
     const { chat, member, link } = await createChatWithMember(server)
     await open(chat, key(chat, member, { link: pathOf(link) }))
-    await isLive(page)
+    await untilLive(page)
     await call(`DELETE ${link}/request`, { user: member })
     await heading(page, 'You have left this chat')
   },
@@ -271,7 +274,7 @@ const IN_CHAT: Views = {
   'chat-empty-guest': async ({ server, page, open }) => {
     const { chat, member, link } = await createChatWithMember(server)
     await open(chat, key(chat, member, { link: pathOf(link) }))
-    await isLive(page)
+    await untilLive(page)
   },
   'knock-one': async (scene) => {
     const { chat, owner } = await empty(scene)
@@ -290,7 +293,7 @@ const IN_CHAT: Views = {
   'talk-guest': (scene) => talk(scene, 'guest'),
   'talk-unsent': async (scene) => {
     const refused = 'This chat is full: messages of 8388608 bytes are in it. Start another.'
-    const drafts = (path: string): Kept => ({
+    const drafts = (path: string): Stored => ({
       [`silly-chat:outbox:${path}:a`]: { key: 'a', text: 'Olga: This one the server would not have.', refused },
       [`silly-chat:outbox:${path}:b`]: { key: 'b', text: 'Olga: This one is on its way.' }
     })
@@ -310,8 +313,8 @@ const IN_CHAT: Views = {
     for (let n = 1; n <= 40; n++) await post(chat, owner, `Ana: Line ${n} of what there is to say`)
     await scene.open(chat, key(chat, owner))
     await scene.page.getByText('Line 40').waitFor()
-    await isLive(scene.page)
-    // Two frames, so that the page has heard of it.
+    await untilLive(scene.page)
+    // The page has processed the event after two frames.
     await scene.page.evaluate(`{
       document.querySelector('.scroll').scrollTop = 100
       new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))
@@ -324,7 +327,7 @@ const IN_CHAT: Views = {
     const draft = `${'What is about to be said may be long. '.repeat(104)}!`
     await open(chat, { ...key(chat, owner), [`silly-chat:draft:${pathOf(chat)}`]: draft })
     await page.getByText('characters left').waitFor()
-    await isLive(page)
+    await untilLive(page)
   }
 }
 
@@ -373,7 +376,7 @@ const DIALOGS: Views = {
   }
 }
 
-/** Several who are in, one who was declined, one who waits; links of every state. */
+/** A chat with several members, a declined guest, a pending guest, and links in every state. */
 async function people({ server, page, open }: Scene): Promise<void> {
   const { chat, owner, link } = await createChatWithWaiting(server)
   const limited = await createLink(chat, owner, { max_guests: 2, expires_in: 604_800 })
@@ -388,16 +391,16 @@ async function people({ server, page, open }: Scene): Promise<void> {
   await call(`DELETE ${revoked}`, { user: owner })
   server.clock.now += 60_000
   await open(chat, key(chat, owner))
-  await isLive(page)
+  await untilLive(page)
   await button(page, 'People')
   await page.getByText('expired').waitFor()
 }
 
-/** What depends on colours and sizes; nothing else can differ between two looks at one view. */
-const LOOKS = ['color-contrast', 'link-in-text-block', 'scrollable-region-focusable', 'target-size']
+/** The rules that depend on colours and sizes. The others need to be checked only once per view. */
+const VISUAL_RULES = ['color-contrast', 'link-in-text-block', 'scrollable-region-focusable', 'target-size']
 
-/** What is wrong with what the page shows now; `rules` are all that axe has if they are not said. */
-async function wrongWith(page: Page, rules?: string[]): Promise<string[]> {
+/** The violations of the current view; by default of all rules. */
+async function violationsIn(page: Page, rules?: string[]): Promise<string[]> {
   const options = { resultTypes: ['violations'], ...(rules !== undefined && { runOnly: rules }) }
   return await page.evaluate(`(async () => {
     const { violations } = await axe.run(${JSON.stringify(options)})
@@ -409,44 +412,44 @@ async function wrongWith(page: Page, rules?: string[]): Promise<string[]> {
   })()`)
 }
 
-async function keep(page: Page, kept: Kept): Promise<void> {
-  const items = Object.entries(kept).map(([name, value]) => [
+async function store(page: Page, stored: Stored): Promise<void> {
+  const items = Object.entries(stored).map(([name, value]) => [
     name,
     typeof value === 'string' ? value : JSON.stringify(value)
   ])
-  // Only once: a reload is to find what the page has made of it.
-  await page.addInitScript(`if (sessionStorage.kept === undefined) {
+  // Only once: after a reload the page must find what it has stored itself.
+  await page.addInitScript(`if (sessionStorage.isPrepared === undefined) {
     for (const [name, value] of ${JSON.stringify(items)}) localStorage.setItem(name, value)
-    sessionStorage.kept = ''
+    sessionStorage.isPrepared = ''
   }`)
 }
 
 function opener(page: Page): Scene['open'] {
-  return async (address, kept = {}) => {
-    if (Object.keys(kept).length > 0) await keep(page, kept)
+  return async (address, stored = {}) => {
+    if (Object.keys(stored).length > 0) await store(page, stored)
     await page.goto(address)
   }
 }
 
 async function check(server: TestServer, browser: Browser, name: string, show: View): Promise<unknown[]> {
-  const { page, complaints } = await openWindow(browser, SIZES[0])
+  const { page, errors } = await openWindow(browser, SIZES[0])
   await show({ server, page, open: opener(page) })
   await page.evaluate(AXE)
-  const wrong: string[] = []
+  const violations: string[] = []
   for (const size of SIZES) {
     await page.setViewportSize(size)
     for (const colorScheme of SCHEMES) {
       await page.emulateMedia({ colorScheme })
       await page.screenshot({ path: `${SHOTS}${name}-${colorScheme}-${size.width}.png` })
       const isFirst = size === SIZES[0] && colorScheme === SCHEMES[0]
-      wrong.push(...(await wrongWith(page, isFirst ? undefined : LOOKS)))
+      violations.push(...(await violationsIn(page, isFirst ? undefined : VISUAL_RULES)))
     }
   }
   await page.context().close()
-  return [name, [...new Set(wrong)], complaints]
+  return [name, [...new Set(violations)], errors]
 }
 
-/** How many views are looked at at the same time, each with a server and so a clock of its own. */
+/** How many views are checked at the same time, each with its own server and clock. */
 const LANES = 2
 
 for (const [of, views] of Object.entries({
@@ -456,7 +459,7 @@ for (const [of, views] of Object.entries({
   'in a dialog': DIALOGS
 })) {
   it.skipIf(!haveAll('chromium'))(
-    `every view ${of} can be used by everybody, in any light, from 320 px up`,
+    `every view ${of} is accessible in both colour schemes, from a width of 320 px`,
     async () => {
       const browser = await startChromium()
       const waiting = Object.entries(views)
@@ -476,31 +479,30 @@ for (const [of, views] of Object.entries({
   )
 }
 
-/** How many animations run. */
-const moving = (page: Page): Promise<number> =>
+const countAnimations = (page: Page): Promise<number> =>
   page.evaluate("document.getAnimations().filter(({ playState }) => playState === 'running').length")
 
-it.skipIf(!haveAll('chromium'))('who wants no motion sees none', async () => {
+it.skipIf(!haveAll('chromium'))('nothing moves for people who prefer reduced motion', async () => {
   const server = await startServer()
   const { page } = await openWindow(await startChromium(), SIZES[0])
   await atTheDoor({ server, page, open: opener(page) })
-  expect(await moving(page)).toBe(3)
+  expect(await countAnimations(page)).toBe(3)
   await page.emulateMedia({ reducedMotion: 'reduce' })
-  expect(await moving(page)).toBe(0)
+  expect(await countAnimations(page)).toBe(0)
 })
 
-it.skipIf(!haveAll('chromium'))('who chooses the colours sees everything in them', async () => {
+it.skipIf(!haveAll('chromium'))('everything is visible in forced colours', async () => {
   const server = await startServer()
-  const { page, complaints } = await openWindow(await startChromium(), SIZES[0])
+  const { page, errors } = await openWindow(await startChromium(), SIZES[0])
   await talk({ server, page, open: opener(page) }, 'owner')
   await page.evaluate(AXE)
   for (const colorScheme of SCHEMES) {
     await page.emulateMedia({ forcedColors: 'active', colorScheme })
     await page.screenshot({ path: `${SHOTS}talk-forced-${colorScheme}-320.png` })
-    // Not its contrast: axe knows nothing of colours that the system has put in place of others.
-    expect(await wrongWith(page, ['target-size'])).toEqual([])
+    // Without contrast: axe does not know the colours that the system has forced.
+    expect(await violationsIn(page, ['target-size'])).toEqual([])
   }
-  // What is told by a colour alone keeps its colour.
+  // The dot has a meaning only by its colour, which must be kept.
   expect(await page.evaluate("getComputedStyle(document.querySelector('.dot')).forcedColorAdjust")).toBe('none')
-  expect(complaints).toEqual([])
+  expect(errors).toEqual([])
 })

@@ -1,12 +1,12 @@
-/** Two people in two browsers, from start to goodbye. */
+/** The whole use of the page by two people. */
 import { expect, it } from 'vitest'
 import { startChromium } from '../../foreign/chromium.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { startServer } from '../../support/server.ts'
-import { approve, askToJoin, invite, isLive, openWindow, say, shows, startChat } from '../window.ts'
+import { approve, askToJoin, expectTexts, invite, openWindow, send, startChat, untilLive } from '../window.ts'
 
-it.skipIf(!haveAll('chromium'))('two people meet at the door, talk, and part', async () => {
-  // With the limits that everybody has: who uses the page never meets them.
+it.skipIf(!haveAll('chromium'))('two people meet in a chat, talk, and the chat is closed', async () => {
+  // With rate limits, which people who use the page never reach.
   const server = await startServer({ env: { RATE_LIMIT: 'on' } })
   const browser = await startChromium()
   const owner = await openWindow(browser)
@@ -20,12 +20,12 @@ it.skipIf(!haveAll('chromium'))('two people meet at the door, talk, and part', a
   await owner.page.getByText(code).waitFor()
   expect(await owner.page.title()).toBe('(1) at the door – Silly Chat')
   await approve(owner, code)
-  await isLive(guest.page)
+  await untilLive(guest.page)
 
-  await say(guest, 'hello!')
-  await shows(owner, ['hello!'])
-  await say(owner, 'Welcome')
-  await shows(guest, ['hello!', 'Welcome'])
+  await send(guest, 'hello!')
+  await expectTexts(owner, ['hello!'])
+  await send(owner, 'Welcome')
+  await expectTexts(guest, ['hello!', 'Welcome'])
   expect(await guest.page.locator('.author').allInnerTexts()).toEqual(['Ana', 'Olga'])
 
   await owner.page.getByRole('button', { name: 'People' }).click()
@@ -41,5 +41,5 @@ it.skipIf(!haveAll('chromium'))('two people meet at the door, talk, and part', a
   await guest.page.getByRole('heading', { name: 'This invitation leads nowhere' }).waitFor()
   await guest.page.goto(chat)
   await guest.page.getByRole('heading', { name: 'This chat is closed' }).waitFor()
-  expect([owner.complaints, guest.complaints]).toEqual([[], []])
+  expect([owner.errors, guest.errors]).toEqual([[], []])
 })

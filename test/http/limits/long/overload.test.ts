@@ -1,25 +1,24 @@
-/** A server that is overloaded says so at once, and goes on with what it has. */
+/** An overloaded server refuses new requests at once, and keeps its streams. */
 import { expect, it } from 'vitest'
 import { call, createChat, post } from '../../../support/api.ts'
 import { startServer } from '../../../support/server.ts'
-import { openStream } from '../../../support/streams.ts'
+import { openReady } from '../../../support/streams.ts'
 
-/** Longer than the event loop may be held up. */
+/** Longer than the accepted delay of the event loop. */
 const HELD_UP_MS = 1500
 
 function holdUp(): void {
   for (const end = performance.now() + HELD_UP_MS; performance.now() < end; );
 }
 
-it('new work is refused while the event loop is late, streams go on, and after that all is as before', async () => {
+it('new requests are refused while the event loop is late, and streams go on', async () => {
   const server = await startServer()
   const { chat, owner } = await createChat(server)
-  const stream = await openStream(`${chat}/events`, { user: owner })
-  await stream.until('ready')
+  const stream = await openReady(chat, owner)
   let refused = await call(`POST ${server.url}/v1/chats`)
   while (refused.status === 201) {
     holdUp()
-    // Its own look comes first; one pause refuses nobody.
+    // The server's own measurement comes first; one pause refuses nobody.
     await new Promise((resolve) => setTimeout(resolve, 1))
     refused = await call(`POST ${server.url}/v1/chats`)
   }

@@ -1,4 +1,4 @@
-/** Streams that come and go leave nothing behind. */
+/** Streams leak nothing. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
@@ -13,7 +13,7 @@ const collectGarbage: () => void = runInNewContext('gc')
 const ROUND = 300
 const MAX_GROWTH_BYTES = 1_500_000
 
-it('a thousand streams and waits later, sockets, timers and heap are where they were', async () => {
+it('sockets, timers and heap do not grow over a thousand streams and waits', async () => {
   const server = await startServer({ env: { LOG_LEVEL: 'silent' } })
   const { chat, owner } = await createChat(server)
   const link = await createLink(chat, owner)
@@ -27,14 +27,14 @@ it('a thousand streams and waits later, sockets, timers and heap are where they 
   const count = (kind: string) => process.getActiveResourcesInfo().filter((name) => name === kind).length
   const base = count('TCPSocketWrap')
 
-  /** Opens a few hundred, closes them all, waits until no socket is left, and tells what is: timers and bytes. */
+  /** Opens a few hundred streams, closes them, and returns the timers and bytes that are left once no socket is. */
   async function comeAndGo(): Promise<{ timers: number; heap: number }> {
     for (let opened = 0; opened < ROUND; opened += 30) {
       const sockets = Array.from({ length: 30 }, () => connect(server.port, '127.0.0.1'))
       await Promise.all(
         sockets.map(async (socket, index) => {
           socket.write(`GET ${paths[index % 3]} HTTP/1.1\r\nHost: a\r\n\r\n`)
-          // A wait has nothing to say yet.
+          // A wait sends nothing yet.
           if (index % 3 < 2) await once(socket, 'data')
         })
       )

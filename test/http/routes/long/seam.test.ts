@@ -1,4 +1,4 @@
-/** Readers who come in while others post, over real sockets and a store that takes its time. */
+/** Readers who connect while others post, over real sockets and a slow store. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createChatWithMember, knock, post } from '../../../support/api.ts'
@@ -7,11 +7,11 @@ import { slowStore } from '../../../support/slow-store.ts'
 import { openStream } from '../../../support/streams.ts'
 
 describe('the seam between replay and live', () => {
-  /** Event 1 is a knock, 2 its approval; from then on every third is a knock and the others are messages. */
+  /** Event 1 is a request, 2 its approval; after that every third is a request and the others are messages. */
   const LAST = 42
   const isKnock = (id: number) => id < 3 || id % 3 === 2
 
-  /** The ids that a reader is told after its cursor, up to the last. */
+  /** The ids that a reader receives after its cursor, up to the last. */
   async function idsAfter(cursor: number, events: string, user: string): Promise<number[]> {
     const stream = await openStream(`${events}?last_event_id=${cursor}`, { user })
     const seen: number[] = []
@@ -23,7 +23,7 @@ describe('the seam between replay and live', () => {
     return seen
   }
 
-  it('is exact however slow the store is, wherever readers come in', async () => {
+  it('loses and repeats nothing, however slow the store is and wherever readers start', async () => {
     const all = Array.from({ length: LAST }, (_, index) => index + 1)
     const turns = fc.infiniteStream(fc.nat(3))
     const arrivals = fc.array(fc.integer({ min: 3, max: LAST }), { maxLength: 8 })

@@ -1,17 +1,16 @@
-/** Readers that are slower than what they are told, over real sockets. */
+/** Readers that are slower than their streams, over real sockets. */
 import { describe, expect, it } from 'vitest'
 import { call, createChat, post } from '../../../support/api.ts'
 import { ChunkReader } from '../../../support/chunked.ts'
 import { openSocket, parseAnswer } from '../../../support/raw.ts'
 import { startServer } from '../../../support/server.ts'
-import { openStream } from '../../../support/streams.ts'
+import { openReady, openStream } from '../../../support/streams.ts'
 
 describe('a reader that falls behind', () => {
-  it('by more than it may is cut off, and others get everything', async () => {
+  it('is cut off, and others receive everything', async () => {
     const server = await startServer({ env: { MAX_STREAM_BUFFER_BYTES: '100000', MAX_CHAT_BYTES: '100000000' } })
     const { chat, owner } = await createChat(server)
-    const good = await openStream(`${chat}/events`, { user: owner })
-    await good.until('ready')
+    const good = await openReady(chat, owner)
     const socket = openSocket(server.port)
     const taken: Buffer[] = []
     socket.on('data', (bytes) => taken.push(bytes))
@@ -29,7 +28,7 @@ describe('a reader that falls behind', () => {
       }
       return all
     })()
-    // What the operating system takes for a reader that does not read is some megabytes, and differs.
+    // The operating system buffers some megabytes for a reader that does not read; how many differs.
     let posted = 0
     while (!server.log.some((line) => line.includes('stream ended'))) {
       await Promise.all(
@@ -41,12 +40,12 @@ describe('a reader that falls behind', () => {
     expect(await received).toEqual(Array.from({ length: posted + 1 }, (_, index) => `${index + 1}`))
     socket.resume()
     await closed
-    // It can tell that there was more.
+    // It can see that the body is incomplete.
     const { body } = parseAnswer(Buffer.concat(taken).toString('latin1'))
     expect(new ChunkReader().feed(Buffer.from(body, 'latin1')).isEnded).toBe(false)
   })
 
-  it('while it replays is not cut off, however little it may fall behind', async () => {
+  it('is not cut off during the replay, however small the buffer is', async () => {
     const server = await startServer({ env: { MAX_STREAM_BUFFER_BYTES: '1' } })
     const { chat, owner } = await createChat(server)
     for (let count = 0; count < 300; count++) await post(chat, owner, 'x'.repeat(2000))

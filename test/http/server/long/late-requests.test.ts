@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { exchangeBytes, parseAnswer } from '../../../support/raw.ts'
 import { startServer } from '../../../support/server.ts'
 
-it('a request is 408 that does not arrive in time, whether its head or its body is late', async () => {
+it('a request whose head or body does not arrive in time is 408', async () => {
   const server = await startServer()
   expect([server.app.server.requestTimeout, server.app.server.headersTimeout]).toEqual([30_000, 30_000])
   server.app.server.requestTimeout = 100

@@ -4,7 +4,7 @@ import { createChat, createLink } from '../../../support/api.ts'
 import { startBuilt } from '../../../support/built-server.ts'
 import { openSocket } from '../../../support/raw.ts'
 
-it('fifty exchanges that wait on one connection make no warning of Node.js', async () => {
+it('fifty pipelined exchanges that wait cause no warning of Node.js', async () => {
   const server = await startBuilt({ env: { RATE_LIMIT: 'off' } })
   const { chat, owner } = await createChat(server)
   const link = await createLink(chat, owner)

@@ -4,7 +4,7 @@ import { call, createChat, createLink, knock, refusal } from '../../../support/a
 import { openSocket, parseAnswer } from '../../../support/raw.ts'
 import { startServer } from '../../../support/server.ts'
 
-it('while the server closes requests are refused, streams and connections are not let in, and a stalled request is cut off in time', async () => {
+it('while the server closes, requests, streams and connections are refused, and a stalled request is cut off', async () => {
   const server = await startServer()
   const { owner } = await createChat(server)
   const keptAlive = openSocket(server.port)
@@ -23,7 +23,7 @@ it('while the server closes requests are refused, streams and connections are no
   browser.write('GET /v1/chats/x/events HTTP/1.1\r\nHost: localhost\r\n\r\n')
   const answers: Buffer[] = []
   browser.on('data', (chunk) => answers.push(chunk))
-  // As our own client asks for everything.
+  // Our own client requests everything so.
   keptAlive.write('POST /v1/chats HTTP/1.1\r\nHost: localhost\r\nAccept: application/json, text/event-stream\r\n\r\n')
   const [answer] = await once(keptAlive, 'data')
   const { status, headers, body } = parseAnswer(String(answer))
@@ -40,7 +40,7 @@ it('while the server closes requests are refused, streams and connections are no
   expect(performance.now() - began).toBeLessThan(4500)
 })
 
-it('a guest is refused a stream where there are as many as there may be', async () => {
+it("a guest's stream is refused while there are too many streams", async () => {
   const server = await startServer({ env: { MAX_STREAMS: '1' } })
   const { chat, owner } = await createChat(server)
   const link = await createLink(chat, owner)

@@ -1,4 +1,4 @@
-/** Two thousand connections that send a byte a second take nothing from others. */
+/** Two thousand connections that send one byte a second do not slow down others. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
@@ -10,7 +10,7 @@ const run = promisify(execFile)
 const CONNECTIONS = 2000
 const SECONDS = 6
 
-/** Heads that never end, bodies that never end, and answers that are hardly read. */
+/** Endless heads, endless bodies, and answers that are read slowly. */
 const SLOW = [
   ['-H', '-i', '1', '-x', '1'],
   ['-B', '-i', '1', '-x', '1', '-s', '60000', '-t', 'POST', '-f', 'application/json'],
@@ -18,7 +18,7 @@ const SLOW = [
 ]
 
 describe.skipIf(!haveAll('slowhttptest'))('slow clients', () => {
-  it.each(SLOW.map((flags) => [flags[0] ?? '', flags] as const))('%s leave others served', async (_kind, flags) => {
+  it.each(SLOW.map((flags) => [flags[0] ?? '', flags] as const))('%s do not slow down others', async (_kind, flags) => {
     const server = await startBuilt({ env: { RATE_LIMIT: 'on' } })
     const { chat, owner } = await createChat(server)
     const path = flags.includes('-t') ? '/v1/chats' : '/health'
@@ -35,7 +35,7 @@ describe.skipIf(!haveAll('slowhttptest'))('slow clients', () => {
       const began = performance.now()
       await post(chat, owner, `${times.length}`)
       times.push(performance.now() - began)
-      // A person's pace: faster than ten a second is refused.
+      // A person's pace: more than ten a second are refused.
       await new Promise((resolve) => setTimeout(resolve, 110))
     }
     await attack
