@@ -95,29 +95,32 @@ export class Decisions {
       const present = asOf(stored, at, this.#options.lifetime)
       if (present === 'ended') {
         if (await store.remove(tag, stored.lastEventId)) stats.ended(stored.door)
-      } else if (await this.#decideOn(tag, stored, present, batch, at)) return
+      } else {
+        const outcome = await this.#decideOn(tag, stored, present, batch, at)
+        if (outcome === 'gone') break
+        if (outcome === 'done') return
+      }
     }
     for (const { onGone } of batch) onGone()
   }
 
-  /** False: somebody else was faster, or has removed the chat. */
   async #decideOn(
     tag: ChatTag,
     stored: LoadedChat,
     { chat, events: due }: PresentChat,
     batch: readonly Waiting[],
     at: number
-  ): Promise<boolean> {
+  ): Promise<'done' | 'conflict' | 'gone'> {
     const decided = decideInTurn(stored, chat.door, due, batch, at)
     const commitsDue = batch.some((one) => one.commitsDue)
     if (decided.door !== (commitsDue ? stored.door : chat.door)) {
       const instant = decided.door === chat.door ? chat.idleSince : at
       const outcome = await this.#options.store.commit(tag, stored.version, decided.door, decided.events, instant)
-      if (typeof outcome === 'string') return false
+      if (typeof outcome === 'string') return outcome
       for (const { before, events } of decided.steps) this.#options.stats.changed(before, events)
     }
     decided.settle()
-    return true
+    return 'done'
   }
 }
 

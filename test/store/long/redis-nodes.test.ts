@@ -167,7 +167,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a Redis', () => {
     const { version, door, events } = await aKnock(store, tag)
     await store.commit(tag, version, door, events, NOON)
     const keys = (await redis.cli('keys', '*')).split('\n')
-    expect(keys).toHaveLength(3)
+    expect(keys).toHaveLength(5)
     for (const key of keys) {
       const left = Number(await redis.cli('pttl', key))
       expect(left).toBeGreaterThan(10_000)
