@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { call, createChat, post } from './support/api.ts'
+import { eventually } from './support/eventually.ts'
 import { freePort } from './support/ports.ts'
 import { haveAll } from './support/real-parts.ts'
 import { startServer } from './support/server.ts'
@@ -19,9 +20,9 @@ interface Terminal {
   output(): string
   paste(lines: string): void
   /** Waits until this is printed. */
-  shows(text: string | RegExp): Promise<void>
+  shows(text: string | RegExp): Promise<unknown>
   /** Waits until everything pasted has run. */
-  done(): Promise<void>
+  done(): Promise<unknown>
 }
 
 function openTerminal(cwd?: string): Terminal {
@@ -32,23 +33,9 @@ function openTerminal(cwd?: string): Terminal {
   })
   let text = ''
   let count = 0
-  const waiting = new Set<() => void>()
-  for (const stream of [bash.stdout, bash.stderr]) {
-    stream.on('data', (chunk) => {
-      text += chunk
-      for (const check of waiting) check()
-    })
-  }
+  for (const stream of [bash.stdout, bash.stderr]) stream.on('data', (chunk) => (text += chunk))
   const shows = (wanted: string | RegExp) =>
-    new Promise<void>((resolve) => {
-      const check = () => {
-        if (text.search(wanted) === -1) return
-        waiting.delete(check)
-        resolve()
-      }
-      waiting.add(check)
-      check()
-    })
+    eventually(() => text.search(wanted) !== -1, `the terminal shows ${wanted}`, { withinMs: 15_000 })
   return {
     output: () => text,
     paste: (lines) => void bash.stdin.write(lines),

@@ -58,7 +58,7 @@ export { isRetryable, RequestError, SillyChatError }
 /** @deprecated Use `isRetryable`. This name will be removed in the next version. */
 export const isPassing = isRetryable
 
-/** How often a post is sent at most. */
+/** The maximum number of attempts to post a message. */
 const POST_ATTEMPTS = 6
 const POST_RETRY_MS = 500
 /** How long a guest waits before the next poll for a decision after a stream has ended without one. */

@@ -1,6 +1,6 @@
 /**
- * Checks that a value is an answer of the server. They cover only the members that the client or its callers need: a
- * newer server can send more members and more values than this version knows.
+ * Checks whether a value is an answer of the server. The checks cover only the members that the client or its callers need,
+ * because a newer server can send more members and more values than this version knows.
  */
 import type { z } from 'zod'
 import type { approval } from '../wire/schemas/approval.ts'

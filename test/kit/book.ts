@@ -1,4 +1,4 @@
-/** What the actors of a chat write down: what each sent, what was acknowledged and what each received. */
+/** The records of a chat's actors: what each sent, what was acknowledged, and what each received. */
 import { createHash } from 'node:crypto'
 import type { Chat, ChatEvent, Message } from '../../dist/client/index.js'
 
@@ -9,43 +9,43 @@ export interface ChatBook {
   readonly readers: ReaderBook[]
   readonly guests: GuestBook[]
   readonly links: LinkBook[]
-  /** Chats that somebody made meanwhile and closed or not. */
+  /** Other chats that were created meanwhile. */
   readonly others: { readonly chat: Chat; statuses: number[] }[]
-  /** The ids of the requests whose approval was acknowledged; of some the answer came to the first request for it. */
+  /** The ids of the requests whose approval was acknowledged, and whether the first attempt was. */
   readonly approved: Map<string, 'at once' | 'later'>
   /** When a server was killed. */
   readonly kills: readonly number[]
-  /** Whether a store that was started again may leave out ids. */
+  /** Whether ids can jump, because a store was started again. */
   readonly mayJump: boolean
-  /** The highest event id that anybody knows. */
+  /** The highest known event id. */
   newest: number
   readonly counts: {
     acknowledged: number
-    /** Posts refused because the store could not be reached, and not answered at all. */
+    /** Posts that were refused because the store was unreachable, and posts without an answer (`lost`). */
     refused: number
     lost: number
-    /** The longest wait for the answer to a post. */
+    /** The slowest answer to a post. */
     slowestMs: number
   }
-  /** What should not have happened to an actor. */
+  /** Unexpected errors of actors. */
   readonly trouble: string[]
 }
 
 export interface PostBook {
   readonly label: string
   readonly digest: string
-  /** The highest event id that anybody knew when it was sent first. */
+  /** The highest known event id when it was sent first. */
   readonly after: number
-  /** The event id that the answers named; none: no answer came. */
+  /** The event id in the answers; undefined without an answer. */
   id?: number
-  /** Sends it again with the same key; until it is acknowledged. */
+  /** Sends it again with the same key; undefined once it is acknowledged. */
   repeat?: (() => Promise<Message>) | undefined
 }
 
 export interface ReaderBook {
   readonly name: string
   readonly isOwner: boolean
-  /** The event after which it began; unknown until its first `ready` if it asked for new events only. */
+  /** The event after which it started; undefined until its first `ready` if it wants new events only. */
   start: number | undefined
   readonly received: Entry[]
   /** The highest event id received. */
@@ -53,42 +53,42 @@ export interface ReaderBook {
   connections: number
 }
 
-/** One event, of a log or as a reader received it. */
+/** One event, of the log or of a reader. */
 export interface Entry {
   readonly event: string
   readonly id: number | undefined
-  /** Of its data: bodies of megabytes need not be kept. */
+  /** The digest of its data, which can be megabytes. */
   readonly digest: string
 }
 
 export interface GuestBook {
   /** Unique in the chat. */
   readonly name: string
-  /** Once its knock was answered. */
+  /** Set once the knock was answered. */
   requestId?: string
-  /** Its way into the chat, once it was notified that it is in. */
+  /** Set once the guest was notified of the approval. */
   chat?: Chat
-  /** How its membership was ended, and whether that was acknowledged. */
+  /** How the membership was ended, and whether that was acknowledged. */
   ending?: { readonly state: 'closed' | 'declined'; isSure: boolean }
   readonly cameAt: number
-  /** When its connection ended before an answer that was not due yet. */
+  /** When the guest disconnected before the answer was due. */
   goneAt?: number
   connections: number
 }
 
 export interface LinkBook {
   readonly url: string
-  /** It is in one of these. */
+  /** The possible states. */
   states: ('open' | 'revoked')[]
 }
 
-/** How long the server may take to see that a guest has disconnected: an approval in between may have been handed over. */
+/** How long the server can take to see that a guest has disconnected: an approval in between can count as delivered. */
 export const DISCONNECT_MS = 2000
 
-/** The same where a server has just started and everybody comes at once. */
+/** The same if a server has just started and everybody connects at once. */
 const BUSY_MS = 6000
 
-/** A server that is killed does not see who disconnects then, and the next does not know that anybody was there. */
+/** Whether the guest disconnected while a server was killed, so that no server has seen it. */
 export function isUnseen({ kills }: ChatBook, { cameAt, goneAt = cameAt }: GuestBook): boolean {
   return kills.some((killed) => killed >= cameAt && killed <= goneAt + BUSY_MS)
 }
@@ -97,7 +97,7 @@ export function newReader(name: string, start: number | undefined, isOwner = fal
   return { name, isOwner, start, received: [], newest: start ?? 0, connections: 0 }
 }
 
-/** URLs in events are on the base of the reader's own request, so their base does not count. */
+/** URLs in events are on the base of the reader's request, so the base is removed. */
 export function entryOf(event: ChatEvent): Entry {
   const body = JSON.stringify(event.data).replace(/http:\/\/(127\.0\.0\.1|localhost):\d+/g, '')
   return { event: event.event, id: 'id' in event ? event.id : undefined, digest: digestOf(body) }

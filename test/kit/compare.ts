@@ -1,4 +1,4 @@
-/** What the actors of a chat wrote down, compared with what the log holds. */
+/** Compares the records of a chat's actors with its log. */
 import { Chat, type ChatEvent, type JoinRequest } from '../../dist/client/index.js'
 import {
   type ChatBook,
@@ -24,13 +24,13 @@ interface Log {
   readonly entries: readonly Entry[]
   /** The last state of each join request, by its id. */
   readonly requests: ReadonlyMap<string, JoinRequest>
-  /** The requests that were approved at some time. */
+  /** The ids of requests that were ever approved. */
   readonly approved: ReadonlySet<string>
   /** The ids of each text's messages, by its digest. */
   readonly texts: ReadonlyMap<string, readonly number[]>
 }
 
-/** Compares one chat's book with its log, as all these servers give it. */
+/** Compares one chat's book with its log, as each of these servers returns it. */
 export async function compare(book: ChatBook, urls: readonly string[], signal: AbortSignal): Promise<Difference[]> {
   const at = ({ url, userId }: Chat, base: string) => new Chat(base + new URL(url).pathname, userId, { signal })
   const views = urls.map((url) => at(book.owner, url))
@@ -85,7 +85,7 @@ async function comparePages(view: Chat, log: Log): Promise<Difference[]> {
 }
 
 function compareIds({ mayJump }: ChatBook, { entries }: Log): Difference[] {
-  // Ids may jump ahead where the store was started again, but never back.
+  // Ids can jump ahead if the store was started again, but never back.
   const isNext = (id: number, before: number): boolean => (mayJump ? id > before : id === before + 1)
   const isCounted = entries.every(({ id = 0 }, index) => isNext(id, entries[index - 1]?.id ?? 0))
   return isCounted ? [] : [other('the ids of the log are not one after the other')]
@@ -113,7 +113,7 @@ function compareTexts({ posts }: ChatBook, { texts }: Log): Difference[] {
     .map(([, ids]) => other(`event ${ids.join(', ')} has a text that nobody sent`))
 }
 
-/** What a reader received must be what the log has for it from its start on: each once, in order, as it is. */
+/** A reader must have received everything that the log has for it since its start: once, in order, unchanged. */
 function compareReader({ name, isOwner, received, start }: ReaderBook, log: Log): Difference[] {
   if (start === undefined) return [{ kind: 'lost', text: `${name} never got a ready event` }]
   const wanted = log.entries.filter(({ id = 0, event }) => id > start && (isOwner || event === 'message'))
@@ -127,7 +127,7 @@ function compareReader({ name, isOwner, received, start }: ReaderBook, log: Log)
       found.push(...compareEntry(entry, byId.get(id), highest, seen))
       seen.add(id)
     } else {
-      // It says that everything older has been sent.
+      // `ready` means that everything older was sent.
       const skipped = wanted.find((one) => (one.id ?? 0) <= id && !seen.has(one.id))
       if (skipped !== undefined) found.push(['other', `got ready ${id} before ${skipped.id}`])
       if (id < highest) found.push(['out of order', `got ready ${id} after ${highest}`])
@@ -188,7 +188,7 @@ function wasDecidedBefore({ state, decided_at }: JoinRequest, instant: number): 
   return state === 'closed' || (decided_at !== null && Date.parse(decided_at) <= instant)
 }
 
-/** The lists of requests and links say what the log says, and what was acknowledged. */
+/** The lists of requests and links must agree with the log, and with what was acknowledged. */
 async function compareLists(view: Chat, { links }: ChatBook, { requests }: Log): Promise<Difference[]> {
   const listed = new Map((await view.joinRequests()).join_requests.map(({ request_id, state }) => [request_id, state]))
   const states = new Map((await view.links()).links.map(({ link, state }) => [new URL(link).pathname, state]))
@@ -206,7 +206,7 @@ async function compareLists(view: Chat, { links }: ChatBook, { requests }: Log):
   ]
 }
 
-/** A guest who has left or was removed can neither read nor post. */
+/** A guest who has left or was removed must not read or post. */
 async function compareAccess({ name, chat, ending }: GuestBook, at: (chat: Chat) => Chat): Promise<Difference[]> {
   if (chat === undefined || !ending?.isSure) return []
   const view = at(chat)
@@ -223,7 +223,7 @@ async function compareOther(view: Chat, statuses: readonly number[]): Promise<Di
   return statuses.some((one) => one === status) ? [] : [other(`another chat is ${status} instead of ${statuses}`)]
 }
 
-/** Posts that were never acknowledged, sent again with their keys, are in the log once, and where they were if they were. */
+/** Unacknowledged posts, sent again with their keys, must be in the log once, at the same id as before. */
 async function repeatPosts(view: Chat, { posts }: ChatBook, { texts }: Log): Promise<Difference[]> {
   const unanswered = posts.filter(({ repeat }) => repeat !== undefined)
   const found = await Promise.all(

@@ -1,4 +1,4 @@
-/** A crowd: chats with people who post, read, knock and decide, until a calm in which all must catch up with the log. */
+/** A crowd: chats whose actors post, read, knock and decide, until a calm in which everybody must catch up with the log. */
 import { setMaxListeners } from 'node:events'
 import { Chat, createChat, knock } from '../../dist/client/index.js'
 import { eventually } from '../support/eventually.ts'
@@ -10,7 +10,7 @@ import type { Random } from './random.ts'
 import { insist, isProblem, note, type Patience, type Scene } from './scene.ts'
 import { bursts, latecomers, poller, poster, preparePost, reader } from './talk.ts'
 
-/** The actors of one chat: `begun` are done soon after the calm, `lasting` once everything ends. */
+/** The actors of one chat: those of `begun` finish soon after the calm, those of `lasting` when everything ends. */
 interface Play {
   readonly begun: readonly Promise<unknown>[]
   readonly lasting: readonly Promise<unknown>[]
@@ -23,7 +23,7 @@ interface Plan {
   readonly patience: Patience
   /** The base of the server to which the next request goes. */
   readonly place: () => string
-  /** Whether ids may be left out. */
+  /** Whether ids can jump. */
   readonly mayJump?: boolean
   /** The actors of each chat. */
   readonly cast: (scene: Scene, index: number) => Play
@@ -38,15 +38,15 @@ const GUESTS = 250
 const GUEST_EVERY_MS = 120
 const LINK_EVERY_MS = 400
 const CHAT_EVERY_MS = 100
-/** How long posts under way, and more posts, may take. */
+/** The deadline of posts. */
 const PATIENCE_MS = 60_000
-/** Always behind the others, so always shown the log and hardly ever live. */
+/** Slower than the others, so it mostly reads the log and is hardly ever live. */
 const slow = (random: Random) => random.int(0, 40)
-/** Live, but takes nothing for a while now and then: a reader that is cut off when a flood comes. */
+/** Live, but sometimes pauses: a burst cuts off such a reader. */
 const dozing = (random: Random) => (random.chance(0.003) ? 3000 : 0)
 
 export class Crowd {
-  /** What it waits for. */
+  /** What it is waiting for. */
   step = 'the members'
   /** When servers were killed. */
   readonly kills: number[] = []
@@ -54,7 +54,7 @@ export class Crowd {
   #plays: readonly Play[] = []
   readonly #phases = { calm: new AbortController(), close: new AbortController(), end: new AbortController() }
 
-  /** Everybody acts from now on; the way to the servers must be sound until this resolves. */
+  /** Starts all actors. The connections to the servers must work until this resolves. */
   static async gather({ chats = 1, ...plan }: Plan): Promise<Crowd> {
     const crowd = new Crowd()
     for (const { signal } of Object.values(crowd.#phases)) setMaxListeners(0, signal)
@@ -68,7 +68,7 @@ export class Crowd {
     return this.#scenes.map(({ book }) => book)
   }
 
-  /** Over all chats: posts, and the connections beyond the first of each stream. */
+  /** The numbers of all chats; `reconnects` does not count the first connection of each stream. */
   get stats() {
     const counts = this.books.map((book) => book.counts)
     const sum = (name: 'acknowledged' | 'refused' | 'lost') => counts.reduce((total, one) => total + one[name], 0)
@@ -82,7 +82,7 @@ export class Crowd {
     }
   }
 
-  /** Resolves once so many more posts are acknowledged. */
+  /** Resolves once `more` further posts are acknowledged. */
   async acknowledged(more: number): Promise<void> {
     const wanted = this.stats.acknowledged + more
     const isEnough = () => {
@@ -94,7 +94,7 @@ export class Crowd {
     await eventually(isEnough, `${more} more posts are acknowledged`, { withinMs: PATIENCE_MS })
   }
 
-  /** Posts at this server: whether that is refused because the store cannot be reached. It is posted in the end. */
+  /** Whether a post to this server is refused because the store is unreachable. It is retried until it is posted. */
   async isRefusedAt(url: string): Promise<boolean> {
     const [scene] = this.#scenes
     if (scene === undefined) throw new Error('nobody is there')
@@ -111,7 +111,7 @@ export class Crowd {
     return isRefused
   }
 
-  /** Nothing new begins, guests who still wait are let in, everybody catches up; says what is wrong then. */
+  /** Stops new actions, approves pending guests, lets everybody catch up, and returns the differences. */
   async finish(urls: readonly [string, ...string[]], withinMs: number): Promise<Difference[]> {
     const { calm, close, end } = this.#phases
     this.step = 'the last posts'
@@ -190,11 +190,11 @@ export class Crowd {
 interface Storm {
   readonly stormMs: number
   readonly posters?: number
-  /** How often one of the chats has a flood of long messages; none: never. */
+  /** How often one of the chats has a burst of long messages; undefined means never. */
   readonly burstEveryMs?: number
 }
 
-/** Everybody there can be. */
+/** All kinds of actors. */
 export function everybody({ stormMs, posters = POSTERS, burstEveryMs }: Storm): Plan['cast'] {
   return (scene, index) => {
     const { members, book, random } = scene
@@ -219,14 +219,14 @@ export function everybody({ stormMs, posters = POSTERS, burstEveryMs }: Storm): 
         reader(scene, newReader('dozing-owner', 0, true), userId, { after: 0, pauseMs: dozing }),
         poller(scene, newReader('poller', 0), first),
         latecomers(scene, LATECOMERS, stormMs),
-        // A log keeps the newest thousand joins.
+        // A log keeps the newest thousand join events.
         guests(scene, Math.max(GUEST_EVERY_MS, stormMs / GUESTS))
       ]
     }
   }
 }
 
-/** An owner and a member who post without a long pause, and who read at each of these servers. */
+/** An owner and a member who post without long pauses, and read at each of these servers. */
 export function talkers(readAt: readonly string[]): Plan['cast'] {
   return (scene) => {
     const { members, book } = scene
@@ -243,7 +243,7 @@ export function talkers(readAt: readonly string[]): Plan['cast'] {
   }
 }
 
-/** What is still missing until everybody knows all that the log holds. */
+/** What is missing until everybody has received the whole log. */
 async function missingIn({ book, end }: Scene, url: string): Promise<string[]> {
   const view = new Chat(url + new URL(book.owner.url).pathname, book.owner.userId, { signal: end })
   const missing = [...(await readersBehind(book, view)), ...(await guestsUnnotified(book, view))]
@@ -268,7 +268,7 @@ async function guestsUnnotified(book: ChatBook, view: Chat): Promise<string[]> {
     const state = states.get(name)
     if (state === 'approved' && requestId !== undefined && chat === undefined) return [`${name} waits to be notified`]
     return state === 'pending' && goneAt !== undefined && !isUnseen(book, guest)
-      ? [`the server has not seen that ${name} is gone`]
+      ? [`the server has not seen that ${name} has disconnected`]
       : []
   })
 }

@@ -1,4 +1,4 @@
-/** Guests who knock and may leave again, and the owner who lets them in, removes some, and makes and revokes links. */
+/** Guests who knock and leave, and the owner, who approves and removes them and makes and revokes links. */
 import {
   Chat,
   type ChatEvent,
@@ -17,7 +17,7 @@ const WAIT_SECONDS = 120
 const SILENCE_MS = 2000
 const MAX_UNDECIDED = 60
 const MAX_LINKS = 60
-/** Nobody lets these in. */
+/** Guests with this name are never approved. */
 const IGNORED = 'ignored'
 
 type Arrival = (
@@ -27,7 +27,7 @@ type Arrival = (
   fetch: typeof globalThis.fetch
 ) => Promise<Chat | undefined>
 
-/** Guests who arrive at random until the calm; resolves when all of them are done. */
+/** Guests who knock at random times until the calm; resolves when all of them are done. */
 export async function guests(scene: Scene, everyMs: number): Promise<void> {
   const random = scene.random.fork()
   const arrived = new Set<Promise<void>>()
@@ -57,7 +57,7 @@ async function enter(scene: Scene, guest: GuestBook, link: LinkBook, arrive: Arr
     if (chat === undefined) return
     guest.chat = chat
     if (scene.calm.aborted) return
-    const visit = post(scene, chat.userId, guest.name, 'is in').then(() => goOut(scene, guest, link))
+    const visit = post(scene, chat.userId, guest.name, 'is in').then(() => leaveOrBeRemoved(scene, guest, link))
     scene.busy.add(visit.catch(() => undefined))
     await visit
   } catch (error) {
@@ -67,11 +67,11 @@ async function enter(scene: Scene, guest: GuestBook, link: LinkBook, arrive: Arr
 }
 
 /** Stays, leaves, or is removed. */
-async function goOut(scene: Scene, guest: GuestBook, { url }: LinkBook): Promise<void> {
+async function leaveOrBeRemoved(scene: Scene, guest: GuestBook, { url }: LinkBook): Promise<void> {
   const { book, end, patience, random } = scene
   const { requestId = '', chat: { userId } = book.owner } = guest
   if (random.chance(0.2)) return
-  // An approval that was sent twice may come into effect twice, and the second time after a removal.
+  // An approval that was sent twice can take effect twice, the second time after a removal.
   const state = book.approved.get(requestId) === 'at once' && random.chance(0.7) ? 'declined' : 'closed'
   const leaving = new Guest(url, userId, requestId, { fetch: fetchAt(scene.place), signal: end })
   guest.ending = { state, isSure: false }
@@ -87,7 +87,7 @@ const byStream: Arrival = async (scene, guest, link, fetch) => {
   return knocked.waitUntilAdmitted({ silenceMs: SILENCE_MS })
 }
 
-/** Knocks, and asks again and again what has become of it. */
+/** Knocks, and polls the state. */
 const byPolling: Arrival = async (scene, guest, link, fetch) => {
   const knocked = await knock(link, { name: guest.name, fetch, signal: scene.close })
   guest.requestId = knocked.requestId
@@ -123,13 +123,13 @@ async function byWaiting([scene, guest, link, fetch]: Parameters<Arrival>, disco
   } catch (error) {
     if (!disconnect.aborted && !scene.close.aborted && !isTransient(error)) throw error
     const waited = Date.now() - started
-    // An answer that was due may have been under way.
+    // An answer that was due can have been on its way.
     if (guest.requestId === undefined && waited < WAIT_SECONDS * 1000) guest.goneAt = Date.now()
     return undefined
   }
 }
 
-/** What the owner does about events: most who knock are let in, sooner or later, the others in the calm. */
+/** The owner's reaction to events: most guests are approved sooner or later, the others in the calm. */
 export function doorkeeper(scene: Scene): { onEvent(event: ChatEvent): void; settle(): Promise<void> } {
   const random = scene.random.fork()
   const atWork = new Set<Promise<void>>()
@@ -167,7 +167,7 @@ async function approve(scene: Scene, link: string, requestId: string): Promise<v
   }
 }
 
-/** The owner makes links now and then, and revokes some. */
+/** The owner makes links and revokes some. */
 export async function linkKeeper(scene: Scene, everyMs: number): Promise<void> {
   const { book, calm, end, patience } = scene
   const random = scene.random.fork()
@@ -191,7 +191,7 @@ export async function linkKeeper(scene: Scene, everyMs: number): Promise<void> {
   }
 }
 
-/** Somebody makes chats now and then, and closes some. */
+/** Somebody creates chats and closes some. */
 export async function chatMaker(scene: Scene, everyMs: number): Promise<void> {
   const { book, calm, end } = scene
   const random = scene.random.fork()

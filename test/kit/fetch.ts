@@ -1,8 +1,8 @@
-/** The fetch of a crowd's actors: it chooses where a request goes, and streams reconnect at once instead of after seconds. */
+/** The `fetch` of actors: it chooses the server of each request, and lets streams reconnect at once. */
 
 const RETRY = 'retry: 20\n'
 
-/** Each request goes to the server whose base `place` gives. `counted` counts the connections that streams take. */
+/** Sends each request to the server whose base `place` returns. `counted` counts the connections of streams. */
 export function fetchAt(place: () => string, counted: { connections: number } = { connections: 0 }): typeof fetch {
   let hasConnected = false
   return async (input, init) => {
@@ -15,14 +15,14 @@ export function fetchAt(place: () => string, counted: { connections: number } = 
       hasConnected = true
       return new Response(response.body?.pipeThrough(hurry()) ?? null, response)
     } catch (error) {
-      // The client waits for seconds until a first stream has named another time, so it gets a stream that does.
+      // Until a first stream has named a reconnection time the client waits for seconds, so it gets such a stream.
       if (hasConnected || !(error instanceof TypeError)) throw error
       return new Response(`${RETRY}\n`, { headers: { 'content-type': 'text/event-stream' } })
     }
   }
 }
 
-/** Puts another reconnection time into the stream, however that line is split; the rest passes as it is. */
+/** Replaces the reconnection time of the stream, even if that line is split, and passes the rest unchanged. */
 function hurry(): TransformStream<Uint8Array, Uint8Array> {
   let held: string | undefined = ''
   return new TransformStream({

@@ -1,18 +1,18 @@
-/** Random decisions that can be repeated: all of them follow from one seed. */
+/** Repeatable random decisions, which all follow from one seed. */
 import { randomInt } from 'node:crypto'
 
 export interface Random {
-  /** A whole number, both ends included. */
+  /** An integer, both ends included. */
   int(min: number, max: number): number
   chance(probability: number): boolean
   pick<Item>(first: Item, ...others: Item[]): Item
-  /** From 1 to `max`, each order of magnitude as likely as the next. */
+  /** An integer from 1 to `max`; all orders of magnitude are equally likely. */
   magnitude(max: number): number
-  /** A sequence of its own, so that the pace of one actor does not change what another decides. */
+  /** A separate sequence, so that the pace of one actor does not change the decisions of another. */
   fork(): Random
 }
 
-/** The seed that SEED names, or any. */
+/** SEED, or a random seed. */
 export function chooseSeed(): number {
   const { SEED } = process.env
   const seed = Number(SEED || randomInt(2 ** 32))

@@ -1,4 +1,4 @@
-/** One chat, and how those in it act. */
+/** One chat and its actors. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Chat, SillyChatError } from '../../dist/client/index.js'
 import type { ChatBook } from './book.ts'
@@ -8,32 +8,32 @@ import type { Random } from './random.ts'
 export interface Scene {
   readonly book: ChatBook
   readonly random: Random
-  /** User ids of members that were in before anything else happened. */
+  /** User ids of members from the start. */
   readonly members: readonly [string, ...string[]]
   /** The base of the server to which the next request goes. */
   readonly place: () => string
   readonly patience: Patience
-  /** What has begun before the calm and must be done before the comparison. */
+  /** What started before the calm and must be done before the comparison. */
   readonly busy: Set<Promise<unknown>>
-  /** Aborted when nobody shall begin anything new. */
+  /** Aborted when nothing new may start. */
   readonly calm: AbortSignal
-  /** Aborted when those who still wait at the door shall go. */
+  /** Aborted when pending guests must disconnect. */
   readonly close: AbortSignal
   /** Aborted when everything ends. */
   readonly end: AbortSignal
 }
 
-/** What actors do when a request fails that can be sent again. */
+/** What actors do when a retryable request fails. */
 export interface Patience {
-  /** How often the client sends a post by itself before it fails. */
+  /** How often the client itself sends a post before it fails. */
   readonly attempts: number
-  /** The chance that an actor does not try once more, and never learns what became of it. */
+  /** The chance that an actor gives up instead of trying again, and never learns the result. */
   readonly givesUp: number
 }
 
 const RETRY_MS = 50
 
-/** A member's own view of the chat, over connections that are counted. */
+/** A user's view of the chat, over counted connections. */
 export function viewOf(
   { book, end, place }: Scene,
   user: string,
@@ -48,13 +48,13 @@ export async function linger(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined)
 }
 
-/** Writes down what went wrong, unless everything is ending or the network was gone: faults of the wire do that. */
+/** Records an error, unless everything is ending or it is a fault of the wire. */
 export function note({ book, end }: Scene, actor: string, error: unknown): void {
   if (end.aborted || isTransient(error)) return
   book.trouble.push(`${actor}: ${error instanceof Error ? `${error.name}: ${error.message}` : error}`)
 }
 
-/** A connection failed, or the store was away. */
+/** Whether a connection failed, or the store was unreachable. */
 export function isTransient(error: unknown): boolean {
   return isProblem(error, 'store-unreachable') || error instanceof TypeError
 }
@@ -63,7 +63,7 @@ export function isProblem(error: unknown, ...kinds: string[]): boolean {
   return error instanceof SillyChatError && kinds.includes(error.kind)
 }
 
-/** Tries until it is answered: for what may be done twice. Throws what went wrong last if it gives up. */
+/** Repeats an action until it is answered, so it must be safe to do twice. Throws the last error if it gives up. */
 export async function insist<Result>(
   signal: AbortSignal,
   action: () => Promise<Result>,

@@ -1,11 +1,11 @@
-/** Random faults of the connections through a wire: they are cut, stalled, slowed, truncated and refused until it is calm. */
+/** Random faults of a wire's connections, which are cut, stalled, slowed, truncated and refused until the calm. */
 import type { Random } from './random.ts'
 import type { Connection } from './wire.ts'
 
 const MAX_BYTES_DOWN = 300_000
 const MAX_BYTES_UP = 20_000
 const MAX_STALL_MS = 3000
-/** A slow connection takes so many bytes at a time, with a pause after each. */
+/** A slow connection passes `bytes` at a time, with a pause after each piece. */
 const SLOW = { bytes: 500, pauseMs: 20, pieces: 50 }
 
 export class Storm {
@@ -19,7 +19,7 @@ export class Storm {
     this.#random = random
   }
 
-  /** Harms these connections from now on, and those that are met. */
+  /** Disturbs these connections from now on, and new ones. */
   start(connections: ReadonlySet<Connection>): void {
     this.#isRaging = true
     for (const connection of connections) this.meet(connection)
@@ -40,13 +40,13 @@ export class Storm {
       this.stats.cuts++
       connection.cut()
     }
-    // No connection lives long, or soon all clients would have found one that is sound.
+    // No connection lives long: otherwise all clients would soon have a good one.
     this.#after(random.int(50, random.pick(500, 2000, 8000)), cut)
     if (random.chance(0.1)) connection.up.limit(random.magnitude(MAX_BYTES_UP), cut)
     this.#harm(connection, random, cut)
   }
 
-  /** From now on everything passes, and what was stalled goes on. */
+  /** From now on everything passes, and stalled connections continue. */
   calm(connections: ReadonlySet<Connection>): void {
     this.#isRaging = false
     for (const timer of this.#timers) clearTimeout(timer)
@@ -90,7 +90,7 @@ export class Storm {
     })
   }
 
-  /** Unless it is calm by then: what waits for it in this direction goes on at once. */
+  /** Acts later, unless it is calm: then this direction continues at once. */
   #after(ms: number, act: () => void, waiting?: Connection['down']): void {
     if (!this.#isRaging) {
       waiting?.unlimit()

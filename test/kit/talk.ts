@@ -5,11 +5,11 @@ import { fetchAt } from './fetch.ts'
 import type { Random } from './random.ts'
 import { insist, isProblem, linger, note, type Scene, viewOf } from './scene.ts'
 
-/** Less than a stall may take, so that silent connections are given up now and then. */
+/** Less than the longest stall, so that clients sometimes give up silent connections. */
 const SILENCE_MS = 2000
 const PATIENT_MS = 60_000
 const MAX_TEXT = 4000
-/** More than the buffers of the operating system hold, so that a reader which takes nothing is seen to fall behind. */
+/** More than the buffers of the operating system, so that a reader which takes nothing falls behind. */
 const BURST = { lanes: 100, posts: 10 }
 
 interface PostOptions {
@@ -17,7 +17,7 @@ interface PostOptions {
   readonly hasKey?: boolean
 }
 
-/** Writes down a post, and gives what sends it: each time with the same key. That throws unless it is acknowledged. */
+/** Records a post and returns a function that sends it, always with the same key, and throws unless it is acknowledged. */
 export function preparePost(
   { book, end, patience, ...scene }: Scene,
   user: string,
@@ -36,7 +36,7 @@ export function preparePost(
   return async () => acknowledge(book, entry, await answerTo(book, () => chat.post(text, key, { attempts })))
 }
 
-/** Posts something once: in two requests at the same moment now and then, or, if it may get lost, without a key. */
+/** Posts something once: sometimes in two simultaneous requests, or without a key if it can get lost. */
 export async function post(scene: Scene, user: string, label: string, body: string): Promise<void> {
   const { random, end } = scene
   const { givesUp } = scene.patience
@@ -80,7 +80,7 @@ function acknowledge(book: ChatBook, post: PostBook, { id, text }: Message): voi
   book.counts.acknowledged++
 }
 
-/** Posts at random until the calm. */
+/** Posts at random times until the calm. */
 export async function poster(scene: Scene, name: string, user: string, maxPauseMs = 40): Promise<void> {
   const random = scene.random.fork()
   for (let count = 1; !scene.calm.aborted; count++) {
@@ -89,7 +89,7 @@ export async function poster(scene: Scene, name: string, user: string, maxPauseM
   }
 }
 
-/** A flood of long messages now and then: slow readers fall behind. */
+/** Sends bursts of long messages, so that slow readers fall behind. */
 export async function bursts(scene: Scene, everyMs: number): Promise<void> {
   const long = '漢'.repeat(MAX_TEXT - 40)
   const lanes: Promise<void>[] = []
@@ -114,14 +114,14 @@ function someBody(random: Random): string {
 
 export interface Manner {
   readonly after?: number | undefined
-  /** How long it thinks about an event, until the calm. */
+  /** How long it pauses after an event, until the calm. */
   readonly pauseMs?: (random: Random) => number
   readonly onEvent?: (event: ChatEvent) => void
-  /** Where its first connection goes. */
+  /** The server of its first connection. */
   readonly firstAt?: string | undefined
 }
 
-/** Follows the chat to the end, over as many connections as it takes. */
+/** Follows the chat to the end, over any number of connections. */
 export async function reader(
   scene: Scene,
   book: ReaderBook,
@@ -142,12 +142,12 @@ export async function reader(
     }
     scene.book.trouble.push(`${book.name}: the stream has ended`)
   } catch (error) {
-    // Even a broken network must not end a stream that resumes.
+    // A broken network must not end a stream that resumes.
     if (!scene.end.aborted) scene.book.trouble.push(`${book.name}: ${error}`)
   }
 }
 
-/** Reads without a stream: asks, and waits for an answer. */
+/** Reads by long polling. */
 export async function poller(scene: Scene, book: ReaderBook, user: string): Promise<void> {
   const chat = viewOf(scene, user)
   const random = scene.random.fork()
@@ -165,7 +165,7 @@ export async function poller(scene: Scene, book: ReaderBook, user: string): Prom
   }
 }
 
-/** Readers that come in the middle: they begin after a message they know of, or with what is new. */
+/** Readers that start in the middle, after a known message or with new events. */
 export async function latecomers(scene: Scene, count: number, withinMs: number): Promise<void> {
   const random = scene.random.fork()
   const readers: Promise<void>[] = []

@@ -1,44 +1,44 @@
 /**
- * A faulty wire: a TCP proxy between clients and a server. It can cut connections, lose what is sent, refuse, and harm single
- * connections: cut, stall, slow down or truncate them after so many bytes.
+ * A faulty wire: a TCP proxy between clients and a server. It can cut, hold and refuse all connections, and limit, cut or
+ * truncate single ones.
  */
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
 export interface Wire {
-  /** The base of URLs that lead through it. */
+  /** The base of URLs through it. */
   readonly url: string
   readonly port: number
-  /** Those that are open. */
+  /** The open connections. */
   readonly connections: ReadonlySet<Connection>
   /** Waits for a new connection. */
   nextConnection(): Promise<void>
   /** Resets every connection. */
   cut(): void
-  /** Passes what the server sends next except its last three bytes, and ends that connection. */
+  /** Passes the next data of the server without its last three bytes, and ends that connection. */
   cutShort(): Promise<void>
-  /** Resets every connection and refuses new ones, as a port does on which nobody listens. */
+  /** Resets every connection and refuses new ones, like a closed port. */
   down(): Promise<void>
-  /** A black hole: on all connections, also new ones, nothing arrives any more, and neither end notices. */
+  /** A black hole: nothing arrives on old and new connections, and neither end notices. */
   hold(): void
-  /** A black hole for the open connections that are marked. */
+  /** A black hole for the marked connections. */
   holdMarked(): void
-  /** New connections pass again. Those that were held never do, and neither end notices. */
+  /** New connections pass again. Held ones stay black holes. */
   release(): void
-  /** Passes connections again, to the server on this port. Those that were held are reset. */
+  /** Passes connections again, to the server on this port. Held ones are reset. */
   up(target: number): Promise<void>
   close(): Promise<void>
 }
 
 interface Options {
-  /** Called with what a client sends: whether the connection is marked from now on. Undefined: as before. */
+  /** Called with the data of a client; returns whether the connection is marked, or undefined to leave it. */
   readonly mark?: (sent: Buffer) => boolean | undefined
   readonly onConnection?: (connection: Connection) => void
-  /** The server has ended this connection. */
+  /** Called when the server has ended a connection. */
   readonly onServerEnd?: (connection: Connection) => void
 }
 
-/** Listens on this port of 127.0.0.1, or on any that is free for 0, and gives the port. */
+/** Listens on this port of 127.0.0.1, or on a free one for 0, and returns the port. */
 export async function listenOn(server: Server, port: number): Promise<number> {
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')
@@ -47,7 +47,7 @@ export async function listenOn(server: Server, port: number): Promise<number> {
   return address.port
 }
 
-/** Each connection goes to the server on the port that `target` is or gives. */
+/** Connects clients to the server on the port that `target` is or returns. */
 export async function openWire(target: number | (() => number), options: Options = {}): Promise<Wire> {
   let targetPort = typeof target === 'number' ? () => target : target
   let isHeld = false
@@ -111,16 +111,16 @@ export async function openWire(target: number | (() => number), options: Options
   }
 }
 
-/** Has every client come back after the shortest time that the server may name, so that tests need not wait longer. */
+/** Replaces the reconnection time with the server's minimum, so that tests are fast. */
 function withShortRetry(bytes: Buffer): Buffer {
   if (!bytes.includes('\nretry: ')) return bytes
   return Buffer.from(bytes.toString('latin1').replace(/^retry: \d{4}$/m, 'retry: 1000'), 'latin1')
 }
 
 export class Connection {
-  /** What the client sends. */
+  /** From the client to the server. */
   readonly up: Flow
-  /** What the server sends. */
+  /** From the server to the client. */
   readonly down: Flow
   isMarked = false
   readonly #client: Socket
@@ -143,19 +143,19 @@ export class Connection {
   /** Resets both ends. */
   cut(): void {
     for (const socket of [this.#client, this.#server]) {
-      // Node 20 never lets go of a socket that is reset while its end is being sent: the process would not exit.
+      // Node 20 keeps a socket for ever that is reset while its end is being sent, and the process would not exit.
       if (socket.writableEnded) socket.destroy()
       else socket.resetAndDestroy()
     }
   }
 
-  /** Nothing arrives any more, not even that an end is gone. */
+  /** Nothing arrives any more, not even the end of the connection. */
   hold(): void {
     this.up.isLost = true
     this.down.isLost = true
   }
 
-  /** Ends as if the server had sent no more. */
+  /** Ends the connection as if the server had sent no more. */
   truncate(): void {
     this.#client.end()
     this.#server.destroy()
@@ -164,14 +164,14 @@ export class Connection {
 
 /** One direction of a connection. */
 class Flow {
-  /** What is sent vanishes. */
+  /** Whether data is dropped. */
   isLost = false
   readonly #from: Socket
   readonly #to: Socket
   readonly #edit: (bytes: Buffer) => Buffer
   #left = Number.POSITIVE_INFINITY
   #atLimit: () => void = () => undefined
-  /** What came beyond the limit. */
+  /** Data beyond the limit. */
   #kept: Buffer | undefined
 
   constructor(from: Socket, to: Socket, edit: (bytes: Buffer) => Buffer) {
@@ -187,19 +187,19 @@ class Flow {
     })
   }
 
-  /** Passes so many more bytes, keeps what follows, and calls `then`. */
+  /** Passes `bytes` more, keeps what follows, and calls `then`. */
   limit(bytes: number, then: () => void): void {
     this.#left = bytes
     this.#atLimit = then
   }
 
-  /** Passes everything, also what was kept. */
+  /** Passes everything, including kept data. */
   unlimit(): void {
     this.limit(Number.POSITIVE_INFINITY, () => undefined)
     this.resume()
   }
 
-  /** Passes what was kept, and what follows, up to the limit that is set now. */
+  /** Passes kept and new data up to the current limit. */
   resume(): void {
     const kept = this.#kept
     if (kept === undefined) return
@@ -219,7 +219,7 @@ class Flow {
     this.#kept = bytes.subarray(this.#left)
     this.limit(Number.POSITIVE_INFINITY, () => undefined)
     this.#from.pause()
-    // Once it is sent: a reset would overtake it.
+    // After it was sent, because a reset would overtake it.
     this.#to.write(passed, () => then())
   }
 }

@@ -45,7 +45,8 @@ describe('the soak over a file store', { timeout: TIMEOUT_MS }, () => {
   })
 
   it('fails if the disk acknowledges too early', async (test) => {
-    const { code, output } = await soak(test, { STORE: 'file', FAULT: 'hasty' })
+    // Long enough for several kills on a busy machine: a single one may lose nothing.
+    const { code, output } = await soak(test, { STORE: 'file', FAULT: 'hasty', SECONDS: '10' })
     test.expect(output).toMatch(/BROKEN, \d+ differences? \(SEED=1\)/)
     test.expect(code).toBe(1)
   })

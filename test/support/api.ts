@@ -105,6 +105,11 @@ export async function readTexts(chat: string, user: string): Promise<string[]> {
     .messages.map(({ text }) => text)
 }
 
+/** The id at the end of the URL of a chat or a link. */
+export function idIn(url: string): string {
+  return new URL(url).pathname.split('/').at(-1) ?? ''
+}
+
 /** A refusal's problem details. */
 export async function problemOf(answer: Response) {
   const body = z.looseObject({

@@ -1,4 +1,5 @@
 /** The metrics of a server that was started with `METRICS`, as Prometheus reads them. */
+import { eventually } from './eventually.ts'
 import type { TestServer } from './server.ts'
 
 /** Serves them on a free port. */
@@ -19,4 +20,10 @@ export async function scrape(server: TestServer): Promise<{ text: string; value:
       return Number(line.slice(sample.length))
     }
   }
+}
+
+/** Resolves once this many requests with `?wait` are open. */
+export async function untilWaiting(server: TestServer, count: number): Promise<void> {
+  const isSo = async () => (await scrape(server)).value('silly_chat_open_streams{kind="wait"}') === count
+  await eventually(isSo, `${count} requests wait`)
 }

@@ -1,7 +1,7 @@
 /**
  * The user ids of this browser's chats and pending requests, by the path of the chat or link. They are stored nowhere
- * else: who loses them loses the chat. Each has its own name in the storage, because two tabs that changed one list at the
- * same time would lose an entry.
+ * else: without its user id, a person cannot access a chat. Each has its own name in the storage, because two tabs that
+ * changed one list at the same time would lose an entry.
  */
 import { drop, dropAllOf, namesUnder, readJson, writeJson } from './storage.ts'
 

@@ -19,6 +19,8 @@ import { openReady, openStream } from '../../support/streams.ts'
 
 const on = { RATE_LIMIT: 'on', TRUST_PROXY: 'on' }
 const from = (address: string) => ({ 'x-forwarded-for': address })
+const create = ({ url }: { url: string }, address?: string) =>
+  call(`POST ${url}/v1/chats`, address === undefined ? {} : { headers: from(address) })
 
 /** The answer to the last of `count` requests; none of the others may be refused with 429. */
 async function lastOf(count: number, ask: (index: number) => Promise<Response>): Promise<Response> {
@@ -33,18 +35,17 @@ async function kindOf(answer: Response): Promise<string> {
 describe('a limit', () => {
   it('refuses further requests, with the standard headers and Retry-After', async () => {
     const server = await startServer({ env: on })
-    const create = () => call(`POST ${server.url}/v1/chats`)
-    const first = await create()
+    const first = await create(server)
     const max = RATE_LIMITS['create-chat'].own
     expect(first.headers.get('ratelimit-limit')).toBe(`${max}`)
     expect(first.headers.get('ratelimit-remaining')).toBe(`${max - 1}`)
     expect(Number(first.headers.get('ratelimit-reset'))).toBeGreaterThan(50)
-    const refused = await lastOf(max, create)
+    const refused = await lastOf(max, () => create(server))
     expect([refused.status, await kindOf(refused)]).toEqual([429, 'rate-limited'])
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
     expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(60)
     expect(refused.headers.get('ratelimit-remaining')).toBe('0')
-    expect((await call(`POST ${server.url}/v1/chats`, { headers: from('203.0.113.9') })).status).toBe(201)
+    expect((await create(server, '203.0.113.9')).status).toBe(201)
   })
 
   it('counts each user, so that an office behind one address can work', async () => {
@@ -67,9 +68,10 @@ describe('a limit', () => {
 
   it('is checked before the body, and not at all for unknown paths', async () => {
     const server = await startServer({ env: on })
-    const create = () => call(`POST ${server.url}/v1/chats`, { headers: { 'content-type': 'text/plain' }, json: 'x' })
-    expect((await lastOf(RATE_LIMITS['create-chat'].own, create)).status).toBe(415)
-    expect((await create()).status).toBe(429)
+    const createAsText = () =>
+      call(`POST ${server.url}/v1/chats`, { headers: { 'content-type': 'text/plain' }, json: 'x' })
+    expect((await lastOf(RATE_LIMITS['create-chat'].own, createAsText)).status).toBe(415)
+    expect((await createAsText()).status).toBe(429)
     expect((await call(`POST ${server.url}/v1/nowhere`)).status).toBe(404)
     expect((await call(`DELETE ${server.url}/v1/chats`)).status).toBe(405)
     expect((await call(`${server.url}/health`)).status).toBe(200)
@@ -83,7 +85,7 @@ describe('a limit', () => {
     for (const authorization of ['203.0.113.9', 'Bearer 203.0.113.9', ' 203.0.113.9']) {
       await call(`POST ${server.url}/v1/chats`, { headers: { ...from('198.51.100.8'), authorization } })
     }
-    const answer = await call(`POST ${server.url}/v1/chats`, { headers: from('203.0.113.9') })
+    const answer = await create(server, '203.0.113.9')
     expect([answer.status, answer.headers.get('ratelimit-remaining')]).toEqual([201, `${max - 1}`])
   })
 
@@ -107,11 +109,10 @@ describe('a limit', () => {
 
   it('counts each /64 as one network', async () => {
     const server = await startServer({ env: on })
-    const create = (address: string) => call(`POST ${server.url}/v1/chats`, { headers: from(address) })
     const max = RATE_LIMITS['create-chat'].network
-    expect((await lastOf(max + 1, (index) => create(`2001:db8:0:1::${index.toString(16)}`))).status).toBe(429)
-    expect((await create('2001:db8:0:2::1')).status).toBe(201)
-    expect((await create('::ffff:203.0.113.1')).status).toBe(201)
+    expect((await lastOf(max + 1, (index) => create(server, `2001:db8:0:1::${index.toString(16)}`))).status).toBe(429)
+    expect((await create(server, '2001:db8:0:2::1')).status).toBe(201)
+    expect((await create(server, '::ffff:203.0.113.1')).status).toBe(201)
   })
 
   it('is the same as in README.md', () => {
@@ -124,7 +125,7 @@ describe('a limit', () => {
 
   it('does not exist if RATE_LIMIT is off', async () => {
     const server = await startServer({ env: { RATE_LIMIT: 'off' } })
-    const answer = await lastOf(RATE_LIMITS['create-chat'].own + 5, () => call(`POST ${server.url}/v1/chats`))
+    const answer = await lastOf(RATE_LIMITS['create-chat'].own + 5, () => create(server))
     expect([answer.status, answer.headers.get('ratelimit-limit')]).toEqual([201, null])
   })
 })

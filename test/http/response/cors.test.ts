@@ -153,6 +153,8 @@ describe('a list in CORS_ORIGIN', () => {
       expect(headers.get('access-control-expose-headers')).toMatch(/Location/)
       expect(headers.get('vary')).toMatch(/\bOrigin\b/)
     }
+    const known = await call((await createChat(server)).chat, { headers: { origin: LISTED } })
+    expect(known.headers.get('vary')).toBe('Origin, Accept')
     const { headers } = await preflight(`${server.url}/v1/chats`, LISTED)
     expect(headers.get('access-control-allow-origin')).toBe(LISTED)
     expect(headers.get('access-control-allow-headers')).toMatch(/Authorization/)

@@ -503,37 +503,3 @@ describe('a fault of the server', () => {
     expect(await refusal(await call(`${server.url}/ready`))).toEqual([503, 'store-unreachable'])
   })
 })
-
-describe('CORS', () => {
-  const origin = 'https://page.example'
-
-  it('lets every page call the API by default, and read the headers that it needs', async () => {
-    const server = await startServer()
-    const { chat, owner } = await createChat(server)
-    const preflight = await call(`OPTIONS ${chat}`, {
-      headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' }
-    })
-    expect([preflight.status, preflight.headers.get('allow')]).toEqual([204, 'OPTIONS, POST, GET, HEAD, DELETE'])
-    expect(preflight.headers.get('access-control-allow-headers')).toMatch(/Authorization/)
-    const answer = await call(chat, { user: owner, headers: { origin } })
-    expect(answer.headers.get('access-control-allow-origin')).toBe('*')
-    expect(answer.headers.get('access-control-expose-headers')).toMatch(/Location/)
-    expect(answer.headers.get('access-control-allow-credentials')).toBeNull()
-    for (const refused of [
-      await call(chat, { headers: { origin } }),
-      await call(`${server.url}/%zz`, { headers: { origin } })
-    ]) {
-      expect(refused.headers.get('access-control-allow-origin')).toBe('*')
-    }
-  })
-
-  it('lets only the pages of CORS_ORIGIN call the API if it is set', async () => {
-    const server = await startServer({ env: { CORS_ORIGIN: `${origin},https://other.example` } })
-    const { chat, owner } = await createChat(server)
-    const allowed = await call(chat, { user: owner, headers: { origin } })
-    expect(allowed.headers.get('access-control-allow-origin')).toBe(origin)
-    expect(allowed.headers.get('vary')).toBe('Origin, Accept')
-    const other = await call(chat, { user: owner, headers: { origin: 'https://evil.example' } })
-    expect(other.headers.get('access-control-allow-origin')).not.toBe('https://evil.example')
-  })
-})

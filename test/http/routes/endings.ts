@@ -16,8 +16,7 @@ import {
   requestsOf,
   STRANGER
 } from '../../support/api.ts'
-import { eventually } from '../../support/eventually.ts'
-import { METRICS, scrape } from '../../support/metrics.ts'
+import { METRICS, untilWaiting } from '../../support/metrics.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
 import { openReady, openStream, type StreamEvent, type StreamReader } from '../../support/streams.ts'
 
@@ -26,7 +25,7 @@ const MINUTE_MS = 60_000
 const SHORTLY_MS = 20
 /** A stream that receives it goes on. */
 const LAST = 'the last message'
-const DEADLINE_MS = 2000
+const DEADLINE_MS = 5000
 const NO_ANSWER = 'no answer'
 
 type Answers = Map<string, Promise<string>>
@@ -167,8 +166,7 @@ async function connectAll({ server, chat, link, owner, ana, isMember, ben, dan, 
     connect("guest's open stream of the link", linkStreamSummary(await streamAtLink(ana), ana))
     connect("guest's open wait at the link", waitAtLink(ana))
   }
-  const waiting = async () => (await scrape(server)).value('silly_chat_open_streams{kind="wait"}') === 5
-  await eventually(waiting, 'five requests wait')
+  await untilWaiting(server, 5)
 }
 
 /** What is asked after the ending, by whom, in this order. */

@@ -7,6 +7,7 @@ import {
   createChat,
   createChatWithMember,
   createLink,
+  idIn,
   knock,
   problemOf,
   refusal,
@@ -160,7 +161,7 @@ describe('GET /v1/links/:link as a newcomer', () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     const problem = await problemOf(await call(`${await createLink(chat, owner)}?name=Ana&name=Ben`))
-    expect(problem).toMatchObject({ status: 400, errors: [{ path: 'name', message: 'Send `name` once.' }] })
+    expect(problem).toMatchObject({ status: 400, errors: [{ path: 'name' }] })
   })
 
   it('is 429 if a hundred guests are pending', async () => {
@@ -177,7 +178,7 @@ describe('GET /v1/links/:link as a newcomer', () => {
   it("is 404 for every id that is not a link's", async () => {
     const server = await startServer()
     const { chat } = await createChat(server)
-    const id = new URL(chat).pathname.split('/').at(-1)
+    const id = idIn(chat)
     for (const opaque of ['x', id, 'a'.repeat(36), 'a'.repeat(3000), '%00']) {
       expect(await refusal(await call(`${server.url}/v1/links/${opaque}`))).toEqual([404, 'link-not-found'])
     }

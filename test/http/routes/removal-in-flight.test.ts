@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { readLinkId } from '../../../src/chat/ids.ts'
 import { createService } from '../../../src/chat/service.ts'
 import type { Store } from '../../../src/chat/store.ts'
-import { call, createChatWithMember, decline, post } from '../../support/api.ts'
+import { call, createChatWithMember, decline, idIn, post } from '../../support/api.ts'
 import { startServer } from '../../support/server.ts'
 import { openStream } from '../../support/streams.ts'
 
@@ -52,7 +52,7 @@ it('a replay stops at the removal even if the log no longer has that event', asy
   await entered
   await decline(link, owner, requestId)
   const service = createService({ store: server.store, now: () => server.clock.now, chatTtlMs: 0 })
-  const id = readLinkId(link.split('/').at(-1) ?? '')
+  const id = readLinkId(idIn(link))
   if (id === undefined) throw new Error('no id')
   for (let count = 0; count < 510; count++) {
     const found = await service.exchange(id, undefined)

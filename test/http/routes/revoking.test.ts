@@ -11,6 +11,7 @@ import {
   createChatWithWaiting,
   createLink,
   endingOf,
+  idIn,
   knock,
   linksOf,
   refusal,
@@ -18,7 +19,6 @@ import {
 } from '../../support/api.ts'
 import { startServer } from '../../support/server.ts'
 
-const idIn = (url: string) => url.split('/').at(-1) ?? ''
 const NOON = '2026-11-22T12:00:00.000Z'
 
 describe('DELETE /v1/links/:link', () => {

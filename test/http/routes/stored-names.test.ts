@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { knock } from '../../../src/chat/changes.ts'
 import { digestOf, newRequestId, newUserId, readChatId, tagOf } from '../../../src/chat/ids.ts'
 import { joinRequests } from '../../../src/wire/schemas/join-requests.ts'
-import { call, createChat, createLink } from '../../support/api.ts'
+import { call, createChat, createLink, idIn } from '../../support/api.ts'
 import { changed } from '../../support/doors.ts'
 import { startServer } from '../../support/server.ts'
 import { openStream } from '../../support/streams.ts'
@@ -12,7 +12,7 @@ it('an old name is the same in lists and streams, and breaks no line', async () 
   const server = await startServer()
   const { chat, owner } = await createChat(server)
   await createLink(chat, owner)
-  const id = readChatId(new URL(chat).pathname.split('/').at(-1) ?? '')
+  const id = readChatId(idIn(chat))
   const tag = id && tagOf(id)
   const loaded = tag && (await server.store.load(tag))
   const link = loaded?.door.links[0]

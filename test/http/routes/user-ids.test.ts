@@ -116,7 +116,10 @@ describe('in a body', () => {
     const { server, chat, owner } = await aDoor()
     const url = `${server.url}/v1/links`
     const slip = await problemOf(await call(url, { json: { chat, autor_id: owner } }))
-    expect(slip).toMatchObject({ status: 400, errors: [{ path: 'autor_id', message: 'Did you mean `author_id`?' }] })
+    expect(slip).toMatchObject({
+      status: 400,
+      errors: [{ path: 'autor_id', message: expect.stringContaining('`author_id`') }]
+    })
     const inQuery = await problemOf(await call(`${url}?user_id=${owner}`, { json: { chat } }))
     expect(inQuery).toMatchObject({ status: 401, detail: expect.stringContaining('JSON body') })
     const both = await call(`${url}?user_id=x`, { json: { chat, user_id: owner } })

@@ -13,6 +13,7 @@ import {
   problemOf,
   refusal
 } from '../../support/api.ts'
+import { METRICS, untilWaiting } from '../../support/metrics.ts'
 import { openSocket } from '../../support/raw.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
 import { slowStore } from '../../support/slow-store.ts'
@@ -227,12 +228,12 @@ describe('GET /v1/chats/:chat?wait', () => {
   })
 
   it('is answered as if the time were up when the server stops', async () => {
-    const server = await startServer()
+    const server = await startServer({ env: METRICS })
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
     const { client } = await knock(link)
     const waiting = [call(`${chat}?wait=300`, { user: owner }), call(`${link}?wait=300`, { user: client })]
-    await openReady(chat, owner)
+    await untilWaiting(server, waiting.length)
     await server.close()
     expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([200, 202])
   })

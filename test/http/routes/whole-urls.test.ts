@@ -1,7 +1,7 @@
 /** A path parameter is an id or a whole percent-encoded URL, which generated clients send. */
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { call, createChat, createChatWithMember, createLink, knock, refusal } from '../../support/api.ts'
+import { call, createChat, createChatWithMember, createLink, idIn, knock, refusal } from '../../support/api.ts'
 import { startServer } from '../../support/server.ts'
 
 const { paths }: { paths: Record<string, object> } = JSON.parse(
@@ -30,7 +30,7 @@ it.each(OPERATIONS.filter((operation) => operation.includes('{')))('%s accepts a
 it('the host, a trailing slash, the query and the fragment of a whole URL are ignored', async () => {
   const server = await startServer()
   const { chat, owner } = await createChat(server)
-  const opaque = chat.split('/').at(-1)
+  const opaque = idIn(chat)
   for (const url of [
     `${chat}/`,
     `${chat}?a=b`,

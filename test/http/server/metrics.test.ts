@@ -1,6 +1,16 @@
 /** The metrics are correct and contain no secrets. */
 import { expect, it } from 'vitest'
-import { approve, call, createChat, createChatWithMember, createLink, decline, knock, post } from '../../support/api.ts'
+import {
+  approve,
+  call,
+  createChat,
+  createChatWithMember,
+  createLink,
+  decline,
+  idIn,
+  knock,
+  post
+} from '../../support/api.ts'
 import { METRICS as env, metricsAddress, scrape } from '../../support/metrics.ts'
 import { startServer } from '../../support/server.ts'
 import { openStream } from '../../support/streams.ts'
@@ -92,8 +102,8 @@ it('labels contain nothing from requests', async () => {
   await call(`${server.url}/${member}`)
   await call(`PUT ${chat}`)
   const { text } = await scrape(server)
-  const id = (url: string) => new URL(url).pathname.split('/').at(-1) ?? ''
-  for (const secret of [id(chat), id(link), owner, member, 'treasure', '127.0.0.1']) expect(text).not.toContain(secret)
+  for (const secret of [idIn(chat), idIn(link), owner, member, 'treasure', '127.0.0.1'])
+    expect(text).not.toContain(secret)
   expect(text).toContain('route="none",status="404"')
 })
 

@@ -1,6 +1,6 @@
 /** Secrets and texts are never logged, at any level. */
 import { expect, it } from 'vitest'
-import { approve, call, createChat, createLink, knock, post, readTexts } from '../../support/api.ts'
+import { approve, call, createChat, createLink, idIn, knock, post, readTexts } from '../../support/api.ts'
 import { exchangeBytes } from '../../support/raw.ts'
 import { startServer } from '../../support/server.ts'
 import { openReady, openStream } from '../../support/streams.ts'
@@ -40,8 +40,7 @@ it('no message and no secret is logged, even at trace', async () => {
   await server.close()
 
   const log = server.log.join('')
-  const id = (url: string) => new URL(url).pathname.split('/').at(-1) ?? ''
-  const secrets = [id(chat), id(link), owner, guest.client, 'treasure', 'oak', 'Anastasia', guest.requestId]
+  const secrets = [idIn(chat), idIn(link), owner, guest.client, 'treasure', 'oak', 'Anastasia', guest.requestId]
   for (const secret of secrets) expect(log).not.toContain(secret)
   expect(log).toContain('"route":"/v1/chats/:chat"')
   expect(log).toContain('"err":{"type":"TypeError","message":""')
