@@ -22,9 +22,16 @@ export interface DecisionsOptions {
   readonly stats: DoorStats
 }
 
+/** Decides on a door at an instant; `chat` is the chat as it was before. */
+export type Decide<Result> = (door: Door, at: number, chat: LoadedChat) => Change<Result> | ServiceRefusal
+
 interface Waiting {
   /** Decides on a door. `settle` reports the outcome, once the door is stored. */
-  readonly decide: (door: Door, at: number) => { readonly change?: Change<unknown>; readonly settle: () => void }
+  readonly decide: (
+    door: Door,
+    at: number,
+    chat: LoadedChat
+  ) => { readonly change?: Change<unknown>; readonly settle: () => void }
   readonly commitsDue: boolean
   readonly onGone: () => void
   readonly onFault: (error: unknown) => void
@@ -52,15 +59,11 @@ export class Decisions {
    * chat. What is due is stored with the change; with `commitsDue` also if the decision changes nothing.
    * @throws Refused what `decide` refuses
    */
-  decide<Result>(
-    tag: ChatTag,
-    decide: (door: Door, at: number) => Change<Result> | ServiceRefusal,
-    commitsDue = false
-  ): Promise<Result | 'gone'> {
+  decide<Result>(tag: ChatTag, decide: Decide<Result>, commitsDue = false): Promise<Result | 'gone'> {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = {
-        decide: (door, at) => {
-          const decision = decide(door, at)
+        decide: (...now) => {
+          const decision = decide(...now)
           if (isRefusal(decision)) return { settle: () => reject(new Refused(decision)) }
           return { change: decision, settle: () => resolve(decision.result) }
         },
@@ -111,7 +114,7 @@ export class Decisions {
     batch: readonly Waiting[],
     at: number
   ): Promise<'done' | 'conflict' | 'gone'> {
-    const decided = decideInTurn(stored, chat.door, due, batch, at)
+    const decided = decideInTurn(stored.door, chat, due, batch, at)
     const commitsDue = batch.some((one) => one.commitsDue)
     if (decided.door !== (commitsDue ? stored.door : chat.door)) {
       const instant = decided.door === chat.door ? chat.idleSince : at
@@ -125,17 +128,17 @@ export class Decisions {
 }
 
 function decideInTurn(
-  stored: LoadedChat,
-  present: Door,
+  stored: Door,
+  present: LoadedChat,
   due: readonly JoinEvent[],
   batch: readonly Waiting[],
   at: number
 ): Decided {
-  const steps = [{ before: stored.door, events: due }]
+  const steps = [{ before: stored, events: due }]
   const outcomes: (() => void)[] = []
-  let door = present
+  let { door } = present
   for (const { decide } of batch) {
-    const { change, settle } = decide(door, at)
+    const { change, settle } = decide(door, at, present)
     outcomes.push(settle)
     if (change === undefined) continue
     steps.push({ before: door, events: change.events })

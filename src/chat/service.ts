@@ -6,9 +6,9 @@
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { asOf, type Lifetime } from './as-of.ts'
+import { asOf, endOf, type Lifetime } from './as-of.ts'
 import * as changes from './changes.ts'
-import { Decisions } from './decisions.ts'
+import { type Decide, Decisions } from './decisions.ts'
 import * as rules from './door.ts'
 import { type LoggedMessage, textOf } from './events.ts'
 import { type History, readHistory, type WhichMessages } from './history.ts'
@@ -29,7 +29,7 @@ import {
   type UserDigest,
   type UserId
 } from './ids.ts'
-import { isRefusal, orRefuse, Refused, type ServiceRefusal } from './refusals.ts'
+import { isRefusal, orRefuse, Refused } from './refusals.ts'
 import { DoorStats } from './stats.ts'
 import { type LoadedChat, type Store, StoreUnavailable } from './store.ts'
 
@@ -251,9 +251,15 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
 
   /** Stores what is due in a chat. Resolves to the milliseconds until something else is, or to undefined for never. */
   async function applyDueExpiries(tag: ChatTag): Promise<number | undefined> {
-    const storeDue = (door: rules.Door) => ({ door, events: [], result: door.nextExpiry })
-    const nextExpiry = await decisions.decide(tag, storeDue, true)
-    return nextExpiry === 'gone' || nextExpiry === null ? undefined : nextExpiry - now()
+    const next = await decisions.decide<number>(
+      tag,
+      (door, _at, chat) => {
+        const end = endOf(chat, false, lifetime)
+        return { door, events: [], result: Math.min(door.nextExpiry ?? end, end) }
+      },
+      true
+    )
+    return next === 'gone' || next === Number.POSITIVE_INFINITY ? undefined : next - now()
   }
 
   /**
@@ -304,7 +310,7 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
   async function change<Result>(
     id: ChatId | LinkId,
     gone: 'chat-not-found' | 'link-not-found',
-    decide: (door: rules.Door, at: number) => changes.Change<Result> | ServiceRefusal
+    decide: Decide<Result>
   ): Promise<Result> {
     const result = await decisions.decide(tagOf(id), decide)
     if (result === 'gone') throw new Refused({ refused: gone })

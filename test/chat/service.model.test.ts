@@ -4,7 +4,15 @@
  */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { type ChatId, type LinkId, newRequestId, newUserId, type RequestId, tagOf, type UserId } from '../../src/chat/ids.ts'
+import {
+  type ChatId,
+  type LinkId,
+  newRequestId,
+  newUserId,
+  type RequestId,
+  tagOf,
+  type UserId
+} from '../../src/chat/ids.ts'
 import { Refused } from '../../src/chat/refusals.ts'
 import { createService, type Service } from '../../src/chat/service.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
