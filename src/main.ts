@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The process: settings, start, signals and exit code. No other file reads `process`. */
+import { totalmem } from 'node:os'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { emptyTtlOf } from './chat/service.ts'
@@ -38,7 +39,7 @@ const store = await openStore(settings.STORE_URL, {
   // Only a new process can continue with what is on the disk.
   onBroken: ({ cause }) => exitWith(new Error(`Silly Chat is stopping: the disk failed (${describe(cause)})`))
 }).catch((error: unknown) => exitWith(`${flagOrVariable('STORE_URL', flags)}: ${describe(error)}`))
-app = await buildApp({ settings, store, now: Date.now, version: readVersion() }).catch(refuseStart)
+app = await buildApp({ settings, store, now: Date.now, version: readVersion(), memoryShare }).catch(refuseStart)
 
 closeWithGrace({ delay: FORCED_EXIT_MS, logger: app.log }, async ({ err }) => {
   if (err) app.log.fatal({ err }, 'stopping after an unexpected error')
@@ -51,6 +52,12 @@ await listenAt(address, { host: 'HOST', port: 'PORT' }, async (found) => {
   const url = await app.listen(found)
   process.stdout.write(`${startLine(url, found.host)}\n`)
 }).catch(refuseStart)
+
+/** Of the limit of the process' control group, or of the machine's memory if that is less. */
+function memoryShare(): number {
+  const limit = process.constrainedMemory()
+  return process.memoryUsage.rss() / (limit > 0 ? Math.min(limit, totalmem()) : totalmem())
+}
 
 /** For HOST=0.0.0.0 or ::, `url` is a local address that can be opened, so the line also says who else can connect. */
 function startLine(url: string, boundTo: string): string {

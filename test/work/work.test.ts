@@ -51,7 +51,6 @@ async function aChatWith(readers: number) {
     applyDueExpiries: async () => undefined,
     heartbeatMs: 60_000,
     maxBufferBytes: 1_000_000,
-    maxStreams: 10_000,
     onFault: () => {}
   })
   onTestFinished(() => hub.close())

@@ -23,25 +23,48 @@ export interface JsonPages {
   readonly end: () => string
 }
 
-/** Sends a JSON text without joining its parts. Each page is read after the client has taken the one before. */
-export async function sendJsonPages(reply: FastifyReply, { start, first, rest, end }: JsonPages): Promise<void> {
+/**
+ * Sends a JSON text without joining its parts. Each page is read after the client has taken the one before. `hold` is called
+ * for an answer that the client does not take at once; the function that it returns is called when it has.
+ * @throws what `hold` throws, if nothing has been sent yet; otherwise the answer is cut off
+ */
+export async function sendJsonPages(
+  reply: FastifyReply,
+  { start, first, rest, end }: JsonPages,
+  hold: () => () => void
+): Promise<void> {
   await endOfTurn()
   reply.header('content-type', JSON_TYPE)
-  if (rest === undefined) {
-    const parts = [Buffer.from(start), ...first, Buffer.from(end())]
-    reply.header(
-      'content-length',
-      parts.reduce((sum, { length }) => sum + length, 0)
-    )
-    const { response, headers } = hijack(reply)
-    if (response.destroyed) return
-    response.writeHead(200, headers)
-    response.cork()
-    for (const part of parts) response.write(part)
-    response.end()
-    return
-  }
+  if (rest === undefined) sendWhole(reply, [Buffer.from(start), ...first, Buffer.from(end())], hold)
+  else await sendPages(reply, { start, first, rest, end }, hold)
+}
+
+function sendWhole(reply: FastifyReply, parts: readonly Uint8Array[], hold: () => () => void): void {
+  const length = parts.reduce((sum, part) => sum + part.length, 0)
+  reply.header('content-length', length)
   const { response, headers } = hijack(reply)
+  if (response.destroyed) return
+  response.writeHead(200, headers)
+  response.cork()
+  for (const part of parts) response.write(part)
+  response.end()
+  if (isTaken(response)) return
+  try {
+    response.once('close', hold())
+  } catch {
+    // A Problem: this client has too many answers that it does not take.
+    response.destroy()
+  }
+}
+
+async function sendPages(
+  reply: FastifyReply,
+  { start, first, rest, end }: JsonPages & { readonly rest: AsyncIterable<readonly Uint8Array[]> },
+  hold: () => () => void
+): Promise<void> {
+  const release = hold()
+  const { response, headers } = hijack(reply)
+  response.once('close', release)
   if (!(await isItsTurn(response))) return
   response.writeHead(200, headers)
   response.write(start)
@@ -56,6 +79,10 @@ export async function sendJsonPages(reply: FastifyReply, { start, first, rest, e
     reply.log.error({ err: error }, 'an answer was cut off, because the store failed')
     response.destroy()
   }
+}
+
+function isTaken({ socket }: ServerResponse): boolean {
+  return socket !== null && socket.writableLength === 0
 }
 
 /** Waits for the answers to earlier requests on the same connection. False: the client has disconnected. */

@@ -1,5 +1,6 @@
 /** `/v1/chats`: create a chat, post to it, read it, follow it, list its links and join requests. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
+import type { LoggedEvent } from '../../chat/events.ts'
 import type { History } from '../../chat/history.ts'
 import { tagOf } from '../../chat/ids.ts'
 import type { Service } from '../../chat/service.ts'
@@ -22,8 +23,8 @@ import { BODY_PROBLEMS, problemResponses, READING_PROBLEMS } from '../../wire/sc
 import { chatEvents, cursorHeaders, cursorQuery } from '../../wire/schemas/streams.ts'
 import { type Base, chatEventsUrl, chatUrl } from '../../wire/urls.ts'
 import { countedLinkView, joinRequestView } from '../../wire/views.ts'
+import type { OpenBudget } from '../limits/open-budget.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
-import { assertStreamQuota } from '../limits/stream-quota.ts'
 import { clientAbortSignal } from '../request/client-abort.ts'
 import { chatIdOf } from '../request/ids.ts'
 import { requireObjectOrNoBody } from '../request/json-body.ts'
@@ -36,9 +37,14 @@ export interface ChatRoutesOptions {
   readonly service: Service
   readonly hub: Hub
   readonly limits: RateLimits
+  readonly budget: OpenBudget
 }
 
-export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { service, hub, limits }, done) => {
+export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (
+  app,
+  { service, hub, limits, budget },
+  done
+) => {
   app.post(
     '/v1/chats',
     {
@@ -136,16 +142,21 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
     async (request, reply) => {
       const { wait } = request.query
       const read = () => service.readMessages(chatIdOf(request), userOf(request), request.query)
+      const holder = { request, user: userOf(request) }
       let history = await read()
       if (wait !== undefined && history.first.count === 0) {
-        assertStreamQuota(hub, userOf(request))
-        const hasMessages = async () => {
+        const release = budget.take(holder)
+        const isDone = async () => {
           history = await read()
           return history.first.count > 0
         }
-        await hub.wait(tagOf(history.chat), wait, clientAbortSignal(request, reply), hasMessages, userOf(request))
+        const wakes = (events: readonly LoggedEvent[]) => events.some(({ type }) => type === 'message')
+        const gone = clientAbortSignal(request, reply)
+        await hub.wait(tagOf(history.chat), { seconds: wait, gone, wakes, isDone }).finally(release)
+        // Join events, which do not end the wait, move `last_event_id` too.
+        if (history.first.count === 0) history = await read()
       }
-      await sendJsonPages(reply, historyPages(request.base, history))
+      await sendJsonPages(reply, historyPages(request.base, history), () => budget.take(holder))
     }
   )
 
@@ -186,9 +197,9 @@ Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`close
     async (request, reply) => {
       const user = userOf(request)
       const tag = await service.authorizeStream(chatIdOf(request), user)
-      assertStreamQuota(hub, user)
+      const release = budget.take({ request, user })
       const reader = { user, base: request.base, isChunked: takesChunks(request), cursor: cursorOf(request) }
-      openEventStream(request, reply, (socket) => hub.openChatStream(socket, tag, reader))
+      openEventStream(request, reply, (socket) => hub.openChatStream(socket, tag, reader), release)
     }
   )
 

@@ -20,8 +20,8 @@ import { createLinkBody, exchange, exchangeQuery, link, linkParams } from '../..
 import { BODY_PROBLEMS, problemResponses, READING_PROBLEMS } from '../../wire/schemas/problems.ts'
 import { cursorHeaders, cursorQuery, linkEvents } from '../../wire/schemas/streams.ts'
 import { guestView, insideView, linkView } from '../../wire/views.ts'
+import type { OpenBudget } from '../limits/open-budget.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
-import { assertStreamQuota } from '../limits/stream-quota.ts'
 import { clientAbortSignal, onAbort, pollSockets } from '../request/client-abort.ts'
 import { existing, linkIdOf } from '../request/ids.ts'
 import { nothingForPrefetch, varyByAccept } from '../request/page-requests.ts'
@@ -32,9 +32,14 @@ export interface LinkRoutesOptions {
   readonly service: Service
   readonly hub: Hub
   readonly limits: RateLimits
+  readonly budget: OpenBudget
 }
 
-export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { service, hub, limits }, done) => {
+export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (
+  app,
+  { service, hub, limits, budget },
+  done
+) => {
   app.post(
     '/v1/links',
     {
@@ -114,15 +119,17 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
       }
     },
     async (request, reply) => {
-      const { user, base, query, log } = request
-      // For a newcomer the quota is checked before the join request is recorded.
-      if (query.wait !== undefined && user === undefined) assertStreamQuota(hub, user)
+      const { user, base, query } = request
+      const link = linkIdOf(request)
+      const takePlace = () => reply.raw.once('close', budget.take({ request, user, link }))
+      // A newcomer needs a place before the join request is recorded.
+      if (query.wait !== undefined && user === undefined) takePlace()
       const newcomer = { name: query.name || null, network: limits.networkOf(request) }
-      const found = await service.exchange(linkIdOf(request), user, newcomer)
+      const found = await service.exchange(link, user, newcomer)
       if (found.is === 'inside') return reply.code(200).send(insideView(base, found.chat, found.link))
+      if (query.wait !== undefined && user !== undefined && !isFinal(found.request)) takePlace()
       const gone = clientAbortSignal(request, reply)
-      const state =
-        user === undefined ? await knocked(found, gone, query.wait, log) : await known(found, gone, query.wait)
+      const state = await (user === undefined ? knocked : known)(found, gone, query.wait, request.log)
       return reply.code(isFinal(state) ? 200 : 202).send(guestView(base, found.chat, found.client, state))
     }
   )
@@ -141,7 +148,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
     const own =
       seconds === undefined
         ? found.request
-        : await waitForDecision({ service, wait }, found, { seconds, signal: gone, hasJustKnocked: true })
+        : await waitForDecision({ service, wait }, found, { seconds, gone, hasJustKnocked: true })
     await pollSockets()
     return own
   }
@@ -149,8 +156,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
   /** The request of a guest who had knocked before. */
   async function known(found: GuestExchange, gone: AbortSignal, seconds: number | undefined): Promise<JoinRequest> {
     if (seconds === undefined) return found.request
-    if (!isFinal(found.request)) assertStreamQuota(hub, found.client)
-    return waitForDecision({ service, wait }, found, { seconds, signal: gone, hasJustKnocked: false })
+    return waitForDecision({ service, wait }, found, { seconds, gone, hasJustKnocked: false })
   }
 
   app.head(
@@ -263,11 +269,12 @@ The stream ends after any state other than \`pending\`. If you reconnect and \`L
     },
     async (request, reply) => {
       const client = userOf(request)
-      const { chat, request: own } = await service.ownRequest(linkIdOf(request), client)
+      const link = linkIdOf(request)
+      const { chat, request: own } = await service.ownRequest(link, client)
       if (isFinal(own) && cursorOf(request) === own.state) return reply.code(204).send()
-      assertStreamQuota(hub, client)
+      const release = budget.take({ request, user: client, link })
       const reader = { chat, user: client, base: request.base, isChunked: takesChunks(request) }
-      openEventStream(request, reply, (socket) => hub.openGuestStream(socket, reader))
+      openEventStream(request, reply, (socket) => hub.openGuestStream(socket, reader), release)
       return reply
     }
   )
