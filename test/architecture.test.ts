@@ -64,7 +64,7 @@ describe('imports', () => {
     const outside = imports.filter(({ file, from }) => /^(chat|store)\//.test(file) && !from.endsWith('.ts'))
     expect(outside.filter(({ file }) => !/^store\/(file|redis)\//.test(file))).toEqual([
       { file: 'chat/ids.ts', from: 'node:crypto', typesOnly: false },
-      { file: 'chat/waiting.ts', from: 'node:timers/promises', typesOnly: false },
+      { file: 'chat/service.ts', from: 'node:timers/promises', typesOnly: false },
       { file: 'store/open.ts', from: 'node:url', typesOnly: false }
     ])
     expect(outside.map(({ from }) => from).filter((from) => /http|fastify|zod/.test(from))).toEqual([])

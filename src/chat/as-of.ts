@@ -1,5 +1,6 @@
 /** What a chat is at an instant: with everything applied that is due by then, whether or not a store has it yet. Pure. */
-import { expireLinks } from './changes.ts'
+import { applyDue } from './changes.ts'
+import { nextDue } from './door.ts'
 import type { JoinEvent } from './events.ts'
 import type { LoadedChat } from './store.ts'
 
@@ -20,9 +21,9 @@ export function asOf(stored: LoadedChat, now: number, lifetime: Lifetime): Prese
   let chat = stored
   const events: JoinEvent[] = []
   for (;;) {
-    const due = Math.min(chat.door.nextExpiry ?? Number.POSITIVE_INFINITY, now)
+    const due = Math.min(nextDue(chat.door) ?? Number.POSITIVE_INFINITY, now)
     if (due >= endOf(chat, events.length > 0, lifetime)) return 'ended'
-    const expired = expireLinks(chat.door, due)
+    const expired = applyDue(chat.door, due)
     if (expired.door === chat.door) return { chat, events }
     events.push(...expired.events)
     chat = { ...chat, door: expired.door, idleSince: expired.events.length > 0 ? due : chat.idleSince }

@@ -5,6 +5,7 @@
 
 import {
   type ApprovedRequest,
+  type ClosedRequest,
   type DeclinedRequest,
   type Door,
   type EndedRequest,
@@ -14,6 +15,7 @@ import {
   type LinkEnding,
   linkOf,
   openLink,
+  provisionalUntil,
   type Refusal,
   type RequestIdentity,
   requestAt,
@@ -88,8 +90,33 @@ export function expireLinks(door: Door, now: number): Change<undefined> {
     .reduce((changed, { link, at }) => endLink(changed, link, 'expired', at), change)
 }
 
+/** Expires links and withdraws provisional requests that are due by `now`. Returns the same door if there are none. */
+export function applyDue(door: Door, now: number): Change<undefined> {
+  return door.requests.provisional().reduce(
+    (changed, request) => {
+      const until = provisionalUntil(request)
+      // Its link may have ended just now, and the request with it.
+      if (until === undefined || until > now || changed.door.requests.get(request.guest) !== request) return changed
+      const left: ClosedRequest = { ...identityOf(request), state: 'closed', reason: 'left', decidedAt: until }
+      const events: JoinEvent[] = [...changed.events, { type: 'join_closed', request: left }]
+      return { ...closeRequest(changed.door, request, left), events, result: undefined }
+    },
+    expireLinks(door, now)
+  )
+}
+
+/** How a newcomer asks: from where, and until when the request is provisional. */
+export interface KnockOptions {
+  readonly source?: Source | undefined
+  readonly provisionalUntil?: number | undefined
+}
+
 /** A newcomer opens a link. `identity.id` must be free in this chat (`requestIdIsTaken`). */
-export function knock(door: Door, identity: RequestIdentity, source?: Source): Change<JoinRequest> | Refusal {
+export function knock(
+  door: Door,
+  identity: RequestIdentity,
+  { source, provisionalUntil }: KnockOptions = {}
+): Change<JoinRequest> | Refusal {
   const link = openLink(door, identity.link)
   if ('refused' in link) return link
   const ofSource = source === undefined ? 0 : door.requests.pendingFrom(source)
@@ -97,7 +124,11 @@ export function knock(door: Door, identity: RequestIdentity, source?: Source): C
     return { refused: 'too-many-waiting' }
   }
   const request: JoinRequest = { ...identity, state: 'pending', decidedAt: null }
-  const stored = source === undefined ? request : { ...request, source }
+  const stored = {
+    ...request,
+    ...(source !== undefined && { source }),
+    ...(provisionalUntil !== undefined && { provisionalUntil })
+  }
   return { door: withRequest(door, stored), events: [{ type: 'join_request', request }], result: request }
 }
 
@@ -121,11 +152,46 @@ export function approve(
   if (isEnded(request) && (request.state === 'closed' || 'refused' in open)) {
     return { refused: 'request-closed', state: request.state }
   }
+  if (!('refused' in open) && door.requests.at(link).approved >= (open.maxGuests ?? Number.POSITIVE_INFINITY)) {
+    // All seats are taken, but some of them by guests who may never learn of it.
+    return { refused: 'link-full' }
+  }
   const approved: ApprovedRequest = { ...identityOf(request), state: 'approved', decidedAt: now }
   const event: JoinEvent = { type: 'join_approved', request: approved }
-  const change = { door: withRequest(door, approved), events: [event], result: approved }
-  if ('refused' in open || open.maxGuests === null) return change
-  return change.door.requests.at(link).approved < open.maxGuests ? change : endLink(change, open, 'full', now)
+  const until = provisionalUntil(request)
+  const stored = until === undefined ? approved : { ...approved, provisionalUntil: until }
+  return endIfFull({ door: withRequest(door, stored), events: [event], result: approved }, link, now)
+}
+
+/** A guest has the client id: the request is not provisional any more. Otherwise this changes nothing. */
+export function claim(door: Door, guest: UserDigest, now: number): Change<undefined> {
+  const request = door.requests.get(guest)
+  const change: Change<undefined> = { door, events: [], result: undefined }
+  if (request === undefined || provisionalUntil(request) === undefined) return change
+  return endIfFull({ ...change, door: withRequest(door, claimed(request)) }, request.link, now)
+}
+
+function claimed(request: JoinRequest): JoinRequest {
+  if (request.state !== 'pending' && request.state !== 'approved') return request
+  const { provisionalUntil: _, ...rest } = request
+  return rest
+}
+
+/** The process of a guest who waits is alive: the request stays provisional until then. */
+export function extend(door: Door, guest: UserDigest, until: number): Change<undefined> {
+  const request = door.requests.get(guest)
+  const change: Change<undefined> = { door, events: [], result: undefined }
+  if (request === undefined || provisionalUntil(request) === undefined || isEnded(request)) return change
+  return { ...change, door: withRequest(door, { ...request, provisionalUntil: until }) }
+}
+
+/** Ends a link whose seats are all taken for good. */
+function endIfFull<Result>(change: Change<Result>, id: LinkId, now: number): Change<Result> {
+  const link = openLink(change.door, id)
+  const { requests } = change.door
+  if ('refused' in link || link.maxGuests === null || requests.at(id).approved < link.maxGuests) return change
+  const isUnsure = requests.provisional().some((request) => request.link === id && request.state === 'approved')
+  return isUnsure ? change : endLink(change, link, 'full', now)
 }
 
 /**

@@ -44,13 +44,24 @@ export interface RequestIdentity {
   readonly requestedAt: number
 }
 
+/**
+ * A guest who waits in the same request that asks to join does not have the client id yet, and will never have it if the
+ * process dies. Unless the id is used before this instant, the request is withdrawn then.
+ */
+interface Provisional {
+  readonly provisionalUntil?: number
+}
+
 export type PendingRequest = RequestIdentity & {
   readonly state: 'pending'
   readonly decidedAt: null
   /** For the limit of pending requests per source. Dropped when the request is decided. */
   readonly source?: Source
-}
-export type ApprovedRequest = RequestIdentity & { readonly state: 'approved'; readonly decidedAt: number }
+} & Provisional
+export type ApprovedRequest = RequestIdentity & {
+  readonly state: 'approved'
+  readonly decidedAt: number
+} & Provisional
 /** Declined by the owner, before or after approval. The owner can still approve it while its link is open. */
 export type DeclinedRequest = RequestIdentity & { readonly state: 'declined'; readonly decidedAt: number }
 /** Final: the guest withdrew or left, or the link ended. */
@@ -114,6 +125,17 @@ export function isEnded(request: JoinRequest): request is EndedRequest {
 /** The reason that the guest sees. */
 export function endingOf(request: EndedRequest): 'declined' | ClosedRequest['reason'] {
   return request.state === 'declined' ? 'declined' : request.reason
+}
+
+/** See `Provisional`; undefined once the guest has the client id. */
+export function provisionalUntil(request: JoinRequest): number | undefined {
+  return request.state === 'pending' || request.state === 'approved' ? request.provisionalUntil : undefined
+}
+
+/** When something next happens by itself: a link expires, or a provisional request lapses; null for never. */
+export function nextDue({ nextExpiry, requests }: Door): number | null {
+  const { nextLapse } = requests
+  return nextExpiry === null || nextLapse === null ? (nextExpiry ?? nextLapse) : Math.min(nextExpiry, nextLapse)
 }
 
 /** Oldest first. */

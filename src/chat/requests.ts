@@ -2,7 +2,7 @@
  * The join requests of a chat, indexed by what the rules ask about them: a knock, a decision or a check of a link costs the
  * same with one request and with ten thousand. Immutable.
  */
-import { type EndedRequest, isEnded, type JoinRequest, type PendingRequest } from './door.ts'
+import { type EndedRequest, isEnded, type JoinRequest, type PendingRequest, provisionalUntil } from './door.ts'
 import type { LinkId, RequestId, Source, UserDigest } from './ids.ts'
 import { SegmentMap } from './segment-map.ts'
 
@@ -32,6 +32,8 @@ interface Index {
   readonly guestById: SegmentMap<RequestId, UserDigest>
   readonly byLink: SegmentMap<LinkId, AtLink>
   readonly pendingBySource: SegmentMap<Source, number>
+  /** Until when each provisional request can be claimed. */
+  readonly provisional: SegmentMap<UserDigest, number>
   /** In the order in which they ended. */
   readonly ended: Readonly<Record<Ended, SegmentMap<UserDigest, true>>>
 }
@@ -74,6 +76,12 @@ export class Requests implements Iterable<readonly [UserDigest, JoinRequest]> {
       guestById: SegmentMap.from(all.map(({ id, guest }) => [id, guest])),
       byLink: SegmentMap.from(byLink),
       pendingBySource: SegmentMap.from(pendingBySource),
+      provisional: SegmentMap.from(
+        all.flatMap((request) => {
+          const until = provisionalUntil(request)
+          return until === undefined ? [] : [[request.guest, until] as const]
+        })
+      ),
       ended: { withLink: SegmentMap.from(guests('withLink')), alone: SegmentMap.from(guests('alone')) }
     })
   }
@@ -98,6 +106,17 @@ export class Requests implements Iterable<readonly [UserDigest, JoinRequest]> {
   /** The number of pending requests from one source, at all links. */
   pendingFrom(source: Source): number {
     return this.#index.pendingBySource.get(source) ?? 0
+  }
+
+  /** When the first provisional request lapses; null for never. */
+  get nextLapse(): number | null {
+    const { provisional } = this.#index
+    return provisional.size === 0 ? null : Math.min(...provisional.values())
+  }
+
+  /** The provisional requests. There are few: their guests wait at this moment. */
+  provisional(): JoinRequest[] {
+    return [...this.#index.provisional.keys()].flatMap((guest) => this.get(guest) ?? [])
   }
 
   /** Oldest first. */
@@ -168,8 +187,8 @@ export class Requests implements Iterable<readonly [UserDigest, JoinRequest]> {
   #indexesAfter(
     before: JoinRequest | undefined,
     next: JoinRequest | undefined
-  ): Pick<Index, 'byLink' | 'pendingBySource' | 'ended'> {
-    let { byLink, pendingBySource, ended } = this.#index
+  ): Pick<Index, 'byLink' | 'pendingBySource' | 'provisional' | 'ended'> {
+    let { byLink, pendingBySource, provisional, ended } = this.#index
     if (before !== undefined) byLink = replaced(byLink, before.link, atLinkAfter(this.at(before.link), before, -1))
     if (next !== undefined) byLink = byLink.set(next.link, atLinkAfter(byLink.get(next.link) ?? NONE_AT_LINK, next, 1))
     for (const [request, step] of [[before, -1] as const, [next, 1] as const]) {
@@ -177,6 +196,9 @@ export class Requests implements Iterable<readonly [UserDigest, JoinRequest]> {
         pendingBySource = counted(pendingBySource, request.source, step)
       }
     }
+    const until = next && provisionalUntil(next)
+    if (next !== undefined && until !== undefined) provisional = provisional.set(next.guest, until)
+    else if (before !== undefined) provisional = provisional.delete(before.guest)
     if (before !== undefined && isEnded(before)) {
       const how = endedHow(before)
       ended = { ...ended, [how]: ended[how].delete(before.guest) }
@@ -185,7 +207,7 @@ export class Requests implements Iterable<readonly [UserDigest, JoinRequest]> {
       const how = endedHow(next)
       ended = { ...ended, [how]: ended[how].set(next.guest, true) }
     }
-    return { byLink, pendingBySource, ended }
+    return { byLink, pendingBySource, provisional, ended }
   }
 }
 

@@ -5,7 +5,7 @@
  * Loading a chat first commits its due expiries, so no use case ever sees an expired link as open, or an expired chat.
  */
 
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { asOf, endOf, type Lifetime } from './as-of.ts'
 import * as changes from './changes.ts'
 import { type Decide, Decisions } from './decisions.ts'
@@ -40,9 +40,14 @@ export interface ServiceDependencies {
   /** A chat without a new event for this long is removed; 0 for never. */
   readonly chatTtlMs: number
   readonly stats?: DoorStats
+  /** Work that nobody waits for has failed. */
+  readonly onFault?: (error: unknown) => void
 }
 
 const DAY_MS = 86_400_000
+/** Retries while the store cannot be reached: for about ten minutes. */
+const WITHDRAW_ATTEMPTS = 600
+const WITHDRAW_RETRY_MS = 1000
 /** Chats that the sweep handles before other work gets its turn. */
 const SWEPT_PER_TURN = 100
 
@@ -67,7 +72,12 @@ export interface Newcomer {
   readonly name: string | null
   /** The network of the client, if pending requests are limited per network. */
   readonly network?: string | undefined
+  /** The client id is sent only when the owner decides, so the join request is provisional until then. */
+  readonly waits?: boolean
 }
+
+/** How long a provisional join request outlives the process that has made it. */
+const LEASE_MS = 90_000
 
 export interface NewLink {
   readonly expiresInSeconds?: number | undefined
@@ -76,7 +86,13 @@ export interface NewLink {
 
 export type Service = ReturnType<typeof createService>
 
-export function createService({ store, now, chatTtlMs, stats = new DoorStats() }: ServiceDependencies) {
+export function createService({
+  store,
+  now,
+  chatTtlMs,
+  stats = new DoorStats(),
+  onFault = () => undefined
+}: ServiceDependencies) {
   const emptyTtlMs = emptyTtlOf(chatTtlMs)
   const lifetime: Lifetime =
     chatTtlMs === 0
@@ -106,7 +122,7 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
   ): Promise<LoggedMessage> {
     const digest = digestOf(user)
     const key = idempotencyKey === undefined ? undefined : postKey(digest, idempotencyKey)
-    const message = await append(chat, digest, text, key)
+    const message = await append(chat, user, digest, text, key)
     if (key !== undefined && textOf(message) !== text) throw new Refused({ refused: 'idempotency-key-reused' })
     stats.messages++
     return message
@@ -114,6 +130,7 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
 
   async function append(
     chat: ChatId,
+    id: UserId,
     user: UserDigest,
     text: string,
     key: PostKey | undefined
@@ -126,6 +143,7 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
       const { door } = cached ?? (await loadChat(chat))
       cached = undefined
       orRefuse(rules.requireMember(door, user))
+      claimIfProvisional(door, id)
       const outcome = await store.append(tagOf(door.chat), door.rights, { text, createdAt: now() }, key)
       if (typeof outcome === 'object') return outcome
       if (outcome === 'gone') throw new Refused({ refused: 'chat-not-found' })
@@ -136,6 +154,7 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
   async function readMessages(chat: ChatId, user: UserId, which: WhichMessages): Promise<History> {
     const { door, lastEventId } = await loadChat(chat)
     orRefuse(rules.requireMember(door, digestOf(user)))
+    claimIfProvisional(door, user)
     // Events after `lastEventId` may include the user's removal.
     return await readHistory(store, door.chat, which, lastEventId)
   }
@@ -144,6 +163,7 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
   async function authorizeStream(chat: ChatId, user: UserId): Promise<ChatTag> {
     const { door } = await loadChat(chat)
     orRefuse(rules.requireMember(door, digestOf(user)))
+    claimIfProvisional(door, user)
     return tagOf(door.chat)
   }
 
@@ -190,23 +210,61 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
   async function exchange(
     link: LinkId,
     user: UserId | undefined,
-    { name, network }: Newcomer = { name: null }
+    { name, network, waits = false }: Newcomer = { name: null }
   ): Promise<Exchange> {
     if (user !== undefined) {
       const { door } = await loadChatByLink(link)
       const standing: rules.Standing = orRefuse(rules.standingAt(door, link, digestOf(user)))
       if (standing.is === 'inside') return { chat: door.chat, link, is: 'inside' }
       const request = assertNotEnded(standing.request, user)
+      claimIfProvisional(door, user)
       return { chat: door.chat, link, is: 'guest', client: user, request }
     }
     const client = newUserId()
     const identity = { link, guest: digestOf(client), name }
     const source = network === undefined ? undefined : sourceOf(tagOf(link), network)
-    return await change(link, 'link-not-found', (door, at) => {
-      const knock = changes.knock(door, { ...identity, id: freeRequestId(door), requestedAt: at }, source)
+    const knocked = change(link, 'link-not-found', (door, at) => {
+      const provisionalUntil = waits ? at + LEASE_MS : undefined
+      const asked = { ...identity, id: freeRequestId(door), requestedAt: at }
+      const knock = changes.knock(door, asked, { source, provisionalUntil })
       if ('refused' in knock) return knock
       return { ...knock, result: { is: 'guest' as const, chat: door.chat, link, client, request: knock.result } }
     })
+    return await knocked.catch((error: unknown) => {
+      // The store may have recorded the request all the same, and its guest will never learn the client id.
+      if (error instanceof StoreUnavailable) void withdrawLater(link, client)
+      throw error
+    })
+  }
+
+  /** Withdraws the request of a guest who will never learn their client id, as soon as the store can be reached. */
+  async function withdrawLater(link: LinkId, client: UserId): Promise<void> {
+    try {
+      await retryWhileUnavailable(() => leave(link, client))
+    } catch (error) {
+      // Refused: the store has not recorded the request, or the chat was removed.
+      if (!(error instanceof Refused)) onFault(error)
+    }
+  }
+
+  /** Reading never waits for this write, nor fails with it: the next use of the client id tries it again. */
+  function claimIfProvisional(door: rules.Door, user: UserId): void {
+    const guest = digestOf(user)
+    const request = door.requests.get(guest)
+    if (request === undefined || rules.provisionalUntil(request) === undefined) return
+    claim(door.chat, user).catch((error: unknown) => {
+      if (!(error instanceof StoreUnavailable)) onFault(error)
+    })
+  }
+
+  /** The guest of a provisional request has the client id. */
+  async function claim(id: ChatId | LinkId, client: UserId): Promise<void> {
+    await decisions.decide(tagOf(id), (door, at) => changes.claim(door, digestOf(client), at))
+  }
+
+  /** The guest of a provisional request still waits for the client id. */
+  async function extendKnock(link: LinkId, client: UserId): Promise<void> {
+    await decisions.decide(tagOf(link), (door, at) => changes.extend(door, digestOf(client), at + LEASE_MS))
   }
 
   /** Withdraws a guest's request, or removes the guest from the chat. If the request has ended, this changes nothing. */
@@ -223,7 +281,15 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
 
   async function ownRequest(link: LinkId, user: UserId): Promise<{ chat: ChatId; request: rules.JoinRequest }> {
     const { door } = await loadChatByLink(link)
-    return { chat: door.chat, request: orRefuse(rules.requestOf(door, link, digestOf(user))) }
+    const request = orRefuse(rules.requestOf(door, link, digestOf(user)))
+    claimIfProvisional(door, user)
+    return { chat: door.chat, request }
+  }
+
+  /** The same for the process that waits instead of the guest. */
+  async function pendingRequest(link: LinkId, user: UserId): Promise<rules.JoinRequest> {
+    const { door } = await loadChatByLink(link)
+    return orRefuse(rules.requestOf(door, link, digestOf(user)))
   }
 
   async function approvalStatus(
@@ -329,6 +395,10 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     revokeLink,
     exchange,
     leave,
+    withdrawLater,
+    claim,
+    extendKnock,
+    pendingRequest,
     checkLink,
     ownRequest,
     approvalStatus,
@@ -344,6 +414,18 @@ export function assertNotEnded(request: rules.JoinRequest, client: UserId): rule
   if (!rules.isEnded(request)) return request
   const { id, state } = request
   throw new Refused({ refused: 'request-ended', ending: rules.endingOf(request), state, request: id, client })
+}
+
+async function retryWhileUnavailable(act: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await act()
+      return
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable) || attempt === WITHDRAW_ATTEMPTS) throw error
+      await sleep(WITHDRAW_RETRY_MS)
+    }
+  }
 }
 
 function freeRequestId(door: rules.Door): RequestId {

@@ -92,7 +92,8 @@ export async function buildApp({
   const chatTtlMs = settings.CHAT_TTL_SECONDS * 1000
   const isLimited = settings.RATE_LIMIT === 'on'
   const doors = new DoorStats()
-  const service = createService({ store, now, chatTtlMs, stats: doors })
+  const onFault = (err: unknown): void => app.log.error({ err }, 'a join request was not withdrawn or claimed')
+  const service = createService({ store, now, chatTtlMs, stats: doors, onFault })
   const hub = new Hub({
     store,
     applyDueExpiries: service.applyDueExpiries,

@@ -2,9 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { newLinkId, newUserId, tagOf } from '../../../src/chat/ids.ts'
 import { OpenBudget } from '../../../src/http/limits/open-budget.ts'
-import { OTHER_REQUESTS } from '../../../src/http/limits/rate-limits.ts'
 import { Problem } from '../../../src/wire/problems.ts'
-import { append, tagIn } from '../../store/contract/support.ts'
 import {
   call,
   createChat,
