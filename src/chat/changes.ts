@@ -31,7 +31,7 @@ export const MAX_OPEN_LINKS = 100
 export const MAX_OPEN_LINKS_OF_OTHERS = 20
 /** Pending join requests per link. */
 export const MAX_WAITING_PER_LINK = 100
-/** Pending join requests per link from one source, so that one network cannot fill the link. */
+/** Pending join requests per chat from one source, so that one network cannot fill the door. */
 export const MAX_WAITING_PER_SOURCE = 50
 /** How many ended join requests, and how many ended links without any request, a door keeps: the latest ones. */
 export const MAX_ENDED_KEPT = 200
