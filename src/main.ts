@@ -56,7 +56,12 @@ await listenAt(address, { host: 'HOST', port: 'PORT' }, async (found) => {
 /** Of the limit of the process' control group, or of the machine's memory if that is less. */
 function memoryShare(): number {
   const limit = process.constrainedMemory()
-  return process.memoryUsage.rss() / (limit > 0 ? Math.min(limit, totalmem()) : totalmem())
+  try {
+    return process.memoryUsage.rss() / (limit > 0 ? Math.min(limit, totalmem()) : totalmem())
+  } catch {
+    // EMFILE: it is read from a file, and there is no descriptor left.
+    return 0
+  }
 }
 
 /** For HOST=0.0.0.0 or ::, `url` is a local address that can be opened, so the line also says who else can connect. */

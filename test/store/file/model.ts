@@ -385,11 +385,13 @@ function storeOver(disk: Disk): Store {
   })
 }
 
-function kindsOf({ events }: Known): string {
+function kindsOf({ door, events }: Known): string {
   const messages = events.filter((event) => event.type === 'message')
   const keyed = messages.filter((event) => textOf(event).startsWith('key'))
   const [joins, idle] = [events.length - messages.length, events.length === 0 ? 'x' : 'y']
-  return `cd${'j'.repeat(joins)}${'m'.repeat(messages.length)}${'p'.repeat(keyed.length)}${idle}`
+  const counts = { J: joins, M: messages.length, P: keyed.length, Q: door.requests.size }
+  const many = Object.entries(counts).map(([kind, count]) => kind.repeat(count))
+  return `CH${many.join('')}${idle}`
 }
 
 function textOf({ json }: LoggedMessage): string {
