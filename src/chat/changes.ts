@@ -19,7 +19,8 @@ import {
   type Refusal,
   type RequestIdentity,
   requestAt,
-  requestOf
+  requestOf,
+  roleOf
 } from './door.ts'
 import type { JoinEvent } from './events.ts'
 import type { ChatId, LinkId, RequestId, Source, UserDigest } from './ids.ts'
@@ -66,7 +67,9 @@ export function addLink(
   const ofOthers = open.filter((link) => !link.madeByOwner).length
   if (open.length >= MAX_OPEN_LINKS) return { refused: 'too-many-links' }
   if (!madeByOwner && ofOthers >= MAX_OPEN_LINKS_OF_OTHERS) return { refused: 'too-many-links' }
-  const link: Link = { id, createdAt: now, madeByOwner, expiresAt, maxGuests, ended: null }
+  const member = maker === undefined || roleOf(door, maker) !== 'member' ? undefined : door.requests.get(maker)
+  const madeBy = member === undefined ? {} : { madeBy: member.id }
+  const link: Link = { id, createdAt: now, madeByOwner, ...madeBy, expiresAt, maxGuests, ended: null }
   return { door: withLinks(door, [...door.links, link]), events: [], result: link }
 }
 

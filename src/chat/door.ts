@@ -27,6 +27,8 @@ export interface Link {
   readonly id: LinkId
   readonly createdAt: number
   readonly madeByOwner: boolean
+  /** The member who has made it, by the code of their request. */
+  readonly madeBy?: RequestId
   /** From this instant on the link does not work; null for never. */
   readonly expiresAt: number | null
   /** The link ends as `full` when it has this many members at the same time; null for no limit. */
@@ -146,6 +148,11 @@ export function pendingRequests(door: Door): PendingRequest[] {
 
 export function requestIdIsTaken(door: Door, id: RequestId): boolean {
   return door.requests.byId(id) !== undefined
+}
+
+/** Who has made a link: the owner, a member, or (null) somebody who only knew the URL of the chat. */
+export function makerOf({ madeByOwner, madeBy }: Link): 'owner' | RequestId | null {
+  return madeByOwner ? 'owner' : (madeBy ?? null)
 }
 
 /** A link with its numbers of pending requests and of members who joined through it. */

@@ -322,7 +322,8 @@ const LINKS_EXAMPLE = {
       max_guests: null,
       pending: 0,
       approved: 1,
-      created_at: EXAMPLE.time
+      created_at: EXAMPLE.time,
+      made_by: 'owner'
     }
   ]
 }
