@@ -28,13 +28,13 @@ export function Messages({ session }: { session: ChatSession }) {
   const anchor = useRef<{ element: Element; bottom: number } | undefined>(undefined)
   const all = session.messages.value
   const drafts = session.outbox.drafts.value
-  const start = all.length - countAfter(all, from.value - 1)
+  const start = all.length - countNewest(all, (id) => id >= from.value)
   const shown = all.slice(start)
   // Not by the name in the text, which anybody can write.
   const isOwn = (message: Message | undefined): boolean =>
     message !== undefined && session.sentIds.ids.value.has(message.id)
   const last = all.at(-1)?.id ?? 0
-  const unread = countAfter(all, readUpTo.value)
+  const unread = countNewest(all, (id) => id > readUpTo.value)
 
   const toEnd = (): void => {
     const element = box.current
@@ -163,10 +163,17 @@ export function Messages({ session }: { session: ChatSession }) {
   )
 }
 
-function countAfter(messages: readonly Message[], id: number): number {
-  let count = 0
-  while (count < messages.length && (messages.at(-1 - count)?.id ?? 0) > id) count++
-  return count
+/** The number of messages from the first one that `isCounted` accepts to the newest. */
+function countNewest(messages: readonly Message[], isCounted: (id: number) => boolean): number {
+  let start = messages.length
+  for (
+    let message = messages[start - 1];
+    message !== undefined && isCounted(message.id);
+    message = messages[start - 1]
+  ) {
+    start--
+  }
+  return messages.length - start
 }
 
 const TOGETHER_MS = 5 * 60_000
