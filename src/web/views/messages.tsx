@@ -73,7 +73,10 @@ export function Messages({ session }: { session: ChatSession }) {
   useLayoutEffect(() => {
     const element = box.current
     if (element === null || isAtEnd.current || anchor.current === undefined) return
-    element.scrollTop += anchor.current.element.getBoundingClientRect().bottom - anchor.current.bottom
+    // After a reset, that message can be gone.
+    if (anchor.current.element.isConnected) {
+      element.scrollTop += anchor.current.element.getBoundingClientRect().bottom - anchor.current.bottom
+    }
     remember()
   }, [shown[0]?.id])
 
@@ -92,11 +95,8 @@ export function Messages({ session }: { session: ChatSession }) {
     return () => clearTimeout(timer)
   }, [isRead, shown[0]?.id])
 
-  // Renders more if the view is not full.
-  useEffect(() => {
-    const element = box.current
-    if (element !== null && element.scrollHeight <= element.clientHeight) showMore()
-  }, [shown.length, session.hasOlder.value])
+  // The view can be near the top without scrolling: if it is not full, or after a reset.
+  useEffect(showMoreNearTop, [shown.length, shown[0]?.id, session.hasOlder.value])
 
   function remember(): void {
     const element = box.current
@@ -112,7 +112,12 @@ export function Messages({ session }: { session: ChatSession }) {
     isAtEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX
     if (isAtEnd.current) readUpTo.value = last
     remember()
-    if (element.scrollTop < element.clientHeight * 2) showMore()
+    showMoreNearTop()
+  }
+
+  function showMoreNearTop(): void {
+    const element = box.current
+    if (element !== null && element.scrollTop < element.clientHeight * 2) showMore()
   }
 
   const isEmpty = all.length === 0 && drafts.length === 0 && isRead
