@@ -140,11 +140,15 @@ describe('the newest messages', () => {
         return await store.messages(tag, start, page)
       }
     }))
-    isReading = true
-    const page = await read('last=2')
-    expect([page.messages.map(({ text }) => text), page.last_event_id]).toEqual([['e', 'f'], 11])
-    isReading = false
-    expect((await read('last=3')).messages.map(({ text }) => text)).toEqual(['f', 'g', 'h'])
+    const readLate = async (query: string) => {
+      isReading = true
+      const { messages, last_event_id } = await read(query)
+      isReading = false
+      return [messages.map(({ text }) => text).join(''), last_event_id]
+    }
+    expect(await readLate('last=2')).toEqual(['ef', 11])
+    expect(await readLate('last=1000')).toEqual(['abcdefgh', 13])
+    expect(await readLate('last=3')).toEqual(['hgh', 15])
   })
 
   it('of a chat that is closed while they are read are 404', async () => {
