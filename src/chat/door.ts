@@ -110,9 +110,37 @@ export function requireOwner(door: Door, user: UserDigest): 'owner' | Refusal {
   return user === door.owner ? 'owner' : { refused: 'not-the-owner' }
 }
 
-/** For the owner. Oldest first. */
-export function joinRequestsFor(door: Door, user: UserDigest): readonly JoinRequest[] | Refusal {
-  return user === door.owner ? [...door.requests.values()] : { refused: 'not-the-owner' }
+/** Which join requests to list. Without `last`: all of that state, or of every state. */
+export interface WhichRequests {
+  readonly state?: 'pending' | 'approved' | 'ended' | undefined
+  /** The newest so many of them; with `before`, of those made before this request, which can have any state. */
+  readonly last?: number | undefined
+  readonly before?: RequestId | undefined
+}
+
+export interface ListedRequests {
+  /** Oldest first. */
+  readonly requests: readonly JoinRequest[]
+  /** Whether `last` left out older ones. */
+  readonly hasOlder: boolean
+}
+
+/** For the owner. */
+export function joinRequestsFor(
+  door: Door,
+  user: UserDigest,
+  { state, last, before }: WhichRequests = {}
+): ListedRequests | Refusal {
+  // 404 comes before 403.
+  if (before !== undefined && door.requests.byId(before) === undefined) return { refused: 'request-not-found' }
+  if (user !== door.owner) return { refused: 'not-the-owner' }
+  const found: JoinRequest[] = []
+  for (const request of door.requests.values()) {
+    if (request.id === before) break
+    if (state === undefined || (isEnded(request) ? 'ended' : request.state) === state) found.push(request)
+  }
+  const left = Math.max(0, found.length - (last ?? found.length))
+  return { requests: found.slice(left), hasOlder: left > 0 }
 }
 
 /** Whether the owner has decided or the request has ended, so that waiting for it is over. */

@@ -50,7 +50,8 @@ export class SegmentMap<Key, Value extends NonNullable<unknown>> implements Iter
     if (at < 0) return this
     const segment = new Map(this.#segments[at])
     segment.delete(key)
-    const segments = segment.size > 0 ? this.#segments.with(at, segment) : this.#segments.toSpliced(at, 1)
+    const kept = segment.size > 0 ? [segment] : []
+    const segments = [...this.#segments.slice(0, at), ...kept, ...this.#segments.slice(at + 1)]
     // Segments that are nearly empty would make every search longer.
     if (segments.length > 4 && this.size * 4 < segments.length * SEGMENT_SIZE) {
       return SegmentMap.from(segments.flatMap((one) => [...one]))

@@ -176,10 +176,12 @@ export function createService({
 
   async function joinRequests(
     chat: ChatId,
-    user: UserId
-  ): Promise<{ requests: readonly rules.JoinRequest[]; lastEventId: number }> {
+    user: UserId,
+    which: rules.WhichRequests = {}
+  ): Promise<rules.ListedRequests & { lastEventId: number }> {
     const { door, lastEventId } = await loadChat(chat)
-    return { requests: orRefuse(rules.joinRequestsFor(door, digestOf(user))), lastEventId }
+    const listed: rules.ListedRequests = orRefuse(rules.joinRequestsFor(door, digestOf(user), which))
+    return { ...listed, lastEventId }
   }
 
   async function links(chat: ChatId, user: UserId): Promise<readonly rules.CountedLink[]> {

@@ -50,7 +50,7 @@ const catalogue = {
   'request-not-found': [
     404,
     'Join request not found',
-    'No join request at this link has this request_id. Check it, or list the join requests of the chat.'
+    'There is no join request with this request_id here. Check it, or list the join requests of the chat.'
   ],
   'method-not-allowed': [405, 'Method not allowed', 'Use one of the methods in the Allow header.'],
   'request-timeout': [408, 'Request timeout', 'The request took too long to arrive. Send it again.'],

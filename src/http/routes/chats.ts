@@ -121,7 +121,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (
         tags: ['chats'],
         summary: 'Read the chat',
         description:
-          'For members: all messages, oldest first, unless `after` or `limit` selects some of them. A browser (an `Accept` that prefers text/html) gets the web page instead, whatever the id.',
+          'For members: all messages, oldest first, unless the query selects some of them: `after` and `limit` read forwards, `last` and `before` read backwards from the newest message. A browser (an `Accept` that prefers text/html) gets the web page instead, whatever the id.',
         security: MEMBER,
         params: chatParams,
         querystring: readMessagesQuery,
@@ -263,21 +263,30 @@ Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`close
         operationId: 'listJoinRequests',
         tags: ['chats'],
         summary: 'List the join requests',
-        description: 'For the owner: who has asked to join, oldest first.',
+        description:
+          'For the owner: who has asked to join, oldest first. `last` and `before` read backwards from the newest request.',
         security: OWNER,
         params: chatParams,
         querystring: joinRequestsQuery,
         response: {
           200: answer('The join requests.', joinRequests, { example: JOIN_REQUESTS_EXAMPLE }),
-          ...problemResponses('invalid-request', 'user-id-required', 'chat-not-found', 'not-the-owner')
+          ...problemResponses(
+            'invalid-request',
+            'user-id-required',
+            'request-not-found',
+            'chat-not-found',
+            'not-the-owner'
+          )
         }
       }
     },
     async (request) => {
-      const { requests, lastEventId } = await service.joinRequests(chatIdOf(request), userOf(request))
+      const { base, query } = request
+      const { requests, lastEventId, hasOlder } = await service.joinRequests(chatIdOf(request), userOf(request), query)
       return {
-        join_requests: requests.map((one) => joinRequestView(request.base, one)),
-        last_event_id: lastEventId
+        join_requests: requests.map((one) => joinRequestView(base, one)),
+        last_event_id: lastEventId,
+        ...(query.last !== undefined && { has_more: hasOlder })
       }
     }
   )
