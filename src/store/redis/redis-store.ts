@@ -58,10 +58,12 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
 
   async function load(tag: ChatTag): Promise<LoadedChat | undefined> {
     const known = cache.get(tag)
+    const sentAt = Date.now()
     const reply = await server.run(SCRIPTS.load, tag, [known?.version ?? ''])
     if (!isStatusReply(reply)) {
+      server.clock.observe(sentAt, Date.now(), Number(reply[4]))
       const loaded = readLoaded(reply, known)
-      if (String(reply[4]) === 'old') old.add(loaded.door)
+      if (String(reply[5]) === 'old') old.add(loaded.door)
       return toCache(tag, loaded)
     }
     forget(tag)
@@ -91,7 +93,7 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
 
     cached: (tag) => cache.get(tag),
 
-    async commit(tag, version, door, joins, now) {
+    async commit(tag, version, door, joins, now, { isWithdrawal = false } = {}) {
       const stored = await storedAs(tag, version)
       if (typeof stored === 'string') return stored
       const isOld = old.has(stored.door)
@@ -100,7 +102,7 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
       const records = [...pairsOf(put), ...removed]
       const texts = joins.map((event) => JSON.stringify(event))
       const args = [version, head, door.rights, now, JOIN_EVENTS_KEPT, ttl, ...counts, ...records, ...texts]
-      const reply = await server.run(SCRIPTS.commit, tag, args)
+      const reply = await server.run(isWithdrawal ? SCRIPTS.withdraw : SCRIPTS.commit, tag, args)
       if (isStatusReply(reply)) return reply === 'gone' ? reply : 'conflict'
       const [lastEventId = 0, idleSince = 0] = reply.map(Number)
       toCache(tag, { door, version: version + 1, lastEventId, idleSince })
@@ -124,8 +126,8 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
 
     watch: (tag, listener) => watched.watch(tag, listener),
 
-    async remove(tag, lastEventId) {
-      const [removed] = await server.run(SCRIPTS.remove, tag, [lastEventId ?? ''])
+    async remove(tag, lastEventId, notBefore) {
+      const [removed] = await server.run(SCRIPTS.remove, tag, [lastEventId ?? '', notBefore ?? ''])
       cache.delete(tag)
       return removed === '1'
     },
@@ -136,6 +138,8 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
       const [total, endsInMs] = await server.run(SCRIPTS.count, `limit:${key}`, [by, lifetimeMs])
       return { total: Number(total), endsInMs: Number(endsInMs) }
     },
+
+    clockSkewMs: () => server.clock.skewMs,
 
     ping: () => server.ping(),
 
@@ -164,7 +168,7 @@ function changedDoor(door: Door, head: string, records: readonly string[]): Door
 /** Reads what `load.lua` returns to a node that has `known`. */
 function readLoaded(reply: readonly (string | Buffer)[], known: LoadedChat | undefined): LoadedChat {
   const [version, rights, lastEventId, idleSince] = reply.map(Number)
-  const [kind, head = '', ...records] = reply.slice(4).map(String)
+  const [kind, head = '', ...records] = reply.slice(5).map(String)
   const numbers = { version: version ?? 0, lastEventId: lastEventId ?? 0, idleSince: idleSince ?? 0 }
   // Without a new version the door is the same object, so that what was found out about it stays true.
   if (known !== undefined && kind === 'same') return { ...numbers, door: known.door }

@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import type { ChatTag } from '../../../src/chat/ids.ts'
 import { StoreUnavailable } from '../../../src/chat/store.ts'
-import { chatKey } from '../../../src/store/redis/server.ts'
+import { chatKey } from '../../../src/store/redis/keys.ts'
 import type { Crowd } from '../../kit/crowd.ts'
 import { call, createChat, post } from '../../support/api.ts'
 import { startBuilt } from '../../support/built-server.ts'
