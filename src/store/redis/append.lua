@@ -1,6 +1,6 @@
 #!lua
 -- ARGV: rights, JSON of the message after its id, instant, limit for the bytes of all messages, TTL in ms, idempotency key
--- ('' for none). Returns [id], or [id, JSON] of the message that already has this key, or 'gone', 'conflict', 'chat-full'.
+-- ('' for none). Returns [id, time], or [id, time, JSON] of the message that already has this key, or 'gone', 'conflict', 'chat-full'.
 if hasLostMessages() then recordLoss() end
 local chat = numbers('rights', 'last', 'bytes', 'base', 'idle')
 if not chat then return 'gone' end
@@ -10,7 +10,7 @@ local first = key ~= '' and redis.call('HGET', POSTS, key)
 if first then
   local entry = redis.call('XRANGE', MESSAGES, first .. '-0', first .. '-0')[1]
   -- A message that was lost is logged again.
-  if entry then return {first, entry[2][2]} end
+  if entry then return {first, formatInteger(milliseconds()), entry[2][2]} end
 end
 -- A node whose clock is behind must not make the chat end early.
 instant = formatInteger(math.max(chat.idle, tonumber(instant)))
@@ -25,4 +25,4 @@ redis.call('HSET', CHAT, 'last', formatInteger(id), 'bytes', formatInteger(chat.
 if key ~= '' then redis.call('HSET', POSTS, key, formatInteger(id)) end
 expireIn(ttl)
 redis.call('SPUBLISH', CHAT, 'm ' .. formatInteger(chat.last) .. ' ' .. instant .. ' ' .. formatInteger(id) .. ' ' .. json)
-return {formatInteger(id)}
+return {formatInteger(id), formatInteger(milliseconds())}

@@ -1,7 +1,8 @@
 #!lua
 -- ARGV: version, head ('' if it has not changed), rights, instant, number of join events to keep, TTL in ms, "1" if the records
 -- that follow are all there are, number of records to put, number of guests whose records to remove; then guest and record of
--- each put, the guests, the join events as JSON. As `withdraw` (scripts.ts) it also runs when Redis is full. Returns [last event id, instant of the last event], or 'gone', 'conflict'.
+-- each put, the guests, the join events as JSON. As `withdraw` (scripts.ts) it also runs when Redis is full. Returns [last event id, instant of the last event,
+-- time], or 'gone', 'conflict'.
 if hasLostMessages() then recordLoss() end
 local chat = numbers('version', 'last', 'idle')
 if not chat then return 'gone' end
@@ -38,7 +39,7 @@ redis.call('HSETNX', CHAT, 'count', redis.call('XLEN', MESSAGES))
 local count = #ARGV - at + 1
 if count == 0 then
   expireLike(REQUESTS, CHANGES)
-  return {formatInteger(chat.last), formatInteger(chat.idle)}
+  return {formatInteger(chat.last), formatInteger(chat.idle), formatInteger(milliseconds())}
 end
 -- A node whose clock is behind must not make the chat end early.
 instant = formatInteger(math.max(chat.idle, tonumber(instant)))
@@ -56,4 +57,4 @@ redis.call('HSET', CHAT, 'last', formatInteger(first + count - 1), 'idle', insta
 expireIn(ttl)
 redis.call('SPUBLISH', CHAT, 'j ' .. formatInteger(chat.last) .. ' ' .. instant .. ' ' .. formatInteger(first) .. ' ['
   .. table.concat(ARGV, ',', at) .. ']')
-return {formatInteger(first + count - 1), instant}
+return {formatInteger(first + count - 1), instant, formatInteger(milliseconds())}

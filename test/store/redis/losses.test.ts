@@ -119,7 +119,10 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a chat that has lost its
     const { redis, store, tag, key, watchers } = await aWatchedChat()
     await redis.cli('del', key('messages'))
     await commitKnock(store, tag)
-    for (const { notified } of watchers) await eventually(() => notified.includes('reset'), 'the watcher is notified')
+    for (const { notified } of watchers) {
+      await eventually(() => notified.length > 0, 'the watcher is notified')
+      expect(notified[0]).toBe('reset')
+    }
   })
 
   it('resets watchers although nobody reads it', async () => {
@@ -130,6 +133,22 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a chat that has lost its
       expect(notified).toEqual(['reset'])
     }
     expect(await redis.cli('hget', `silly-chat:{${tag}}`, 'count')).toBe('1')
+  })
+
+  it.each([
+    ['events', 0],
+    ['messages', 1],
+    ['the newest messages', 2]
+  ])('is noticed by reading %s', async (_, index) => {
+    const { redis, store, tag, key } = await aWatchedChat()
+    await redis.cli('del', key('messages'))
+    const reads = [
+      () => store.events(tag, 0, ALL),
+      () => messagesAfter(store, tag),
+      () => store.newestMessages(tag, { count: 1 })
+    ]
+    await reads[index]?.()
+    expect(await redis.cli('hget', `silly-chat:{${tag}}`, 'lossAt')).toBe('3')
   })
 
   it('has the messages that are left, also page by page', async () => {

@@ -56,6 +56,15 @@ it('even 100,000 chats are checked at most 200 a second', async () => {
   expect(mostPerSecond(done)).toBeLessThanOrEqual(200)
 })
 
+it('checks that are due soon and those in turn share the limit', async () => {
+  const { checks, done, tags } = checksOf(50_000)
+  await vi.advanceTimersByTimeAsync(6000)
+  for (const tag of tags.slice(-1000)) checks.checkSoon(tag)
+  await vi.advanceTimersByTimeAsync(3000)
+  expect(done.length).toBeGreaterThan(600)
+  expect(mostPerSecond(done)).toBeLessThanOrEqual(200)
+})
+
 it('one chat is checked soon, and again if the check fails', async () => {
   let failures = 2
   const { checks, done, tags } = checksOf(5000, (tag) => tag !== tags[4999] || failures-- <= 0)
