@@ -147,12 +147,13 @@ function decideInTurn(
   let { door } = present
   /** Undefined as long as no decision changes anything. */
   let isWithdrawal: boolean | undefined
-  for (const { decide } of batch) {
+  for (const { decide, commitsDue } of batch) {
     const { change, settle } = decide(door, at, present)
-    if (change !== undefined && change.door !== door) {
-      isWithdrawal ??= withdraws(door, change)
-      if (withdraws(door, change) !== isWithdrawal) break
-    }
+    // What is due only ends links and requests.
+    let kind = commitsDue && present.door !== stored ? true : undefined
+    if (change !== undefined && change.door !== door) kind = withdraws(door, change)
+    isWithdrawal ??= kind
+    if (kind !== undefined && kind !== isWithdrawal) break
     outcomes.push(settle)
     if (change === undefined) continue
     steps.push({ before: door, events: change.events })
@@ -160,7 +161,6 @@ function decideInTurn(
   }
   return {
     count: outcomes.length,
-    // What is due only ends links and requests.
     isWithdrawal: isWithdrawal ?? true,
     door,
     events: steps.flatMap(({ events }) => events),

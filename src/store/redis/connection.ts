@@ -143,8 +143,8 @@ export class Connection {
   }
 
   close(): void {
-    if (this.#cluster === undefined) this.#client.destroy()
-    else this.#cluster.destroy()
+    const opened = this.#cluster ?? this.#client
+    if (opened.isOpen) opened.destroy()
   }
 
   #servers(): readonly (Client | Promise<Client>)[] {

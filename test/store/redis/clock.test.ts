@@ -26,14 +26,14 @@ afterEach(() => void vi.restoreAllMocks())
 /** A chat with a link that expires in an hour, made by a node with the right clock; and another node. */
 async function aChatAndANode() {
   const { url } = await sharedRedis()
-  const right = createService({ store: await aNode(url, TTL), now: Date.now, ...TTL })
+  const right = createService({ store: await aNode(url, TTL), now: () => Date.now(), ...TTL })
   const { chat, author } = await right.createChat()
   const { link } = await right.createLink(chat, author, { expiresInSeconds: 3600 })
   await right.exchange(link.id, undefined, { name: 'Ana' })
   await right.postMessage(chat, author, 'hello')
   const nodeOf = async () => {
     const store = await aNode(url, TTL)
-    return { store, service: createService({ store, now: Date.now, ...TTL }) }
+    return { store, service: createService({ store, now: () => Date.now(), ...TTL }) }
   }
   return { url, right, chat, author, link: link.id, nodeOf }
 }
