@@ -18,23 +18,24 @@ export class PositionChecks {
   /** When each chat was checked last, longest ago first. */
   readonly #checkedAt = new Map<ChatTag, number>()
   readonly #soon = new Set<ChatTag>()
-  readonly #timer: NodeJS.Timeout
+  /** Runs while there are chats to check. */
+  #timer: NodeJS.Timeout | undefined
   /** Checks in turn that are due; can be a fraction. */
   #due = 0
 
   constructor(check: (tag: ChatTag) => Promise<boolean>) {
     this.#check = check
-    this.#timer = setInterval(() => this.#tick(), 1000 / TICKS_PER_SECOND)
-    this.#timer.unref()
   }
 
   add(tag: ChatTag): void {
     this.#checkedAt.set(tag, performance.now())
+    this.#timer ??= setInterval(() => this.#tick(), 1000 / TICKS_PER_SECOND).unref()
   }
 
   remove(tag: ChatTag): void {
     this.#checkedAt.delete(tag)
     this.#soon.delete(tag)
+    if (this.#checkedAt.size === 0) this.close()
   }
 
   checkSoon(tag: ChatTag): void {
@@ -47,6 +48,7 @@ export class PositionChecks {
 
   close(): void {
     clearInterval(this.#timer)
+    this.#timer = undefined
   }
 
   #tick(): void {

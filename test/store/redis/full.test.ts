@@ -58,6 +58,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a full Redis', () => {
     const { chat, author } = await service.createChat()
     const { link } = await service.createLink(chat, author)
     const expiring = await service.createLink(chat, author, { expiresInSeconds: 60 })
+    const { link: open } = await service.createLink(chat, author)
     await service.exchange(expiring.link.id, undefined, { name: 'Ana' })
     await fill()
     await service.revokeLink(link.id, author)
@@ -65,8 +66,14 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a full Redis', () => {
     expect(revoked?.link).toMatchObject({ id: link.id, ended: { why: 'revoked' } })
     now += 61_000
     const tag = await service.authorizeStream(chat, author)
-    expect(await service.applyDueExpiries(tag)).toBeUndefined()
-    expect((await store.load(tag))?.door.links.map(({ ended }) => ended?.why)).toEqual(['revoked', 'expired'])
+    const knocking = () => service.exchange(open.id, undefined, { name: 'Ben' })
+    const outcomes = await Promise.allSettled([knocking(), knocking(), service.applyDueExpiries(tag)])
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled'])
+    expect((await store.load(tag))?.door.links.map(({ ended }) => ended?.why)).toEqual([
+      'revoked',
+      'expired',
+      undefined
+    ])
     expect(await redis.cli('xlen', `silly-chat:{${tag}}:joins`)).toBe('2')
   })
 
