@@ -57,6 +57,8 @@ export class WatchedChats {
         const chat = this.#chats.get(tag)
         if (chat === undefined) return
         chat.isRenewed = true
+        // What is being read now may have ended before the subscription worked.
+        if (chat.isReading) chat.newestKnown = Number.POSITIVE_INFINITY
         this.#positions.checkSoon(tag)
       }
     })

@@ -5,6 +5,7 @@ import { createService } from '../../../src/chat/service.ts'
 import { StoreClock } from '../../../src/store/redis/clock.ts'
 import { openRedisStore } from '../../../src/store/redis/open.ts'
 import { call } from '../../support/api.ts'
+import { METRICS, scrape } from '../../support/metrics.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { aNode, sharedRedis } from '../../support/redis.ts'
 import { startServer } from '../../support/server.ts'
@@ -113,7 +114,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a node whose clock diffe
       onWarning: (sentence) => void warnings.push(sentence)
     })
     onTestFinished(() => store.close())
-    const server = await startServer({ wrap: () => store })
+    const server = await startServer({ env: METRICS, wrap: () => store })
     const ready = async () => {
       await sleep(1100) // an answer counts for a second
       return (await call(`${server.url}/ready`)).status
@@ -127,6 +128,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a node whose clock diffe
     expect(await ready()).toBe(503)
     expect(store.clockSkewMs?.()).toBeGreaterThan(-61_000)
     expect(store.clockSkewMs?.()).toBeLessThan(-59_000)
+    expect((await scrape(server)).value('silly_chat_clock_skew_seconds')).toBeCloseTo(-60, 0)
     setClock(-120_000)
     await expect(store.ping()).rejects.toThrow('120 s behind the clock of Redis')
     setClock(0)
