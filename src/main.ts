@@ -28,6 +28,8 @@ if (line.kind !== 'serve') {
 }
 const { flags } = line
 const chatTtlMs = settings.CHAT_TTL_SECONDS * 1000
+/** What the store has found at its start, before there is a log. */
+const earlyWarnings: string[] = []
 const store = await openStore(settings.STORE_URL, {
   maxChatBytes: settings.MAX_CHAT_BYTES,
   maxStoreBytes: settings.MAX_STORE_BYTES,
@@ -35,11 +37,14 @@ const store = await openStore(settings.STORE_URL, {
   emptyChatTtlMs: emptyTtlOf(chatTtlMs),
   onLost: (err) => app?.log.error({ err }, 'the store cannot be reached'),
   onBack: () => app?.log.info('the store can be reached again'),
+  eviction: settings.REDIS_EVICTION,
+  onWarning: (sentence) => (app === undefined ? earlyWarnings.push(sentence) : app.log.warn(sentence)),
   onFault: (err) => app?.log.error({ err }, 'background work of the store failed and is retried'),
   // Only a new process can continue with what is on the disk.
   onBroken: ({ cause }) => exitWith(new Error(`Silly Chat is stopping: the disk failed (${describe(cause)})`))
 }).catch((error: unknown) => exitWith(`${flagOrVariable('STORE_URL', flags)}: ${describe(error)}`))
 app = await buildApp({ settings, store, now: Date.now, version: readVersion(), memoryShare }).catch(refuseStart)
+for (const sentence of earlyWarnings) app.log.warn(sentence)
 
 closeWithGrace({ delay: FORCED_EXIT_MS, logger: app.log }, async ({ err }) => {
   if (err) app.log.fatal({ err }, 'stopping after an unexpected error')

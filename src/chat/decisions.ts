@@ -1,6 +1,7 @@
 /**
  * Decides on doors, one chat at a time. What is to be decided while a commit of the same chat is under way waits; then it is
  * decided one after the other and committed together. So guests who knock at the same moment do not conflict with each other.
+ * Withdrawals are committed apart from everything else, because a full store can accept them alone.
  */
 import { asOf, type Lifetime, type PresentChat } from './as-of.ts'
 import type { Change } from './changes.ts'
@@ -18,6 +19,8 @@ export interface DecisionsOptions {
   readonly store: Store
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number
+  /** What the store's clock shows at this instant of `now`. */
+  readonly toStoreTime: (instant: number) => number
   readonly lifetime: Lifetime
   readonly stats: DoorStats
 }
@@ -37,8 +40,10 @@ interface Waiting {
   readonly onFault: (error: unknown) => void
 }
 
-/** The door after all decisions of a batch. */
+/** The door after the first decisions of a batch, as many as can be committed together. */
 interface Decided {
+  readonly count: number
+  readonly isWithdrawal: boolean
   readonly door: Door
   readonly events: readonly JoinEvent[]
   /** The door before each group of events. */
@@ -91,13 +96,14 @@ export class Decisions {
     this.#queues.delete(tag)
   }
 
-  async #decideAll(tag: ChatTag, batch: readonly Waiting[]): Promise<void> {
+  /** Decides on the first ones of `batch`, and puts back into the queue what cannot be committed with them. */
+  async #decideAll(tag: ChatTag, batch: Waiting[]): Promise<void> {
     const { store, stats } = this.#options
     for (let stored = await store.load(tag); stored !== undefined; stored = await store.load(tag)) {
       const at = this.#options.now()
       const present = asOf(stored, at, this.#options.lifetime)
       if (present === 'ended') {
-        if (await store.remove(tag, stored.lastEventId)) stats.ended(stored.door)
+        if (await store.remove(tag, stored.lastEventId, this.#options.toStoreTime(at))) stats.ended(stored.door)
       } else {
         const outcome = await this.#decideOn(tag, stored, present, batch, at)
         if (outcome === 'gone') break
@@ -111,14 +117,16 @@ export class Decisions {
     tag: ChatTag,
     stored: LoadedChat,
     { chat, events: due }: PresentChat,
-    batch: readonly Waiting[],
+    batch: Waiting[],
     at: number
   ): Promise<'done' | 'conflict' | 'gone'> {
     const decided = decideInTurn(stored.door, chat, due, batch, at)
+    this.#queues.get(tag)?.unshift(...batch.splice(decided.count))
     const commitsDue = batch.some((one) => one.commitsDue)
     if (decided.door !== (commitsDue ? stored.door : chat.door)) {
       const instant = decided.door === chat.door ? chat.idleSince : at
-      const outcome = await this.#options.store.commit(tag, stored.version, decided.door, decided.events, instant)
+      const { door, events, isWithdrawal } = decided
+      const outcome = await this.#options.store.commit(tag, stored.version, door, events, instant, { isWithdrawal })
       if (typeof outcome === 'string') return outcome
       for (const { before, events } of decided.steps) this.#options.stats.changed(before, events)
     }
@@ -137,14 +145,23 @@ function decideInTurn(
   const steps = [{ before: stored, events: due }]
   const outcomes: (() => void)[] = []
   let { door } = present
-  for (const { decide } of batch) {
+  /** Undefined as long as no decision changes anything. */
+  let isWithdrawal: boolean | undefined
+  for (const { decide, commitsDue } of batch) {
     const { change, settle } = decide(door, at, present)
+    // What is due only ends links and requests.
+    let kind = commitsDue && present.door !== stored ? true : undefined
+    if (change !== undefined && change.door !== door) kind = withdraws(door, change)
+    isWithdrawal ??= kind
+    if (kind !== undefined && kind !== isWithdrawal) break
     outcomes.push(settle)
     if (change === undefined) continue
     steps.push({ before: door, events: change.events })
     door = change.door
   }
   return {
+    count: outcomes.length,
+    isWithdrawal: isWithdrawal ?? true,
     door,
     events: steps.flatMap(({ events }) => events),
     steps,
@@ -152,4 +169,11 @@ function decideInTurn(
       for (const settle of outcomes) settle()
     }
   }
+}
+
+/** Whether a change only ends requests and links. */
+function withdraws(before: Door, { door, events }: Change<unknown>): boolean {
+  if (events.length > 0) return events.every(({ type }) => type === 'join_declined' || type === 'join_closed')
+  const openLinks = ({ links }: Door) => links.filter(({ ended }) => ended === null).length
+  return openLinks(door) < openLinks(before)
 }

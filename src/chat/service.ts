@@ -35,7 +35,10 @@ import { type LoadedChat, type Store, StoreUnavailable } from './store.ts'
 
 export interface ServiceDependencies {
   readonly store: Store
-  /** Milliseconds since the Unix epoch. */
+  /**
+   * Milliseconds since the Unix epoch, by the clock of this process: `Date.now`, or another one in tests. A store with a clock
+   * of its own corrects it.
+   */
   readonly now: () => number
   /** A chat without a new event for this long is removed; 0 for never. */
   readonly chatTtlMs: number
@@ -88,17 +91,20 @@ export type Service = ReturnType<typeof createService>
 
 export function createService({
   store,
-  now,
+  now: ownNow,
   chatTtlMs,
   stats = new DoorStats(),
   onFault = () => undefined
 }: ServiceDependencies) {
+  const now = (): number => ownNow() + (store.clockSkewMs?.() ?? 0)
+  // The store's clock knows nothing of the clock of a test.
+  const toStoreTime = (instant: number): number => instant - (ownNow() - Date.now())
   const emptyTtlMs = emptyTtlOf(chatTtlMs)
   const lifetime: Lifetime =
     chatTtlMs === 0
       ? { afterEventMs: Number.POSITIVE_INFINITY, emptyMs: Number.POSITIVE_INFINITY }
       : { afterEventMs: chatTtlMs, emptyMs: emptyTtlMs }
-  const decisions = new Decisions({ store, now, lifetime, stats })
+  const decisions = new Decisions({ store, now, toStoreTime, lifetime, stats })
 
   async function createChat(): Promise<{ chat: ChatId; author: UserId }> {
     const author = newUserId()
@@ -407,6 +413,7 @@ export function createService({
     decide,
     applyDueExpiries,
     sweep,
+    clockSkewMs: () => store.clockSkewMs?.() ?? 0,
     ping: () => store.ping()
   }
 }

@@ -29,13 +29,15 @@ export interface Store {
   /**
    * Replaces the door and logs the events with the instant `now`, both or neither. `conflict`: the door no longer has
    * this version; load it and decide again. Messages do not change the version. `gone`, here and below: there is no such chat.
+   * A store that is full refuses commits (`StoreUnavailable`), but it can keep room for withdrawals.
    */
   commit(
     tag: ChatTag,
     version: number,
     door: Door,
     events: readonly JoinEvent[],
-    now: number
+    now: number,
+    options?: CommitOptions
   ): Promise<readonly LoggedJoinEvent[] | 'conflict' | 'gone'>
 
   /**
@@ -78,10 +80,10 @@ export interface Store {
   watch(tag: ChatTag, listener: Listener): Promise<Unwatch | 'gone'>
 
   /**
-   * Removes a chat with everything in it; if `lastEventId` is given, only while that is its last event. Returns whether
-   * this call removed it.
+   * Removes a chat with everything in it; if `lastEventId` is given, only while that is its last event. A store with a clock
+   * of its own removes nothing before its clock has reached `notBefore`. Returns whether this call removed it.
    */
-  remove(tag: ChatTag, lastEventId?: number): Promise<boolean>
+  remove(tag: ChatTag, lastEventId?: number, notBefore?: number): Promise<boolean>
 
   /**
    * The chats that have been idle since `since` or earlier, and the chats without any event that have been idle since
@@ -95,7 +97,13 @@ export interface Store {
    */
   readonly count?: (key: string, by: number, lifetimeMs: number) => Promise<{ total: number; endsInMs: number }>
 
-  /** Rejects if the store cannot be reached. */
+  /**
+   * How far the store's clock is ahead of `Date.now()`, in milliseconds, as far as it is known. Only stores with a clock of
+   * their own have it; all processes use that clock, so that they agree on what has ended.
+   */
+  readonly clockSkewMs?: () => number
+
+  /** Rejects if the store cannot be reached or cannot write, or if its clock and that of this process differ too much. */
   ping(): Promise<void>
 
   /** Waits for writes in progress. The store must not be used afterwards. */
@@ -116,13 +124,18 @@ export class StoreUnavailable extends Error {
   }
 }
 
+interface CommitOptions {
+  /** The commit only takes rights away or ends requests, so it must be possible where nothing else can be written. */
+  readonly isWithdrawal?: boolean
+}
+
 export interface LoadedChat {
   readonly door: Door
   /** Increases with every commit. */
   readonly version: number
   /** 0 before the first event. */
   readonly lastEventId: number
-  /** When the last event was logged, or when the chat was created. */
+  /** When the last event was logged, or when the chat was created. In stores with several writers it never goes back. */
   readonly idleSince: number
 }
 

@@ -130,6 +130,12 @@ export const environment = z.object({
     )
     .default('memory:')
     .describe('where chats are stored: `memory:`, `file:<folder>`, `redis://…` or `rediss://…`'),
+  REDIS_EVICTION: z
+    .enum(['refuse', 'warn'], 'must be refuse or warn')
+    .default('refuse')
+    .describe(
+      'Redis only: what to do if its `maxmemory-policy` is not `noeviction`, so that it deletes chats when it is full'
+    ),
   RATE_LIMIT: z
     .enum(['on', 'off'], 'must be on or off')
     .default('on')

@@ -133,7 +133,7 @@ export async function buildApp({
   if (settings.METRICS_ADDRESS) {
     // Imported lazily to keep the cold start short.
     const { metrics } = await import('./server/metrics.ts')
-    await app.register(metrics, { address: settings.METRICS_ADDRESS, hub, doors })
+    await app.register(metrics, { address: settings.METRICS_ADDRESS, hub, doors, clockSkewMs: service.clockSkewMs })
   }
 
   await app.register(api, { service, hub })

@@ -9,6 +9,7 @@ describe('settings', () => {
       PORT: 8000,
       TRUST_PROXY: false,
       STORE_URL: 'memory:',
+      REDIS_EVICTION: 'refuse',
       RATE_LIMIT: 'on',
       CORS_ORIGIN: '*',
       METRICS_ADDRESS: false,

@@ -50,6 +50,7 @@ export function inTurn(stores: readonly [Store, ...Store[]]): Store {
     idleChats: async (...call) => (await Promise.all(stores.map((store) => store.idleChats(...call)))).flat(),
     watch: (...call) => next().watch(...call),
     count: async (...call) => (await next().count?.(...call)) ?? { total: 0, endsInMs: 0 },
+    clockSkewMs: () => stores[0].clockSkewMs?.() ?? 0,
     ping: () => next().ping(),
     close: async () => void (await Promise.all(stores.map((store) => store.close())))
   }

@@ -1,7 +1,9 @@
 #!lua
 -- ARGV: version, head ('' if it has not changed), rights, instant, number of join events to keep, TTL in ms, "1" if the records
 -- that follow are all there are, number of records to put, number of guests whose records to remove; then guest and record of
--- each put, the guests, the join events as JSON. Returns [last event id, instant of the last event], or 'gone', 'conflict'.
+-- each put, the guests, the join events as JSON. As `withdraw` (scripts.ts) it also runs when Redis is full. Returns [last event id, instant of the last event,
+-- time], or 'gone', 'conflict'.
+if hasLostMessages() then recordLoss() end
 local chat = numbers('version', 'last', 'idle')
 if not chat then return 'gone' end
 local version, head, rights, instant, keep, ttl, isWhole, puts, removals = unpack(ARGV, 1, 9)
@@ -33,11 +35,14 @@ if excess > MAX_CHANGES then
   redis.call('HSET', CHAT, 'floor', floor)
 end
 
+redis.call('HSETNX', CHAT, 'count', redis.call('XLEN', MESSAGES))
 local count = #ARGV - at + 1
 if count == 0 then
   expireLike(REQUESTS, CHANGES)
-  return {formatInteger(chat.last), formatInteger(chat.idle)}
+  return {formatInteger(chat.last), formatInteger(chat.idle), formatInteger(milliseconds())}
 end
+-- A node whose clock is behind must not make the chat end early.
+instant = formatInteger(math.max(chat.idle, tonumber(instant)))
 local first = nextId(chat.last)
 for index = 0, count - 1 do
   redis.call('XADD', JOINS, formatInteger(first + index) .. '-0', 'e', ARGV[at + index])
@@ -52,4 +57,4 @@ redis.call('HSET', CHAT, 'last', formatInteger(first + count - 1), 'idle', insta
 expireIn(ttl)
 redis.call('SPUBLISH', CHAT, 'j ' .. formatInteger(chat.last) .. ' ' .. instant .. ' ' .. formatInteger(first) .. ' ['
   .. table.concat(ARGV, ',', at) .. ']')
-return {formatInteger(first + count - 1), instant}
+return {formatInteger(first + count - 1), instant, formatInteger(milliseconds())}

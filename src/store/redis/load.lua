@@ -1,11 +1,12 @@
 #!lua flags=no-writes
--- ARGV: the version that the caller has, "" for none. Returns [version, rights, last, idle, kind, …], or 'gone'. The kinds:
+-- ARGV: the version that the caller has, "" for none. Returns [version, rights, last, idle, time, kind, …], or 'gone'. The kinds:
 -- "same": the caller has this version. "old", door: layout 1. "changes", head ("" if it has not changed), then guest and
 -- record ("" if removed) of each request that has changed. "whole", head, then guest and record of each request.
 local chat = numbers('version', 'rights', 'last', 'idle')
 if not chat then return 'gone' end
 local reply = {}
 for index, field in ipairs({'version', 'rights', 'last', 'idle'}) do reply[index] = formatInteger(chat[field]) end
+reply[5] = formatInteger(milliseconds())
 local function add(...)
   for _, value in ipairs({...}) do reply[#reply + 1] = value end
 end

@@ -1,16 +1,17 @@
 /** Reads events and messages from Redis. */
 import type { LoggedEvent } from '../../chat/events.ts'
 import type { ChatTag } from '../../chat/ids.ts'
-import type {
-  EventsPage,
-  MessagePage,
-  MessagesPage,
-  MessagesStart,
-  MessagesStartFound,
-  NewestMessages
+import {
+  type EventsPage,
+  type MessagePage,
+  type MessagesPage,
+  type MessagesStart,
+  type MessagesStartFound,
+  type NewestMessages,
+  StoreUnavailable
 } from '../../chat/store.ts'
 import { escapeLineBreaksIn } from '../../wire/json.ts'
-import { isStatusReply, readEvents } from './replies.ts'
+import { isStatusReply, type Reply, readEvents } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'
 import type { RedisServer } from './server.ts'
 
@@ -31,7 +32,7 @@ export class RedisLog {
   }
 
   async head(tag: ChatTag): Promise<Head | 'gone'> {
-    const reply = await this.#server.run(SCRIPTS.head, tag, [])
+    const reply = await this.#noticingLoss(tag, (how) => this.#server.run(SCRIPTS.head, tag, [how]))
     if (isStatusReply(reply)) return 'gone'
     const [lastEventId, idleSince] = reply
     return { lastEventId: Number(lastEventId), idleSince: Number(idleSince) }
@@ -43,7 +44,8 @@ export class RedisLog {
     { maxBytes, allJoins, upTo }: EventsPage
   ): Promise<readonly LoggedEvent[] | 'cursor-unknown' | 'gone'> {
     if (!isId(after)) return await this.#unknownCursor(tag)
-    const reply = await this.#server.run(SCRIPTS.events, tag, [after, upTo ?? '', maxBytes, allJoins ? '1' : '0'])
+    const args = [after, upTo ?? '', maxBytes, allJoins ? '1' : '0']
+    const reply = await this.#noticingLoss(tag, (how) => this.#server.runPage(SCRIPTS.events, tag, [...args, how]))
     return isStatusReply(reply) ? unknownOrGone(reply) : readEvents(reply)
   }
 
@@ -54,7 +56,10 @@ export class RedisLog {
   ): Promise<MessagePage | 'cursor-unknown' | 'gone'> {
     if ('after' in start && !isId(start.after)) return await this.#unknownCursor(tag)
     const cursor = 'after' in start ? [start.after, ''] : ['', start.from]
-    const reply = await this.#server.run(SCRIPTS.messages, tag, [...cursor, upTo ?? '', limit, maxBytes], 'bytes')
+    const args = [...cursor, upTo ?? '', limit, maxBytes]
+    const reply = await this.#noticingLoss(tag, (how) =>
+      this.#server.runPage(SCRIPTS.messages, tag, [...args, how], 'bytes')
+    )
     if (isStatusReply(reply)) return unknownOrGone(reply)
     const [json = '', count, lastId, more, lastEventId] = reply
     const hasMore = `${more}` === '1'
@@ -68,10 +73,26 @@ export class RedisLog {
   }
 
   async newestMessages(tag: ChatTag, { count, before, upTo }: NewestMessages): Promise<MessagesStartFound | 'gone'> {
-    const reply = await this.#server.run(SCRIPTS.newest, tag, [count, before ?? '', upTo ?? ''])
+    const args = [count, before ?? '', upTo ?? '']
+    const reply = await this.#noticingLoss(tag, (how) => this.#server.run(SCRIPTS.newest, tag, [...args, how]))
     if (isStatusReply(reply)) return 'gone'
     const [from, hasOlder] = reply
     return { from: Number(from), hasOlder: hasOlder === '1' }
+  }
+
+  /**
+   * Reads, and if messages were lost, records that and reads again. Where that cannot be written, it reads what there is.
+   * @param read its argument is the last one of the scripts that read
+   */
+  async #noticingLoss(tag: ChatTag, read: (how: '' | '1') => Promise<Reply>): Promise<Reply> {
+    const reply = await read('')
+    if (reply !== 'lost') return reply
+    try {
+      await this.#server.run(SCRIPTS.loss, tag, [])
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+    }
+    return await read('1')
   }
 
   async #unknownCursor(tag: ChatTag): Promise<'cursor-unknown' | 'gone'> {

@@ -1,16 +1,19 @@
 #!lua flags=no-writes
 -- ARGV: the event to read after ('' if the next is given), the first message to read, the event to read up to ('' for the
--- end), the number of messages at most, their bytes at most. Returns [JSON of the messages, separated by commas, number of
+-- end), the number of messages at most, their bytes at most, '1' to read although messages were lost. Returns [JSON of the messages, separated by commas, number of
 -- messages, id of the last one ('' for none), '1' if there are more, last event id of the chat], or 'gone',
--- 'cursor-unknown'.
+-- 'cursor-unknown', 'lost'.
 local PER_CALL = 50
 local chat = numbers('last')
 if not chat then return 'gone' end
+if ARGV[6] == '' and hasLostMessages() then return 'lost' end
 local upTo = ARGV[3] == '' and chat.last or tonumber(ARGV[3])
 local from = tonumber(ARGV[2])
 if ARGV[1] ~= '' then
   local after = tonumber(ARGV[1])
-  if after > upTo or not isKnownId(chat, after) then return 'cursor-unknown' end
+  -- After a loss, pages still continue at the messages that are left.
+  local isMessage = after > 0 and #redis.call('XRANGE', MESSAGES, ARGV[1] .. '-0', ARGV[1] .. '-0') > 0
+  if after > upTo or not (isMessage or isKnownId(chat, after)) then return 'cursor-unknown' end
   from = after + 1
 end
 upTo = math.min(upTo, chat.last)

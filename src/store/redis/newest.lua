@@ -1,9 +1,10 @@
 #!lua flags=no-writes
--- ARGV: number of messages, the event before which they are, the event up to which ('' for the end). Returns [id of the oldest of
--- them, or where one would be, '1' if there are older ones], or 'gone'.
+-- ARGV: number of messages, the event before which they are, the event up to which ('' for the end), '1' to read
+-- although messages were lost. Returns [id of the oldest of them, or where one would be, '1' if there are older ones], or 'gone', 'lost'.
 local PER_CALL = 50
 local chat = numbers('last')
 if not chat then return 'gone' end
+if ARGV[4] == '' and hasLostMessages() then return 'lost' end
 local last = ARGV[3] == '' and chat.last or math.min(tonumber(ARGV[3]), chat.last)
 if ARGV[2] ~= '' then last = math.min(last, tonumber(ARGV[2]) - 1) end
 local wanted, seen = tonumber(ARGV[1]), 0

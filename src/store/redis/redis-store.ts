@@ -20,7 +20,7 @@ import {
   wholeDoor
 } from '../codec.ts'
 import { RedisLog } from './log.ts'
-import { isStatusReply, messageFrom } from './replies.ts'
+import { isStatusReply, messageFrom, type Reply } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'
 import type { RedisServer } from './server.ts'
 import { WatchedChats } from './watched-chats.ts'
@@ -46,6 +46,14 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
   const log = new RedisLog(server)
   const watched = new WatchedChats(server, log)
 
+  /** Runs a script whose reply has the time at this index. */
+  async function runTimed(index: number, ...call: Parameters<RedisServer['run']>): Promise<Reply> {
+    const sentAt = Date.now()
+    const reply = await server.run(...call)
+    if (!isStatusReply(reply)) server.clock.observe(sentAt, Date.now(), Number(reply[index]))
+    return reply
+  }
+
   function forget(tag: ChatTag): void {
     cache.delete(tag)
     watched.onGone(tag)
@@ -58,10 +66,10 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
 
   async function load(tag: ChatTag): Promise<LoadedChat | undefined> {
     const known = cache.get(tag)
-    const reply = await server.run(SCRIPTS.load, tag, [known?.version ?? ''])
+    const reply = await runTimed(4, SCRIPTS.load, tag, [known?.version ?? ''])
     if (!isStatusReply(reply)) {
       const loaded = readLoaded(reply, known)
-      if (String(reply[4]) === 'old') old.add(loaded.door)
+      if (String(reply[5]) === 'old') old.add(loaded.door)
       return toCache(tag, loaded)
     }
     forget(tag)
@@ -91,7 +99,7 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
 
     cached: (tag) => cache.get(tag),
 
-    async commit(tag, version, door, joins, now) {
+    async commit(tag, version, door, joins, now, { isWithdrawal = false } = {}) {
       const stored = await storedAs(tag, version)
       if (typeof stored === 'string') return stored
       const isOld = old.has(stored.door)
@@ -100,7 +108,7 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
       const records = [...pairsOf(put), ...removed]
       const texts = joins.map((event) => JSON.stringify(event))
       const args = [version, head, door.rights, now, JOIN_EVENTS_KEPT, ttl, ...counts, ...records, ...texts]
-      const reply = await server.run(SCRIPTS.commit, tag, args)
+      const reply = await runTimed(2, isWithdrawal ? SCRIPTS.withdraw : SCRIPTS.commit, tag, args)
       if (isStatusReply(reply)) return reply === 'gone' ? reply : 'conflict'
       const [lastEventId = 0, idleSince = 0] = reply.map(Number)
       toCache(tag, { door, version: version + 1, lastEventId, idleSince })
@@ -109,13 +117,13 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
 
     async append(tag, rights, message, key) {
       const args = [rights, messageJsonAfterId(message), message.createdAt, options.maxChatBytes, ttl, key ?? '']
-      const reply = await server.run(SCRIPTS.append, tag, args)
+      const reply = await runTimed(1, SCRIPTS.append, tag, args)
       if (isStatusReply(reply)) {
         if (reply === 'gone') forget(tag)
         return reply === 'gone' || reply === 'chat-full' ? reply : 'conflict'
       }
       const id = Number(reply[0])
-      return messageFrom(id, reply[1] === undefined ? messageJson(id, message) : `${reply[1]}`)
+      return messageFrom(id, reply[2] === undefined ? messageJson(id, message) : `${reply[2]}`)
     },
 
     events: (tag, after, page) => log.events(tag, after, page),
@@ -124,8 +132,8 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
 
     watch: (tag, listener) => watched.watch(tag, listener),
 
-    async remove(tag, lastEventId) {
-      const [removed] = await server.run(SCRIPTS.remove, tag, [lastEventId ?? ''])
+    async remove(tag, lastEventId, notBefore) {
+      const [removed] = await server.run(SCRIPTS.remove, tag, [lastEventId ?? '', notBefore ?? ''])
       cache.delete(tag)
       return removed === '1'
     },
@@ -136,6 +144,8 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
       const [total, endsInMs] = await server.run(SCRIPTS.count, `limit:${key}`, [by, lifetimeMs])
       return { total: Number(total), endsInMs: Number(endsInMs) }
     },
+
+    clockSkewMs: () => server.clock.skewMs,
 
     ping: () => server.ping(),
 
@@ -164,7 +174,7 @@ function changedDoor(door: Door, head: string, records: readonly string[]): Door
 /** Reads what `load.lua` returns to a node that has `known`. */
 function readLoaded(reply: readonly (string | Buffer)[], known: LoadedChat | undefined): LoadedChat {
   const [version, rights, lastEventId, idleSince] = reply.map(Number)
-  const [kind, head = '', ...records] = reply.slice(4).map(String)
+  const [kind, head = '', ...records] = reply.slice(5).map(String)
   const numbers = { version: version ?? 0, lastEventId: lastEventId ?? 0, idleSince: idleSince ?? 0 }
   // Without a new version the door is the same object, so that what was found out about it stays true.
   if (known !== undefined && kind === 'same') return { ...numbers, door: known.door }

@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import type { ChatTag } from '../../../src/chat/ids.ts'
 import { StoreUnavailable } from '../../../src/chat/store.ts'
-import { chatKey } from '../../../src/store/redis/server.ts'
+import { chatKey } from '../../../src/store/redis/keys.ts'
 import type { Crowd } from '../../kit/crowd.ts'
 import { call, createChat, post } from '../../support/api.ts'
 import { startBuilt } from '../../support/built-server.ts'
@@ -143,6 +143,25 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('chats on a cluster', { t
     }
     // Posts can be delayed, but are not refused.
     expect(await finish()).toMatchObject({ lost: 0, refused: 0, reconnects: 0 })
+  })
+
+  it('are watched on their new server at once, also by a node that sends no commands about them', async () => {
+    const cluster = await aCluster()
+    const [posting, watching] = [await aNode(cluster.url), await aNode(cluster.url)]
+    const tags = await Promise.all(Array.from({ length: MANY }, () => aChat(posting)))
+    for (const tag of tags.slice(0, -1)) await watched(watching, tag)
+    // Its position is checked after those of all others.
+    const [last] = tags.slice(-1)
+    if (last === undefined) throw new Error()
+    const { notified } = await watched(watching, last)
+    const [from] = await homesOf(cluster, [last])
+    const to = cluster.masters.find((master) => master !== from)
+    if (from === undefined || to === undefined) throw new Error()
+    await moveSlot(await cluster.slotOf(chatKey(last)), from, to, cluster)
+    // Another server: the caller must load the door again.
+    expect(await posting.append(last, 0, message('moved'))).toBe('conflict')
+    await append(posting, last, 'moved')
+    await eventually(() => notified.length === 1, 'the watcher is notified', { withinMs: 8000 })
   })
 
   it('can be used again after a replica has replaced a dead server, and open streams continue', async () => {

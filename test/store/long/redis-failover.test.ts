@@ -175,7 +175,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a re
     const store = await aNode(master.url)
     const tag = await aChat(store)
     await store.append(tag, 0, message('kept'))
-    await eventually(async () => (await other.cli('dbsize')) === '2', 'the replica has the chat')
+    await eventually(async () => (await other.cli('dbsize')) === '3', 'the replica has the chat')
     await other.cli('replicaof', 'no', 'one')
     expect(await store.append(tag, 0, message('lost'))).toMatchObject({ id: 2 })
     // Nothing is written to the chat while the other server is the master.

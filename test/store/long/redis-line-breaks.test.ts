@@ -1,7 +1,7 @@
 /** The JSON of messages can contain raw line breaks if a node with an older version stores or publishes them. */
 import { expect, it } from 'vitest'
 import { postKey } from '../../../src/chat/ids.ts'
-import { chatKey } from '../../../src/store/redis/server.ts'
+import { chatKey } from '../../../src/store/redis/keys.ts'
 import { aUser } from '../../support/doors.ts'
 import { RAW_TEXT, rawJson, sentEvent, sentJson } from '../../support/raw-message.ts'
 import { haveAll } from '../../support/real-parts.ts'

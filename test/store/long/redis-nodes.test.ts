@@ -164,7 +164,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a Redis', () => {
     await append(store, tag, 'hello')
     const { version, door, events } = await aKnock(store, tag)
     await store.commit(tag, version, door, events, NOON)
-    const keys = (await redis.cli('keys', '*')).split('\n')
+    const keys = (await redis.cli('keys', `silly-chat:{${tag}}*`)).split('\n')
     expect(keys).toHaveLength(5)
     for (const key of keys) {
       const left = Number(await redis.cli('pttl', key))
