@@ -3,10 +3,12 @@
  * this checks the lock, the format and the structure of the data file.
  */
 import {
+  chmodSync,
   closeSync,
   existsSync,
   fstatSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -17,7 +19,7 @@ import {
   writeFileSync
 } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
-import { platform, tmpdir } from 'node:os'
+import { platform, tmpdir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { FORMAT } from './records.ts'
 
@@ -30,6 +32,13 @@ export const DATA_FILE = 'data.mdb'
 const LOCK_FILE = 'lock.mdb'
 /** Contains the format number. Written after the first data; without this file nothing was acknowledged. */
 const FORMAT_FILE = 'silly-chat-format'
+const NEW_FORMAT_FILE = `${FORMAT_FILE}.new`
+/** The owner alone can read what is in the folder. */
+const FOLDER_MODE = 0o700
+export const FILE_MODE = 0o600
+const OTHERS_BITS = 0o077
+/** What file systems answer that keep no permissions, or none that this process can change. */
+const UNCHANGEABLE: ReadonlySet<unknown> = new Set(['EPERM', 'EACCES', 'EROFS', 'ENOTSUP', 'ENOSYS'])
 /** The size of LMDB's lock file. If it is shorter and the disk is full, accessing the mapped file crashes the process. */
 const LOCK_FILE_BYTES = 12_288
 
@@ -65,11 +74,38 @@ export async function takeFolder(path: string): Promise<Folder> {
   }
 }
 
-/** Creates the folder if it does not exist, and syncs its parent, so that a power loss cannot remove the new folder. */
+/**
+ * Creates the folder if it does not exist, and syncs its parent, so that a power loss cannot remove the new folder. Takes the
+ * permissions of others away from a folder that this user owns, and from its files.
+ */
 export function makeFolder(path: string): void {
-  if (existsSync(path)) return
-  mkdirSync(path)
-  syncFolder(dirname(path))
+  if (!existsSync(path)) {
+    mkdirSync(path, { mode: FOLDER_MODE })
+    syncFolder(dirname(path))
+  }
+  closeToOthers(path)
+  for (const file of [DATA_FILE, LOCK_FILE, FORMAT_FILE, NEW_FORMAT_FILE]) closeToOthers(join(path, file))
+}
+
+/** A folder or file of another user stays as it is. */
+function closeToOthers(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined || (found.mode & OTHERS_BITS) === 0 || !isOurs(found.uid)) return
+  try {
+    chmodSync(path, found.mode & 0o7777 & ~OTHERS_BITS)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && UNCHANGEABLE.has(error.code))) throw error
+  }
+}
+
+/** Root can change everything, so it is asked who owns it. */
+function isOurs(owner: number): boolean {
+  try {
+    return userInfo().uid === owner
+  } catch {
+    // A user id without a name, as in containers. The file system refuses changes to what another user owns.
+    return true
+  }
 }
 
 /** @throws FolderRefused if this version cannot read the folder */
@@ -87,9 +123,14 @@ export function checkFolder(path: string): void {
   }
 }
 
-/** Completes a copy: syncs its data and copies the format file. */
+/** Completes a copy: syncs its data, without the space that was reserved for more, and copies the format file. */
 export function markCopy(from: string, to: string): void {
-  syncFile(join(to, DATA_FILE))
+  const data = openSync(join(to, DATA_FILE), 'r+')
+  const { pages, pageSize } = usedPages(data)
+  ftruncateSync(data, pages * pageSize)
+  fsyncSync(data)
+  closeSync(data)
+  rmSync(join(to, LOCK_FILE))
   writeFormat(to, readFileSync(join(from, FORMAT_FILE), 'utf8'))
 }
 
@@ -104,7 +145,9 @@ function prepare(path: string): void {
     )
   }
   const lock = join(path, LOCK_FILE)
-  if (!existsSync(lock) || statSync(lock).size < LOCK_FILE_BYTES) writeFileSync(lock, Buffer.alloc(LOCK_FILE_BYTES))
+  if (!existsSync(lock) || statSync(lock).size < LOCK_FILE_BYTES) {
+    writeFileSync(lock, Buffer.alloc(LOCK_FILE_BYTES), { mode: FILE_MODE })
+  }
 }
 
 function readFormat(path: string): number | undefined {
@@ -265,10 +308,10 @@ export function messageOf(error: unknown): string {
 
 /** Atomic, even if the process is interrupted. */
 function writeFormat(path: string, text: string): void {
-  const file = join(path, FORMAT_FILE)
-  writeFileSync(`${file}.new`, text)
-  syncFile(`${file}.new`)
-  renameSync(`${file}.new`, file)
+  const file = join(path, NEW_FORMAT_FILE)
+  writeFileSync(file, text, { mode: FILE_MODE })
+  syncFile(file)
+  renameSync(file, join(path, FORMAT_FILE))
   syncFolder(path)
 }
 

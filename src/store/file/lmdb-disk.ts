@@ -7,6 +7,7 @@ import { statfsSync } from 'node:fs'
 import { open, type RootDatabase } from 'lmdb'
 import { type Change, type Disk, DiskFault, type Entry } from './disk.ts'
 import { DiskReserve } from './disk-reserve.ts'
+import { FILE_MODE } from './folder.ts'
 
 /** A write that takes longer never ends: LMDB hangs on every write after a meta page that it could not write. */
 const WRITE_DEADLINE_MS = 60_000
@@ -88,19 +89,37 @@ export function lmdbDisk(folder: string): Disk {
   }
 }
 
-/** Makes a consistent copy, also while another process is writing. The target must be an empty folder. */
-export async function copyLmdb(folder: string, target: string): Promise<void> {
-  const db = open({ ...lmdbOptions(folder), readOnly: true })
-  try {
-    await db.backup(target, false)
-  } finally {
-    await db.close()
+/** What a folder held at one instant, also while another process writes to it. */
+export interface Snapshot {
+  /** Ordered by the bytes of their keys, from `start` (inclusive) to `end` (exclusive). */
+  entries(start: Buffer, end: Buffer): Iterable<Entry>
+  close(): Promise<void>
+}
+
+/** Reads a folder without changing it. */
+export function lmdbSnapshot(folder: string): Snapshot {
+  const db: RootDatabase<Buffer, Buffer> = open({ ...lmdbOptions(folder), readOnly: true })
+  const transaction = db.useReadTransaction()
+  return {
+    entries: (start, end) => db.getRange({ start, end, transaction }),
+    async close() {
+      transaction.done()
+      await db.close()
+    }
   }
 }
 
 function lmdbOptions(path: string) {
   // `noSubdir: false`: by default LMDB treats a path that contains a dot as a file.
-  return { path, noSubdir: false, encoding: 'binary', keyEncoding: 'binary', overlappingSync: false } as const
+  return {
+    path,
+    noSubdir: false,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    overlappingSync: false,
+    // Missing in the library's types; otherwise its files can be read by everybody.
+    permissionsMode: FILE_MODE
+  } as const
 }
 
 /** ENOSPC, EDQUOT and MDB_MAP_FULL. */

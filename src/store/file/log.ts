@@ -111,7 +111,7 @@ export class FileLog {
       let [start] = records.rangeOf(isEmpty ? 'x' : 'y')
       for (;;) {
         const keys = Array.from(this.#disk.range(start, end, ENTRIES_PER_TURN), ({ key }) => key)
-        idle.push(...keys.map(records.idleTagIn).filter((tag) => this.#idleSince(tag) <= latest))
+        idle.push(...keys.map(records.tagIn).filter((tag) => this.#idleSince(tag) <= latest))
         const last = keys.at(-1)
         if (last === undefined) break
         start = Buffer.concat([last, Buffer.alloc(1)])

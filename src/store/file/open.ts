@@ -1,9 +1,10 @@
 /** Opens and copies file stores. */
 import { readdirSync } from 'node:fs'
 import type { Store } from '../../chat/store.ts'
+import { copyRecords } from './copy.ts'
 import { type FileStoreOptions, fileStore } from './file-store.ts'
 import { checkFolder, FolderRefused, makeFolder, markCopy, messageOf, orRefuse, takeFolder } from './folder.ts'
-import { copyLmdb, lmdbDisk } from './lmdb-disk.ts'
+import { lmdbDisk } from './lmdb-disk.ts'
 
 /**
  * Opens the store in a folder, or creates one there. Fails if another process has it open.
@@ -37,7 +38,7 @@ export async function copyStore(from: string, to: string): Promise<void> {
   await orRefuse(to, async () => {
     makeFolder(to)
     if (readdirSync(to).length > 0) throw new FolderRefused(`${to} is not empty. Choose a new folder.`)
-    await copyLmdb(from, to)
+    await copyRecords(from, to)
     markCopy(from, to)
   })
 }

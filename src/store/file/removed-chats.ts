@@ -76,7 +76,7 @@ export class RemovedChatPurger {
   }
 
   async #purge(removed: Buffer): Promise<void> {
-    for (const [start, end] of records.partsOf(records.removedTagIn(removed))) {
+    for (const [start, end] of records.partsOf(records.tagIn(removed))) {
       for (let keys = this.#keys(start, end); keys.length > 0; keys = this.#keys(start, end)) await this.#remove(keys)
     }
     await this.#remove([removed])
