@@ -20,6 +20,12 @@ if (line.kind === 'text') {
   process.exit()
 }
 const settings = settingsOrExit(line.flags)
+if (line.kind === 'check') {
+  const { runCheck } = await import('./cli/check.ts')
+  const { text, isSound } = await runCheck(settings.STORE_URL).catch(exitWith)
+  process.stdout.write(text)
+  process.exit(isSound ? 0 : 1)
+}
 if (line.kind !== 'serve') {
   const { runCommand } = await import('./cli/backup.ts')
   process.stdout.write(await runCommand(line.kind, line.folder, settings.STORE_URL).catch(exitWith))

@@ -3,6 +3,8 @@ export interface Disk {
   get(key: Buffer): Buffer | undefined
   /** A snapshot of the entries from `start` (inclusive) to `end` (exclusive), ordered by the bytes of their keys. */
   range(start: Buffer, end: Buffer, limit?: number): Iterable<Entry>
+  /** The keys of such a range, without reading any values. */
+  keysForwards(start: Buffer, end: Buffer, limit?: number): Iterable<Buffer>
   /** The last `limit` keys of such a range, from the last one down. */
   keysBackwards(start: Buffer, end: Buffer, limit: number): Iterable<Buffer>
   /**

@@ -20,7 +20,7 @@ import {
 } from '../../chat/store.ts'
 import { doorBytes } from '../cache-limits.ts'
 import { doorChanges, encodeRequest, messageJson, wholeDoor } from '../codec.ts'
-import type { FaultHooks } from '../retried-faults.ts'
+import { type FaultHooks, RetriedFaults } from '../retried-faults.ts'
 import { type Chat, ChatCache, type State } from './cache.ts'
 import { withChecksums } from './checksums.ts'
 import type { Change, Disk } from './disk.ts'
@@ -44,8 +44,9 @@ export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: F
   const disk = withChecksums(bareDisk)
   const commits = new GroupCommit(disk, onBroken)
   const cache = new ChatCache(disk)
-  const log = new FileLog(disk)
-  const purger = new RemovedChatPurger(disk, commits, { onFault })
+  const faults = new RetriedFaults({ onFault })
+  const log = new FileLog(disk, faults)
+  const purger = new RemovedChatPurger(disk, commits, faults)
   const listeners = new Map<ChatTag, Set<Listener>>()
   purger.run()
 

@@ -56,6 +56,8 @@ export function lmdbDisk(folder: string): Disk {
       yield* entries
     },
 
+    keysForwards: (start, end, limit) => db.getKeys({ start, end, ...(limit !== undefined && { limit }) }),
+
     *keysBackwards(start, end, limit) {
       // The library begins at `start` and leaves `end` out also when it goes backwards.
       const keys = db.getKeys({ start: end, end: start, reverse: true, limit: limit + 1 })

@@ -1,6 +1,7 @@
 /** Opens and copies file stores. */
 import { readdirSync } from 'node:fs'
 import type { Store } from '../../chat/store.ts'
+import { type CheckResult, checkRecords } from './check.ts'
 import { copyRecords } from './copy.ts'
 import { type FileStoreOptions, fileStore } from './file-store.ts'
 import { checkFolder, FolderRefused, makeFolder, markCopy, messageOf, orRefuse, takeFolder } from './folder.ts'
@@ -26,6 +27,17 @@ export async function openFileStore(path: string, options: FileStoreOptions): Pr
     folder.release()
     throw new FolderRefused(`${path} cannot be opened: ${messageOf(cause)}.`)
   }
+}
+
+/**
+ * Reads a whole store, even while a server is using it.
+ * @throws FolderRefused
+ */
+export async function checkStore(path: string): Promise<CheckResult> {
+  return await orRefuse(path, async () => {
+    checkFolder(path)
+    return await checkRecords(path)
+  })
 }
 
 /**

@@ -139,8 +139,13 @@ function rangeUnder(kind: string, tag: ChatTag): [start: Buffer, end: Buffer] {
 
 /** The tag in a key. */
 export function tagIn(key: Buffer): ChatTag {
-  const start = IDLE_KINDS.has(kindIn(key)) ? key.length - TAG_LENGTH : 1
+  const start = isIndex(key) ? key.length - TAG_LENGTH : 1
   return chatTag(key.toString('latin1', start, start + TAG_LENGTH))
+}
+
+/** Whether this is a key of the index of idle chats. Its value is empty. */
+export function isIndex(key: Buffer): boolean {
+  return IDLE_KINDS.has(kindIn(key))
 }
 
 /** The letter that a key begins with. */
@@ -154,6 +159,10 @@ export function idIn(key: Buffer): number {
 
 const OLD_FIELDS = ['version', 'lastEventId', 'idleSince', 'messageBytes', 'joins', 'newestForgotten'] as const
 const RECORD_FIELDS = [...OLD_FIELDS, 'rights', 'lastOldEvent'] as const
+
+/** The length of a record of version 1, and that of an event id under an idempotency key. */
+export const OLD_RECORD_BYTES = OLD_FIELDS.length * 8
+export const POST_VALUE_BYTES = NUMBER_BYTES
 
 export function encodeRecord(record: ChatRecord): Buffer {
   const bytes = Buffer.alloc(RECORD_FIELDS.length * 8)

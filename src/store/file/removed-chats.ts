@@ -1,7 +1,7 @@
 /** Deletes the messages, join events and idempotency keys of removed chats in the background, in small writes. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ChatTag } from '../../chat/ids.ts'
-import { type FaultHooks, RetriedFaults } from '../retried-faults.ts'
+import type { RetriedFaults } from '../retried-faults.ts'
 import type { Disk } from './disk.ts'
 import type { GroupCommit } from './group-commit.ts'
 import * as records from './records.ts'
@@ -18,8 +18,8 @@ export class RemovedChatPurger {
   #again = false
   #isClosed = false
 
-  constructor(disk: Disk, commits: GroupCommit, hooks: FaultHooks) {
-    this.#faults = new RetriedFaults(hooks)
+  constructor(disk: Disk, commits: GroupCommit, faults: RetriedFaults) {
+    this.#faults = faults
     this.#disk = disk
     this.#commits = commits
   }
@@ -84,7 +84,7 @@ export class RemovedChatPurger {
 
   #keys(start: Buffer, end: Buffer): Buffer[] {
     if (this.#isClosed) return []
-    return Array.from(this.#disk.range(start, end, REMOVALS_PER_WRITE), ({ key }) => key)
+    return [...this.#disk.keysForwards(start, end, REMOVALS_PER_WRITE)]
   }
 
   #remove(keys: readonly Buffer[]): Promise<void> {
