@@ -4,7 +4,7 @@ import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { emptyTtlOf } from './chat/service.ts'
 import type { CommandLine } from './cli/arguments.ts'
-import { flagOrVariable, loadSettings, type Settings } from './cli/settings.ts'
+import { flagOrVariable, isSet, loadSettings, type Settings } from './cli/settings.ts'
 import { readVersion } from './cli/version.ts'
 import { buildApp } from './http/app.ts'
 import { listenAt, SettingRefused } from './http/server/listen.ts'
@@ -36,6 +36,8 @@ const chatTtlMs = settings.CHAT_TTL_SECONDS * 1000
 const store = await openStore(settings.STORE_URL, {
   maxChatBytes: settings.MAX_CHAT_BYTES,
   maxStoreBytes: settings.MAX_STORE_BYTES,
+  // Its default is about memory.
+  maxDiskBytes: isSet('MAX_STORE_BYTES', process.env, flags) ? settings.MAX_STORE_BYTES : undefined,
   chatTtlMs,
   emptyChatTtlMs: emptyTtlOf(chatTtlMs),
   onLost: (err) => app?.log.error({ err }, 'the store cannot be reached'),

@@ -29,13 +29,15 @@ export interface Store {
   /**
    * Replaces the door and logs the events with the instant `now`, both or neither. `conflict`: the door no longer has
    * this version; load it and decide again. Messages do not change the version. `gone`, here and below: there is no such chat.
+   * With `isWithdrawal` it can succeed where new data is refused because the store is full.
    */
   commit(
     tag: ChatTag,
     version: number,
     door: Door,
     events: readonly JoinEvent[],
-    now: number
+    now: number,
+    options?: CommitOptions
   ): Promise<readonly LoggedJoinEvent[] | 'conflict' | 'gone'>
 
   /**
@@ -114,6 +116,11 @@ export class StoreUnavailable extends Error {
     super(`the store is ${why}`, options)
     this.why = why
   }
+}
+
+export interface CommitOptions {
+  /** The commit only takes rights away: it declines, revokes, lets somebody leave, or stores what has expired. */
+  readonly isWithdrawal: boolean
 }
 
 export interface LoadedChat {

@@ -21,6 +21,7 @@ export class RecordDamaged extends Error {
  */
 export function withChecksums(disk: Disk): Disk {
   return {
+    ...disk,
     get(key) {
       const value = disk.get(key)
       return value && checked(key, value)
@@ -28,10 +29,7 @@ export function withChecksums(disk: Disk): Disk {
     *range(start, end, limit) {
       for (const { key, value } of disk.range(start, end, limit)) yield { key, value: checked(key, value) }
     },
-    keysForwards: (start, end, limit) => disk.keysForwards(start, end, limit),
-    keysBackwards: (start, end, limit) => disk.keysBackwards(start, end, limit),
-    write: (changes) => disk.write(withSums(changes)),
-    close: () => disk.close()
+    write: (changes, options) => disk.write(withSums(changes), options)
   }
 }
 

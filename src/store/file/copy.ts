@@ -16,7 +16,8 @@ export async function copyRecords(folder: string, target: string): Promise<void>
   try {
     const copy = lmdbDisk(target)
     try {
-      for (const batch of batchesOf(source)) await copy.write(batch)
+      // It may use all the space that there is.
+      for (const batch of batchesOf(source)) await copy.write(batch, { isWithdrawal: true })
     } finally {
       await copy.close()
     }

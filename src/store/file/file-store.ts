@@ -11,12 +11,13 @@ import type { Door } from '../../chat/door.ts'
 import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
 import { type ChatTag, type PostKey, tagOf } from '../../chat/ids.ts'
 import {
+  type CommitOptions,
   JOIN_EVENTS_KEPT,
   type Listener,
   type LoadedChat,
   type NewMessage,
   type Store,
-  type StoreUnavailable
+  StoreUnavailable
 } from '../../chat/store.ts'
 import { doorBytes } from '../cache-limits.ts'
 import { doorChanges, encodeRequest, messageJson, wholeDoor } from '../codec.ts'
@@ -24,7 +25,7 @@ import { type FaultHooks, RetriedFaults } from '../retried-faults.ts'
 import { type Chat, ChatCache, type State } from './cache.ts'
 import { withChecksums } from './checksums.ts'
 import type { Change, Disk } from './disk.ts'
-import { GroupCommit } from './group-commit.ts'
+import { CrowdedOut, GroupCommit } from './group-commit.ts'
 import { FileLog } from './log.ts'
 import * as records from './records.ts'
 import { RemovedChatPurger } from './removed-chats.ts'
@@ -37,6 +38,8 @@ export interface FileStoreOptions extends FaultHooks {
 }
 
 const NO_VALUE = Buffer.alloc(0)
+const NEW_DATA: CommitOptions = { isWithdrawal: false }
+const WITHDRAWAL: CommitOptions = { isWithdrawal: true }
 /** The operation to run synchronously, or why it is refused. */
 type Decision<Done, Refused> = { readonly act: () => Promise<Done> | Done } | { readonly refused: Refused }
 
@@ -50,14 +53,22 @@ export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: F
   const listeners = new Map<ChatTag, Set<Listener>>()
   purger.run()
 
+  /** @throws StoreUnavailable if new data is refused */
+  function assertRoom(): void {
+    if (disk.fullness?.() !== undefined) throw new StoreUnavailable('full')
+  }
+
   /** Writes the next state of a chat, and notifies the listeners after it is durable. */
   function write(
     tag: ChatTag,
     chat: Chat,
     next: State | undefined,
     changes: readonly Change[],
-    notification: readonly LoggedEvent[] | 'gone'
+    notification: readonly LoggedEvent[] | 'gone',
+    options: CommitOptions
   ): Promise<void> {
+    // Before anything depends on it.
+    if (!options.isWithdrawal) assertRoom()
     const before = chat.latest
     const upgrade = chat.isOld ? upgradeChanges(tag, before) : []
     chat.latest = next
@@ -70,6 +81,7 @@ export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: F
       }
       commits.add(
         [...upgrade, ...changes, ...recordChanges(tag, before, next)],
+        options,
         () => {
           chat.durable = next
           onEnd()
@@ -104,7 +116,11 @@ export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: F
   ): Promise<Done | Refused | 'gone'> {
     for (let chat = cache.find(tag); chat !== undefined; chat = cache.find(tag)) {
       const latest = decisionOn(chat, chat.latest, decision)
-      if ('act' in latest) return await latest.act()
+      if ('act' in latest) {
+        const outcome = await unlessCrowdedOut(latest.act)
+        if (outcome !== undefined) return outcome.done
+        continue
+      }
       const durable = decisionOn(chat, chat.durable, decision)
       if ('refused' in durable) return durable.refused
       await chat.settled
@@ -130,7 +146,7 @@ export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: F
     if (key !== undefined) changes.push({ key: records.postKeyKey(tag, key), value: records.encodeNumber(id) })
     return {
       act: () => {
-        const posted = write(tag, chat, next, changes, [logged]).then(() => logged)
+        const posted = write(tag, chat, next, changes, [logged], NEW_DATA).then(() => logged)
         if (key !== undefined) {
           chat.posts.set(key, posted)
           const forget = (): void => void chat.posts.delete(key)
@@ -147,7 +163,8 @@ export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: F
     { door: before, record }: State,
     door: Door,
     events: readonly JoinEvent[],
-    now: number
+    now: number,
+    options: CommitOptions
   ): Promise<readonly LoggedJoinEvent[]> {
     const logged = events.map((event, index) => ({ ...event, id: record.lastEventId + 1 + index }))
     const next = { ...record, version: record.version + 1, lastEventId: record.lastEventId + logged.length }
@@ -159,13 +176,14 @@ export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: F
     next.joins -= dropped.length
     next.newestForgotten = dropped.at(-1) ?? record.newestForgotten
     next.rights = door.rights
-    cache.resize(chat, doorBytes(door))
     const changes: Change[] = [
       ...doorRecords(tag, doorChanges(before, door)),
       ...joins,
       ...dropped.map((id) => ({ key: records.joinKeyOf(tag, record, id), value: undefined }))
     ]
-    await write(tag, chat, { door, record: next }, changes, logged)
+    const written = write(tag, chat, { door, record: next }, changes, logged, options)
+    cache.resize(chat, doorBytes(door))
+    await written
     return logged
   }
 
@@ -196,8 +214,9 @@ export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: F
         rights: door.rights,
         lastOldEvent: 0
       }
+      assertRoom()
       const chat = cache.add(tag, undefined, doorBytes(door))
-      await write(tag, chat, { door, record }, doorRecords(tag, wholeDoor(door)), [])
+      await write(tag, chat, { door, record }, doorRecords(tag, wholeDoor(door)), [], NEW_DATA)
       return 'created'
     },
 
@@ -205,10 +224,10 @@ export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: F
 
     cached: find,
 
-    async commit(tag, version, door, events, now) {
+    async commit(tag, version, door, events, now, options = NEW_DATA) {
       return decide(tag, (chat, state) => {
         if (state.record.version !== version) return { refused: 'conflict' }
-        return { act: () => commitTo(tag, chat, state, door, events, now) }
+        return { act: () => commitTo(tag, chat, state, door, events, now, options) }
       })
     },
 
@@ -259,7 +278,7 @@ export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: F
           { key: records.headKey(tag), value: undefined },
           { key: records.removedKey(tag), value: NO_VALUE }
         ]
-        return { act: () => write(tag, chat, undefined, changes, 'gone') }
+        return { act: () => write(tag, chat, undefined, changes, 'gone', WITHDRAWAL) }
       })
       if (outcome !== undefined) return false
       purger.run()
@@ -273,6 +292,10 @@ export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: F
 
     async ping() {
       if (commits.fault !== undefined) throw commits.fault
+      if (disk.fullness?.() === 'disk') throw new StoreUnavailable('full')
+      if ((await disk.isInPlace?.()) === false) {
+        throw new StoreUnavailable('unreachable', { cause: new Error('the folder was moved or removed') })
+      }
     },
 
     async close() {
@@ -280,6 +303,16 @@ export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: F
       await commits.idle()
       await disk.close()
     }
+  }
+}
+
+/** `undefined` if it failed with new data that was written together with it. */
+async function unlessCrowdedOut<Done>(act: () => Promise<Done> | Done): Promise<{ done: Done } | undefined> {
+  try {
+    return { done: await act() }
+  } catch (error) {
+    if (error instanceof CrowdedOut) return undefined
+    throw error
   }
 }
 

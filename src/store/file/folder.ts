@@ -178,13 +178,32 @@ function damageOf(file: string): string | undefined {
   }
 }
 
-/** The pages up to the last used one, including free pages before it. The file must not be damaged. */
-export function usedPages(descriptor: number): { pages: number; pageSize: number } {
+export interface PageCounts {
+  readonly pageSize: number
+  /** Up to the last used page, including free pages before it. */
+  readonly pages: number
+  /** Those that hold something. */
+  readonly live: number
+  /** Those with data. */
+  readonly leaves: number
+  /** Those that lead to the data. */
+  readonly branches: number
+}
+
+/** The file must not be damaged. */
+export function usedPages(descriptor: number): PageCounts {
   const first = readMeta(descriptor, 0)
   const second = first && readMeta(descriptor, first.pageSize)
   if (first === undefined || second === undefined) throw new Error(`${DATA_FILE} is damaged`)
-  const { lastPage } = first.transaction >= second.transaction ? first : second
-  return { pages: Number(lastPage) + 1, pageSize: first.pageSize }
+  const { lastPage, trees } = first.transaction >= second.transaction ? first : second
+  const [, data] = trees
+  return {
+    pageSize: first.pageSize,
+    pages: Number(lastPage) + 1,
+    live: 2 + trees.reduce((sum, { branches, leaves, overflow }) => sum + branches + leaves + overflow, 0),
+    leaves: data?.leaves ?? 0,
+    branches: data?.branches ?? 0
+  }
 }
 
 /** Byte offsets and flags in every page, and byte offsets in meta pages. */
@@ -196,6 +215,8 @@ const META = {
   pageSize: 48,
   treeFlags: [52, 100],
   roots: [88, 136],
+  /** The numbers of branch, leaf and overflow pages. */
+  pageCounts: [56, 104],
   lastPage: 144,
   transaction: 152
 }
@@ -240,6 +261,11 @@ function readMeta(descriptor: number, position: number) {
   return {
     pageSize,
     roots: META.roots.map((at) => page.readBigUInt64LE(at)),
+    trees: META.pageCounts.map((at) => ({
+      branches: Number(page.readBigUInt64LE(at)),
+      leaves: Number(page.readBigUInt64LE(at + 8)),
+      overflow: Number(page.readBigUInt64LE(at + 16))
+    })),
     lastPage: page.readBigUInt64LE(META.lastPage),
     transaction: page.readBigUInt64LE(META.transaction)
   }

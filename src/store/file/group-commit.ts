@@ -3,10 +3,17 @@
  * serves all of them.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { StoreUnavailable } from '../../chat/store.ts'
+import { type CommitOptions, StoreUnavailable } from '../../chat/store.ts'
 import { type Change, type Disk, DiskFault } from './disk.ts'
 
-interface PendingWrite {
+/** A withdrawal was written together with new data, for which there was no room. It should be tried again. */
+export class CrowdedOut extends StoreUnavailable {
+  constructor(options: ErrorOptions) {
+    super('full', options)
+  }
+}
+
+interface PendingWrite extends CommitOptions {
   readonly changes: readonly Change[]
   readonly written: () => void
   readonly failed: (error: StoreUnavailable) => void
@@ -34,8 +41,13 @@ export class GroupCommit {
    * failure all pending changes fail too, because they can depend on the failed ones. Callbacks run in the order of the
    * calls of `add`.
    */
-  add(changes: readonly Change[], written: () => void, failed: (error: StoreUnavailable) => void): void {
-    this.#pending.push({ changes, written, failed })
+  add(
+    changes: readonly Change[],
+    { isWithdrawal }: CommitOptions,
+    written: () => void,
+    failed: (error: StoreUnavailable) => void
+  ): void {
+    this.#pending.push({ changes, isWithdrawal, written, failed })
     this.#running ??= this.#run()
   }
 
@@ -52,7 +64,7 @@ export class GroupCommit {
       this.#pending = []
       try {
         if (this.#fault !== undefined) throw this.#fault
-        await this.#disk.write(latest(batch))
+        await this.#disk.write(latest(batch), { isWithdrawal: isOnlyWithdrawal(batch) })
       } catch (error) {
         this.#fail([...batch, ...this.#pending.splice(0)], error)
         continue
@@ -67,7 +79,8 @@ export class GroupCommit {
     const isFull = cause instanceof DiskFault && cause.is === 'full'
     const fault = this.#fault ?? new StoreUnavailable(isFull ? 'full' : 'unreachable', { cause })
     if (cause instanceof DiskFault && cause.is === 'broken') this.#break(fault)
-    for (const { failed } of batch) failed(fault)
+    const crowdedOut = isFull && !isOnlyWithdrawal(batch) ? new CrowdedOut({ cause }) : fault
+    for (const { isWithdrawal, failed } of batch) failed(isWithdrawal ? crowdedOut : fault)
   }
 
   /** From now on every write fails. Only a new process can continue. */
@@ -75,6 +88,10 @@ export class GroupCommit {
     this.#fault = fault
     this.#onBroken(fault)
   }
+}
+
+function isOnlyWithdrawal(batch: readonly PendingWrite[]): boolean {
+  return batch.every(({ isWithdrawal }) => isWithdrawal)
 }
 
 /** If a key changes several times in a batch, only the last change is written. */

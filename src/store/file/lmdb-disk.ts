@@ -5,6 +5,7 @@
  */
 import { statfsSync } from 'node:fs'
 import { open, type RootDatabase } from 'lmdb'
+import type { CommitOptions } from '../../chat/store.ts'
 import { type Change, type Disk, DiskFault, type Entry } from './disk.ts'
 import { DiskReserve } from './disk-reserve.ts'
 import { FILE_MODE } from './folder.ts'
@@ -15,9 +16,12 @@ const WRITE_DEADLINE_MS = 60_000
 const MIN_FREE_BYTES = 65_536
 const PROBE = Buffer.from('probe')
 
-export function lmdbDisk(folder: string): Disk {
+const NEW_DATA: CommitOptions = { isWithdrawal: false }
+
+/** `maxBytes`: see `DiskReserve`. */
+export function lmdbDisk(folder: string, maxBytes?: number): Disk {
   const db: RootDatabase<Buffer, Buffer> = open(lmdbOptions(folder))
-  const reserve = new DiskReserve(folder)
+  const reserve = new DiskReserve(folder, maxBytes)
 
   /** After LMDB could not write a meta page, every read fails and every write hangs. */
   function isBroken(): boolean {
@@ -31,7 +35,6 @@ export function lmdbDisk(folder: string): Disk {
   }
 
   async function batch(changes: readonly Change[]): Promise<void> {
-    reserve.ensure(changes)
     const committed = db.batch(() => {
       for (const { key, value } of changes) {
         if (value === undefined) db.remove(key)
@@ -70,19 +73,26 @@ export function lmdbDisk(folder: string): Disk {
       if (found < limit && db.doesExist(start)) yield start
     },
 
-    async write(changes) {
+    async write(changes, options = NEW_DATA) {
+      const all = [...changes]
+      await reserve.ensure(all, options)
       let timer: NodeJS.Timeout | undefined
       const deadline = new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(new DiskFault('broken')), WRITE_DEADLINE_MS)
       })
       try {
-        await Promise.race([batch([...changes]), deadline])
+        await Promise.race([batch(all), deadline])
       } catch (error) {
         throw error instanceof DiskFault ? error : await faultOf(error)
       } finally {
         clearTimeout(timer)
+        reserve.written()
       }
     },
+
+    fullness: () => reserve.fullness(),
+
+    isInPlace: () => reserve.isInPlace(),
 
     async close() {
       reserve.close()

@@ -7,14 +7,19 @@ import { type FileStoreOptions, fileStore } from './file-store.ts'
 import { checkFolder, FolderRefused, makeFolder, markCopy, messageOf, orRefuse, takeFolder } from './folder.ts'
 import { lmdbDisk } from './lmdb-disk.ts'
 
+export interface OpenOptions extends FileStoreOptions {
+  /** Limit for what all chats take on the disk, in bytes. */
+  readonly maxDiskBytes?: number | undefined
+}
+
 /**
  * Opens the store in a folder, or creates one there. Fails if another process has it open.
  * @throws FolderRefused
  */
-export async function openFileStore(path: string, options: FileStoreOptions): Promise<Store> {
+export async function openFileStore(path: string, options: OpenOptions): Promise<Store> {
   const folder = await takeFolder(path)
   try {
-    const store = fileStore(lmdbDisk(path), options)
+    const store = fileStore(lmdbDisk(path, options.maxDiskBytes), options)
     folder.markAsOurs()
     return {
       ...store,

@@ -2,8 +2,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ChatTag } from '../../chat/ids.ts'
 import type { RetriedFaults } from '../retried-faults.ts'
-import type { Disk } from './disk.ts'
-import type { GroupCommit } from './group-commit.ts'
+import type { Change, Disk } from './disk.ts'
+import { CrowdedOut, type GroupCommit } from './group-commit.ts'
 import * as records from './records.ts'
 
 /** Entries that are deleted in one write. */
@@ -87,11 +87,21 @@ export class RemovedChatPurger {
     return [...this.#disk.keysForwards(start, end, REMOVALS_PER_WRITE)]
   }
 
-  #remove(keys: readonly Buffer[]): Promise<void> {
+  async #remove(keys: readonly Buffer[]): Promise<void> {
     const changes = keys.map((key) => ({ key, value: undefined }))
+    for (;;) {
+      try {
+        return await this.#write(changes)
+      } catch (error) {
+        if (!(error instanceof CrowdedOut)) throw error
+      }
+    }
+  }
+
+  #write(changes: readonly Change[]): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) reject(new Error('closed'))
-      else this.#commits.add(changes, resolve, reject)
+      else this.#commits.add(changes, { isWithdrawal: true }, resolve, reject)
     })
   }
 }

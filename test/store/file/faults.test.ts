@@ -426,6 +426,7 @@ describe('background work', () => {
     const fault = new TypeError('in a listener')
     commits.add(
       [],
+      { isWithdrawal: false },
       () => {
         throw fault
       },
