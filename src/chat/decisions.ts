@@ -92,19 +92,27 @@ export class Decisions {
   }
 
   async #decideAll(tag: ChatTag, batch: readonly Waiting[]): Promise<void> {
-    const { store, stats } = this.#options
+    const { store } = this.#options
     for (let stored = await store.load(tag); stored !== undefined; stored = await store.load(tag)) {
       const at = this.#options.now()
       const present = asOf(stored, at, this.#options.lifetime)
-      if (present === 'ended') {
-        if (await store.remove(tag, stored.lastEventId)) stats.ended(stored.door)
-      } else {
-        const outcome = await this.#decideOn(tag, stored, present, batch, at)
-        if (outcome === 'gone') break
-        if (outcome === 'done') return
-      }
+      const outcome =
+        present === 'ended'
+          ? await this.#removeEnded(tag, stored)
+          : await this.#decideOn(tag, stored, present, batch, at)
+      if (outcome === 'gone') break
+      if (outcome === 'done') return
     }
     for (const { onGone } of batch) onGone()
+  }
+
+  /** A chat that has ended is gone for everybody, also while it cannot be removed. */
+  async #removeEnded(tag: ChatTag, { door, lastEventId }: LoadedChat): Promise<'gone' | 'conflict'> {
+    const { store, stats } = this.#options
+    if (store.canRemoveIdle?.() === false) return 'gone'
+    if (!(await store.remove(tag, lastEventId))) return 'conflict'
+    stats.ended(door)
+    return 'gone'
   }
 
   async #decideOn(

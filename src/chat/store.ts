@@ -92,6 +92,12 @@ export interface Store {
   idleChats(since: number, emptySince: number): Promise<readonly ChatTag[]>
 
   /**
+   * Whether the clock can be trusted with removing chats that have been idle for too long. Until then they are kept, and
+   * answered like removed ones. Only stores that rely on the clock of this process have it.
+   */
+  readonly canRemoveIdle?: () => boolean
+
+  /**
    * Adds to a counter that all processes share. It expires `lifetimeMs` after its first use. Only shared stores have
    * counters.
    */

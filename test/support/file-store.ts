@@ -16,6 +16,8 @@ export function aFolder(): string {
 export async function opened(folder: string, options: Partial<OpenOptions> = {}): Promise<Store> {
   const store = await openFileStore(folder, {
     maxChatBytes: 1_000_000,
+    // Tests have clocks of their own.
+    clock: { evenForMs: 0 },
     onFault: () => undefined,
     onBroken: (fault) => {
       throw fault

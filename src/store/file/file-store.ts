@@ -25,6 +25,7 @@ import { type FaultHooks, RetriedFaults } from '../retried-faults.ts'
 import { type Chat, ChatCache, type State } from './cache.ts'
 import { withChecksums } from './checksums.ts'
 import type { Change, Disk } from './disk.ts'
+import { EvenClock, type EvenClockOptions } from './even-clock.ts'
 import { CrowdedOut, GroupCommit } from './group-commit.ts'
 import { FileLog } from './log.ts'
 import * as records from './records.ts'
@@ -35,6 +36,8 @@ export interface FileStoreOptions extends FaultHooks {
   readonly maxChatBytes: number
   /** Called once when the disk is broken. Only a new process can continue with what is on the disk. */
   readonly onBroken: (fault: StoreUnavailable) => void
+  /** When idle chats can be removed; for tests. */
+  readonly clock?: Partial<EvenClockOptions>
 }
 
 const NO_VALUE = Buffer.alloc(0)
@@ -43,13 +46,17 @@ const WITHDRAWAL: CommitOptions = { isWithdrawal: true }
 /** The operation to run synchronously, or why it is refused. */
 type Decision<Done, Refused> = { readonly act: () => Promise<Done> | Done } | { readonly refused: Refused }
 
-export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: FileStoreOptions): Store {
+export function fileStore(
+  bareDisk: Disk,
+  { maxChatBytes, onBroken, onFault, clock: clockOptions }: FileStoreOptions
+): Store {
   const disk = withChecksums(bareDisk)
   const commits = new GroupCommit(disk, onBroken)
   const cache = new ChatCache(disk)
   const faults = new RetriedFaults({ onFault })
   const log = new FileLog(disk, faults)
   const purger = new RemovedChatPurger(disk, commits, faults)
+  const clock = new EvenClock(clockOptions)
   const listeners = new Map<ChatTag, Set<Listener>>()
   purger.run()
 
@@ -141,7 +148,9 @@ export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: F
     const messageBytes = record.messageBytes + value.length + 1
     if (messageBytes > maxChatBytes) return { refused: 'chat-full' }
     const logged: LoggedMessage = { type: 'message', id, json }
-    const next = { door, record: { ...record, lastEventId: id, idleSince: message.createdAt, messageBytes } }
+    // Never earlier: a clock that was behind for a while must not make a chat look idle.
+    const idleSince = Math.max(record.idleSince, message.createdAt)
+    const next = { door, record: { ...record, lastEventId: id, idleSince, messageBytes } }
     const changes: Change[] = [{ key: records.messageKey(tag, id), value }]
     if (key !== undefined) changes.push({ key: records.postKeyKey(tag, key), value: records.encodeNumber(id) })
     return {
@@ -169,7 +178,7 @@ export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: F
     const logged = events.map((event, index) => ({ ...event, id: record.lastEventId + 1 + index }))
     const next = { ...record, version: record.version + 1, lastEventId: record.lastEventId + logged.length }
     next.joins += logged.length
-    if (logged.length > 0) next.idleSince = now
+    if (logged.length > 0) next.idleSince = Math.max(record.idleSince, now)
     const joins = logged.map((event) => ({ key: records.joinKey(tag, event.id), value: records.encodeJoin(event) }))
     const excess = Math.max(0, next.joins - JOIN_EVENTS_KEPT)
     const dropped = [...log.oldestJoins(tag, record, excess), ...logged.map(({ id }) => id)].slice(0, excess)
@@ -290,6 +299,8 @@ export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: F
       return log.idleChats(since, emptySince)
     },
 
+    canRemoveIdle: () => clock.isEven(),
+
     async ping() {
       if (commits.fault !== undefined) throw commits.fault
       if (disk.fullness?.() === 'disk') throw new StoreUnavailable('full')
@@ -299,6 +310,7 @@ export function fileStore(bareDisk: Disk, { maxChatBytes, onBroken, onFault }: F
     },
 
     async close() {
+      clock.close()
       await purger.close()
       await commits.idle()
       await disk.close()

@@ -31,6 +31,7 @@ const KEY = postKey(aUser(), 'once')
 function storeOver(disk: Disk, faults: unknown[] = []): Store {
   const store = fileStore(disk, {
     maxChatBytes: 1_000_000,
+    clock: { evenForMs: 0 },
     onFault: (fault) => faults.push(fault),
     onBroken: (fault) => {
       throw fault
