@@ -125,6 +125,22 @@ describe('a file store', () => {
     for (const tag of tags) expect(await service.applyDueExpiries(tag)).toBeUndefined()
   })
 
+  it('reads no chat in vain while the clock is not trusted', async () => {
+    const { store, wall, pass, jump } = await aService()
+    let loads = 0
+    const load: typeof store.load = (tag) => {
+      loads++
+      return store.load(tag)
+    }
+    const service = createService({ store: { ...store, load }, now: wall, ...TTL })
+    jump(31 * DAY)
+    await service.sweep()
+    expect(loads).toBe(0)
+    pass(HOUR)
+    await service.sweep()
+    expect(loads).toBeGreaterThan(0)
+  })
+
   it('removes none in the first hour, because nobody knows how right the clock was before', async () => {
     const { store, service, chat, jump, pass } = await aService()
     jump(31 * DAY)
