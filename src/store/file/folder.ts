@@ -11,6 +11,7 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   renameSync,
@@ -33,6 +34,9 @@ const LOCK_FILE = 'lock.mdb'
 /** Contains the format number. Written after the first data; without this file nothing was acknowledged. */
 const FORMAT_FILE = 'silly-chat-format'
 const NEW_FORMAT_FILE = `${FORMAT_FILE}.new`
+const OWN_FILES = [DATA_FILE, LOCK_FILE, FORMAT_FILE, NEW_FORMAT_FILE]
+/** Is at the top of many file systems. */
+const LOST_AND_FOUND = 'lost+found'
 /** The owner alone can read what is in the folder. */
 const FOLDER_MODE = 0o700
 export const FILE_MODE = 0o600
@@ -60,7 +64,10 @@ export async function takeFolder(path: string): Promise<Folder> {
     return await lockFolder(path)
   })
   try {
-    await orRefuse(path, async () => prepare(path))
+    await orRefuse(path, async () => {
+      prepare(path)
+      makePrivate(path)
+    })
   } catch (error) {
     lock.close()
     throw error
@@ -74,20 +81,20 @@ export async function takeFolder(path: string): Promise<Folder> {
   }
 }
 
-/**
- * Creates the folder if it does not exist, and syncs its parent, so that a power loss cannot remove the new folder. Takes the
- * permissions of others away from a folder that this user owns, and from its files.
- */
+/** Creates the folder if it does not exist, and syncs its parent, so that a power loss cannot remove the new folder. */
 export function makeFolder(path: string): void {
-  if (!existsSync(path)) {
-    mkdirSync(path, { mode: FOLDER_MODE })
-    syncFolder(dirname(path))
-  }
-  closeToOthers(path)
-  for (const file of [DATA_FILE, LOCK_FILE, FORMAT_FILE, NEW_FORMAT_FILE]) closeToOthers(join(path, file))
+  if (existsSync(path)) return
+  mkdirSync(path, { mode: FOLDER_MODE })
+  syncFolder(dirname(path))
 }
 
-/** A folder or file of another user stays as it is. */
+/** Takes the permissions of others away from the files of a store, and from its folder if nothing else is in it. */
+export function makePrivate(folder: string): void {
+  if (readdirSync(folder).every((name) => OWN_FILES.includes(name) || name === LOST_AND_FOUND)) closeToOthers(folder)
+  for (const file of OWN_FILES) closeToOthers(join(folder, file))
+}
+
+/** What belongs to another user stays as it is. */
 function closeToOthers(path: string): void {
   const found = statSync(path, { throwIfNoEntry: false })
   if (found === undefined || (found.mode & OTHERS_BITS) === 0 || !isOurs(found.uid)) return

@@ -4,7 +4,16 @@ import type { Store } from '../../chat/store.ts'
 import { type CheckResult, checkRecords } from './check.ts'
 import { copyRecords } from './copy.ts'
 import { type FileStoreOptions, fileStore } from './file-store.ts'
-import { checkFolder, FolderRefused, makeFolder, markCopy, messageOf, orRefuse, takeFolder } from './folder.ts'
+import {
+  checkFolder,
+  FolderRefused,
+  makeFolder,
+  makePrivate,
+  markCopy,
+  messageOf,
+  orRefuse,
+  takeFolder
+} from './folder.ts'
 import { lmdbDisk } from './lmdb-disk.ts'
 
 export interface OpenOptions extends FileStoreOptions {
@@ -55,6 +64,7 @@ export async function copyStore(from: string, to: string): Promise<void> {
   await orRefuse(to, async () => {
     makeFolder(to)
     if (readdirSync(to).length > 0) throw new FolderRefused(`${to} is not empty. Choose a new folder.`)
+    makePrivate(to)
     await copyRecords(from, to)
     markCopy(from, to)
   })

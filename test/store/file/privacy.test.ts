@@ -1,5 +1,5 @@
 /** Nobody but the owner reads the folder of a store, and a backup has nothing of what was closed. */
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { ChatTag } from '../../../src/chat/ids.ts'
@@ -56,6 +56,27 @@ describe('a folder that others can read', () => {
     widen(folder)
     await opened(folder)
     expect(modesOf(folder)).toEqual({ ...PRIVATE, 'lost+found': '664' })
+  })
+
+  it('stays as it is if it is not only for the store, and the files of the store are private', async () => {
+    const folder = aFolder()
+    await (await opened(folder)).close()
+    writeFileSync(join(folder, 'letter'), 'dear')
+    widen(folder)
+    await opened(folder)
+    expect(modesOf(folder)).toEqual({ ...PRIVATE, '.': '755', letter: '664' })
+  })
+
+  it('stays as it is if it is refused', async () => {
+    const [folder, letters] = [aFolder(), aFolder()]
+    await (await opened(folder)).close()
+    mkdirSync(letters)
+    writeFileSync(join(letters, 'data.mdb'), 'dear')
+    widen(letters)
+    const before = modesOf(letters)
+    await expect(opened(letters)).rejects.toThrow(/Choose another folder/)
+    await expect(copyStore(folder, letters)).rejects.toThrow(/is not empty/)
+    expect(modesOf(letters)).toEqual(before)
   })
 
   it.skipIf(!isRoot())('stays as it is and can be used if it belongs to another user', async () => {
