@@ -19,7 +19,7 @@ import { DATA_FILE, type PageCounts, usedPages } from './folder.ts'
 export const MIN_LEFT_BYTES = 16_777_216
 /** How much is reserved inside the data file at most, and at least once anything is stored. */
 const MAX_RESERVE_BYTES = MIN_LEFT_BYTES
-const MIN_RESERVE_BYTES = 2_097_152
+const MIN_RESERVE_BYTES = 4_194_304
 /** Branch pages on the path to a change. */
 const BRANCHES_PER_CHANGE = 3
 const SPARE_PAGES = 32
@@ -107,8 +107,13 @@ export class DiskReserve {
 
 /** What the file system has left for this user. */
 function freeBytes(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder)
-  return bavail * bsize
+  try {
+    const { bavail, bsize } = statfsSync(folder)
+    return bavail * bsize
+  } catch {
+    // The folder was removed. What is written into its file is lost.
+    return 0
+  }
 }
 
 /** A withdrawal rewrites at most a part of what is stored, so a small store needs a small reserve. */
@@ -120,16 +125,23 @@ function reserveFor({ live, pageSize }: PageCounts): number {
 export function pagesFor(changes: readonly Change[], { pages, live, leaves, branches, pageSize }: PageCounts): number {
   let valuePages = 0
   let leafBytes = 0
+  let removals = 0
   for (const { key, value } of changes) {
-    const length = value?.length ?? 0
+    if (value === undefined) {
+      removals++
+      continue
+    }
+    const { length } = value
     const isLarge = length > pageSize / 4
     // A large value has pages of its own, or is in a leaf as well.
     if (isLarge) valuePages += Math.ceil(length / pageSize) + 1
     leafBytes += key.length + NODE_BYTES + (isLarge ? 0 : length)
   }
-  const touched = Math.min(changes.length, leaves)
-  // Each leaf can split, and new ones can be nearly empty.
-  const split = Math.min(changes.length, touched + Math.ceil(leafBytes / (pageSize / 4)))
+  const puts = changes.length - removals
+  // A leaf from which something is removed can be merged with its neighbour.
+  const touched = Math.min(puts + 2 * removals, leaves)
+  // A leaf to which something is added can split, and new ones can be nearly empty.
+  const split = Math.min(puts, touched + Math.ceil(leafBytes / (pageSize / 4)))
   const parents = 2 * Math.min(changes.length * BRANCHES_PER_CHANGE, branches) + Math.ceil(split / 8)
   const written = touched + split + parents + valuePages
   const freeList = Math.ceil(((pages - live + written) * 8) / pageSize) * 2

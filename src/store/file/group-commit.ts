@@ -23,6 +23,8 @@ export class GroupCommit {
   readonly #disk: Disk
   #pending: PendingWrite[] = []
   #running: Promise<void> | undefined
+  /** How many go into the next write at most. */
+  #together = Number.POSITIVE_INFINITY
   readonly #onBroken: (fault: StoreUnavailable) => void
   #fault: StoreUnavailable | undefined
 
@@ -60,12 +62,19 @@ export class GroupCommit {
     // Changes of the same turn go into one write.
     await nextTurn()
     while (this.#pending.length > 0) {
-      const batch = this.#pending
-      this.#pending = []
+      const batch = this.#pending.splice(0, this.#together)
       try {
         if (this.#fault !== undefined) throw this.#fault
         await this.#disk.write(latest(batch), { isWithdrawal: isOnlyWithdrawal(batch) })
+        this.#together = Number.POSITIVE_INFINITY
       } catch (error) {
+        if (isFull(error) && batch.length > 1 && isOnlyWithdrawal(batch)) {
+          // Fewer at a time need less room.
+          this.#pending.unshift(...batch)
+          this.#together = Math.ceil(batch.length / 2)
+          continue
+        }
+        this.#together = Number.POSITIVE_INFINITY
         this.#fail([...batch, ...this.#pending.splice(0)], error)
         continue
       }
@@ -76,10 +85,9 @@ export class GroupCommit {
   }
 
   #fail(batch: readonly PendingWrite[], cause: unknown): void {
-    const isFull = cause instanceof DiskFault && cause.is === 'full'
-    const fault = this.#fault ?? new StoreUnavailable(isFull ? 'full' : 'unreachable', { cause })
+    const fault = this.#fault ?? new StoreUnavailable(isFull(cause) ? 'full' : 'unreachable', { cause })
     if (cause instanceof DiskFault && cause.is === 'broken') this.#break(fault)
-    const crowdedOut = isFull && !isOnlyWithdrawal(batch) ? new CrowdedOut({ cause }) : fault
+    const crowdedOut = isFull(cause) && !isOnlyWithdrawal(batch) ? new CrowdedOut({ cause }) : fault
     for (const { isWithdrawal, failed } of batch) failed(isWithdrawal ? crowdedOut : fault)
   }
 
@@ -88,6 +96,10 @@ export class GroupCommit {
     this.#fault = fault
     this.#onBroken(fault)
   }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof DiskFault && error.is === 'full'
 }
 
 function isOnlyWithdrawal(batch: readonly PendingWrite[]): boolean {

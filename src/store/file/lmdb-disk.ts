@@ -75,12 +75,12 @@ export function lmdbDisk(folder: string, maxBytes?: number): Disk {
 
     async write(changes, options = NEW_DATA) {
       const all = [...changes]
-      await reserve.ensure(all, options)
       let timer: NodeJS.Timeout | undefined
-      const deadline = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new DiskFault('broken')), WRITE_DEADLINE_MS)
-      })
       try {
+        await reserve.ensure(all, options)
+        const deadline = new Promise<never>((_, reject) => {
+          timer = setTimeout(() => reject(new DiskFault('broken')), WRITE_DEADLINE_MS)
+        })
         await Promise.race([batch(all), deadline])
       } catch (error) {
         throw error instanceof DiskFault ? error : await faultOf(error)

@@ -1,6 +1,7 @@
 /** Deletes the messages, join events and idempotency keys of removed chats in the background, in small writes. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ChatTag } from '../../chat/ids.ts'
+import { StoreUnavailable } from '../../chat/store.ts'
 import type { RetriedFaults } from '../retried-faults.ts'
 import type { Change, Disk } from './disk.ts'
 import { CrowdedOut, type GroupCommit } from './group-commit.ts'
@@ -8,6 +9,8 @@ import * as records from './records.ts'
 
 /** Entries that are deleted in one write. */
 const REMOVALS_PER_WRITE = 1000
+/** Fewer would not need noticeably less room on the disk. */
+const MIN_REMOVALS_PER_WRITE = 64
 const PURGING = 'purging removed chats'
 
 export class RemovedChatPurger {
@@ -89,11 +92,15 @@ export class RemovedChatPurger {
 
   async #remove(keys: readonly Buffer[]): Promise<void> {
     const changes = keys.map((key) => ({ key, value: undefined }))
-    for (;;) {
+    for (let count = keys.length; changes.length > 0; ) {
       try {
-        return await this.#write(changes)
+        await this.#write(changes.slice(0, count))
+        changes.splice(0, count)
       } catch (error) {
-        if (!(error instanceof CrowdedOut)) throw error
+        if (error instanceof CrowdedOut) continue
+        // A smaller write needs less room.
+        if (!isFull(error) || count <= MIN_REMOVALS_PER_WRITE) throw error
+        count = Math.ceil(count / 2)
       }
     }
   }
@@ -104,4 +111,8 @@ export class RemovedChatPurger {
       else this.#commits.add(changes, { isWithdrawal: true }, resolve, reject)
     })
   }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof StoreUnavailable && error.why === 'full'
 }
