@@ -5,7 +5,7 @@ import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { emptyTtlOf } from './chat/service.ts'
 import type { CommandLine } from './cli/arguments.ts'
-import { flagOrVariable, loadSettings, type Settings } from './cli/settings.ts'
+import { flagOrVariable, isSet, loadSettings, type Settings } from './cli/settings.ts'
 import { readVersion } from './cli/version.ts'
 import { buildApp } from './http/app.ts'
 import { listenAt, SettingRefused } from './http/server/listen.ts'
@@ -21,6 +21,12 @@ if (line.kind === 'text') {
   process.exit()
 }
 const settings = settingsOrExit(line.flags)
+if (line.kind === 'check') {
+  const { runCheck } = await import('./cli/check.ts')
+  const { text, isSound } = await runCheck(settings.STORE_URL).catch(exitWith)
+  process.stdout.write(text)
+  process.exit(isSound ? 0 : 1)
+}
 if (line.kind !== 'serve') {
   const { runCommand } = await import('./cli/backup.ts')
   process.stdout.write(await runCommand(line.kind, line.folder, settings.STORE_URL).catch(exitWith))
@@ -33,6 +39,8 @@ const earlyWarnings: string[] = []
 const store = await openStore(settings.STORE_URL, {
   maxChatBytes: settings.MAX_CHAT_BYTES,
   maxStoreBytes: settings.MAX_STORE_BYTES,
+  // Its default is about memory.
+  maxDiskBytes: isSet('MAX_STORE_BYTES', process.env, flags) ? settings.MAX_STORE_BYTES : undefined,
   chatTtlMs,
   emptyChatTtlMs: emptyTtlOf(chatTtlMs),
   onLost: (err) => app?.log.error({ err }, 'the store cannot be reached'),

@@ -98,19 +98,27 @@ export class Decisions {
 
   /** Decides on the first ones of `batch`, and puts back into the queue what cannot be committed with them. */
   async #decideAll(tag: ChatTag, batch: Waiting[]): Promise<void> {
-    const { store, stats } = this.#options
+    const { store } = this.#options
     for (let stored = await store.load(tag); stored !== undefined; stored = await store.load(tag)) {
       const at = this.#options.now()
       const present = asOf(stored, at, this.#options.lifetime)
-      if (present === 'ended') {
-        if (await store.remove(tag, stored.lastEventId, this.#options.toStoreTime(at))) stats.ended(stored.door)
-      } else {
-        const outcome = await this.#decideOn(tag, stored, present, batch, at)
-        if (outcome === 'gone') break
-        if (outcome === 'done') return
-      }
+      const outcome =
+        present === 'ended'
+          ? await this.#removeEnded(tag, stored, at)
+          : await this.#decideOn(tag, stored, present, batch, at)
+      if (outcome === 'gone') break
+      if (outcome === 'done') return
     }
     for (const { onGone } of batch) onGone()
+  }
+
+  /** A chat that has ended is gone for everybody, also while it cannot be removed. */
+  async #removeEnded(tag: ChatTag, { door, lastEventId }: LoadedChat, at: number): Promise<'gone' | 'conflict'> {
+    const { store, stats, toStoreTime } = this.#options
+    if (store.canRemoveIdle?.() === false) return 'gone'
+    if (!(await store.remove(tag, lastEventId, toStoreTime(at)))) return 'conflict'
+    stats.ended(door)
+    return 'gone'
   }
 
   async #decideOn(

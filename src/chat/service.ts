@@ -53,6 +53,8 @@ const WITHDRAW_ATTEMPTS = 600
 const WITHDRAW_RETRY_MS = 1000
 /** Chats that the sweep handles before other work gets its turn. */
 const SWEPT_PER_TURN = 100
+/** When a chat that cannot be removed yet is looked at again. */
+const RECHECK_MS = 60_000
 
 /** After how long a chat that never had an event is removed: after `chatTtlMs`, but after a day at the latest. */
 export function emptyTtlOf(chatTtlMs: number): number {
@@ -333,6 +335,8 @@ export function createService({
       },
       true
     )
+    // It only looks as if it had ended, perhaps because the clock is wrong.
+    if (next === 'gone' && store.canRemoveIdle?.() === false) return RECHECK_MS
     return next === 'gone' || next === Number.POSITIVE_INFINITY ? undefined : next - now()
   }
 
@@ -344,7 +348,9 @@ export function createService({
     if (chatTtlMs === 0) return
     const faults: unknown[] = []
     let swept = 0
-    for (const tag of await store.idleChats(now() - chatTtlMs, now() - emptyTtlMs)) {
+    const idle = await store.idleChats(now() - chatTtlMs, now() - emptyTtlMs)
+    if (store.canRemoveIdle?.() === false) return
+    for (const tag of idle) {
       if (++swept % SWEPT_PER_TURN === 0) await nextTurn()
       await applyDueExpiries(tag).catch((error: unknown) => {
         if (error instanceof StoreUnavailable) throw error

@@ -92,6 +92,12 @@ export interface Store {
   idleChats(since: number, emptySince: number): Promise<readonly ChatTag[]>
 
   /**
+   * Whether the clock can be trusted with removing chats that have been idle for too long. Until then they are kept, and
+   * answered like removed ones. Only stores that rely on the clock of this process have it.
+   */
+  readonly canRemoveIdle?: () => boolean
+
+  /**
    * Adds to a counter that all processes share. It expires `lifetimeMs` after its first use. Only shared stores have
    * counters.
    */
@@ -124,9 +130,9 @@ export class StoreUnavailable extends Error {
   }
 }
 
-interface CommitOptions {
+export interface CommitOptions {
   /** The commit only takes rights away or ends requests, so it must be possible where nothing else can be written. */
-  readonly isWithdrawal?: boolean
+  readonly isWithdrawal: boolean
 }
 
 export interface LoadedChat {

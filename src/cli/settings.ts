@@ -171,7 +171,9 @@ export const environment = z.object({
     .describe('all messages of one chat; beyond that 409. Join events do not count'),
   MAX_STORE_BYTES: positiveNumber()
     .default(1_073_741_824)
-    .describe('memory store only: all chats together; beyond that 503 with `Retry-After` for new chats and messages'),
+    .describe(
+      'all chats together in memory, or in a file store if it is set; beyond that 503 with `Retry-After` for everything new. Not for Redis'
+    ),
   CHAT_TTL_SECONDS: wholeNumber(0, MAX_TTL_SECONDS)
     .default(2_592_000)
     .describe(
@@ -193,6 +195,11 @@ type Values = Readonly<Record<string, string | undefined>>
 /** The name of a setting as the user gave it: its flag or its variable. */
 export function flagOrVariable(setting: string, flags: Values): string {
   return Object.hasOwn(flags, setting) ? flagOf(setting) : setting
+}
+
+/** Whether the user has set it, rather than left it at its default. An empty variable counts as unset. */
+export function isSet(setting: Setting, env: Values, flags: Values): boolean {
+  return Object.hasOwn(flags, setting) || (env[setting] ?? '') !== ''
 }
 
 /**

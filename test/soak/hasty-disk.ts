@@ -32,6 +32,10 @@ export function hastyDisk(disk: Disk): Disk {
       return change === undefined ? disk.get(key) : change.value
     },
     range: (start, end, limit) => range(start, end).slice(0, limit),
+    keysForwards: (start, end, limit) =>
+      range(start, end)
+        .slice(0, limit)
+        .map(({ key }) => key),
     keysBackwards: (start, end, limit) =>
       range(start, end)
         .reverse()

@@ -24,6 +24,11 @@ export function memoryDisk(): MemoryDisk {
         })
       )
     },
+    keysForwards: (start, end, limit) => {
+      const [from, to] = [start.toString('latin1'), end.toString('latin1')]
+      const found = sorted().filter((key) => key >= from && key < to)
+      return found.slice(0, limit).map((key) => Buffer.from(key, 'latin1'))
+    },
     keysBackwards: (start, end, limit) => {
       const [from, to] = [start.toString('latin1'), end.toString('latin1')]
       const found = sorted().filter((key) => key >= from && key < to)

@@ -1,21 +1,27 @@
 /** Checksums: a record that the disk has changed is an error, and never a message, a request or a right. */
+import { isUtf8 } from 'node:buffer'
 import { crc32 } from 'node:zlib'
 import type { Change, Disk, Entry } from './disk.ts'
+import { kindIn, OLD_RECORD_BYTES, POST_VALUE_BYTES } from './records.ts'
 
-const BYTES = 4
+export const CHECKSUM_BYTES = 4
 
 /** A record whose checksum does not fit. Only its own chat suffers from it. */
 export class RecordDamaged extends Error {
   override readonly name = 'RecordDamaged'
 
   constructor() {
-    super('a record of the file store is damaged')
+    super('a record of the file store is damaged (silly-chat check finds out which)')
   }
 }
 
-/** A disk whose values under capital letters end in the CRC-32 of key and value, big-endian. Others have none. */
+/**
+ * A disk whose values under capital letters end in the CRC-32 of key and value, big-endian. Of others it checks only the
+ * form, which is enough to never send anybody broken JSON. Keys are read without their values.
+ */
 export function withChecksums(disk: Disk): Disk {
   return {
+    ...disk,
     get(key) {
       const value = disk.get(key)
       return value && checked(key, value)
@@ -23,9 +29,7 @@ export function withChecksums(disk: Disk): Disk {
     *range(start, end, limit) {
       for (const { key, value } of disk.range(start, end, limit)) yield { key, value: checked(key, value) }
     },
-    keysBackwards: (start, end, limit) => disk.keysBackwards(start, end, limit),
-    write: (changes) => disk.write(withSums(changes)),
-    close: () => disk.close()
+    write: (changes, options) => disk.write(withSums(changes), options)
   }
 }
 
@@ -36,21 +40,53 @@ function* withSums(changes: Iterable<Change>): Iterable<Change> {
 /** The value as it is stored under this key. */
 export function withChecksum(key: Buffer, value: Buffer): Buffer {
   if (!hasChecksum(key)) return value
-  const bytes = Buffer.allocUnsafe(value.length + BYTES)
+  const bytes = Buffer.allocUnsafe(value.length + CHECKSUM_BYTES)
   value.copy(bytes)
   bytes.writeUInt32BE(sumOf(key, value), value.length)
   return bytes
 }
 
-/** @throws RecordDamaged */
-function checked(key: Buffer, bytes: Buffer): Entry['value'] {
-  if (!hasChecksum(key)) return bytes
-  const value = bytes.subarray(0, -BYTES)
-  if (bytes.length < BYTES || bytes.readUInt32BE(value.length) !== sumOf(key, value)) throw new RecordDamaged()
+/**
+ * The value that was stored as these bytes.
+ * @throws RecordDamaged
+ */
+export function checked(key: Buffer, bytes: Buffer): Entry['value'] {
+  if (!hasChecksum(key)) {
+    if (!hasForm(key, bytes)) throw new RecordDamaged()
+    return bytes
+  }
+  const value = bytes.subarray(0, -CHECKSUM_BYTES)
+  if (bytes.length < CHECKSUM_BYTES || bytes.readUInt32BE(value.length) !== sumOf(key, value)) throw new RecordDamaged()
   return value
 }
 
-function hasChecksum(key: Buffer): boolean {
+/** Whether this can be the value of a record that version 1 of the format has stored. */
+function hasForm(key: Buffer, value: Buffer): boolean {
+  switch (kindIn(key)) {
+    case 'c':
+      return value.length === OLD_RECORD_BYTES
+    case 'p':
+      return value.length === POST_VALUE_BYTES
+    case 'd':
+    case 'm':
+    case 'j':
+      return isUtf8(value) && isJsonObject(value.toString())
+    default:
+      return true
+  }
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    return typeof parsed === 'object' && parsed !== null
+  } catch {
+    // A SyntaxError.
+    return false
+  }
+}
+
+export function hasChecksum(key: Buffer): boolean {
   const [letter = 0] = key
   return letter >= 0x41 && letter <= 0x5a
 }

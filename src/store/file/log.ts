@@ -13,18 +13,23 @@ import {
 } from '../../chat/store.ts'
 import { escapeLineBreaks, escapeLineBreaksIn } from '../../wire/json.ts'
 import { COMMA } from '../codec.ts'
+import type { RetriedFaults } from '../retried-faults.ts'
+import { RecordDamaged } from './checksums.ts'
 import type { Disk, Entry } from './disk.ts'
 import type { ChatRecord } from './records.ts'
 import * as records from './records.ts'
 
 /** Entries that are read before the event loop continues with other work. */
 const ENTRIES_PER_TURN = 1000
+const FINDING_IDLE = 'finding idle chats'
 
 export class FileLog {
   readonly #disk: Disk
+  readonly #faults: RetriedFaults
 
-  constructor(disk: Disk) {
+  constructor(disk: Disk, faults: RetriedFaults) {
     this.#disk = disk
+    this.#faults = faults
   }
 
   /** `undefined` if `after` is not an event of this log, or if `allJoins` needs dropped join events. */
@@ -94,30 +99,41 @@ export class FileLog {
   oldestJoins(tag: ChatTag, record: ChatRecord, count: number): number[] {
     const ids: number[] = []
     if (count <= 0) return ids
-    for (const { key } of this.#rangesOf(
-      records.joinRanges(tag, record, record.newestForgotten, record.lastEventId),
-      count
-    )) {
-      if (ids.push(records.idIn(key)) === count) break
+    for (const range of records.joinRanges(tag, record, record.newestForgotten, record.lastEventId)) {
+      for (const key of this.#disk.keysForwards(...range, count - ids.length)) ids.push(records.idIn(key))
+      if (ids.length === count) break
     }
     return ids
   }
 
+  /** A chat whose record is damaged is not among them, because nobody knows whether it is idle. */
   async idleChats(since: number, emptySince: number): Promise<ChatTag[]> {
     const idle: ChatTag[] = []
+    let damage: RecordDamaged | undefined
+    const isIdle = (tag: ChatTag, latest: number): boolean => {
+      try {
+        return this.#idleSince(tag) <= latest
+      } catch (error) {
+        if (!(error instanceof RecordDamaged)) throw error
+        damage = error
+        return false
+      }
+    }
     for (const isEmpty of [true, false]) {
       const latest = isEmpty ? emptySince : since
       const end = records.idleEnd(isEmpty, latest)
       let [start] = records.rangeOf(isEmpty ? 'x' : 'y')
       for (;;) {
-        const keys = Array.from(this.#disk.range(start, end, ENTRIES_PER_TURN), ({ key }) => key)
-        idle.push(...keys.map(records.idleTagIn).filter((tag) => this.#idleSince(tag) <= latest))
+        const keys = [...this.#disk.keysForwards(start, end, ENTRIES_PER_TURN)]
+        idle.push(...keys.map(records.tagIn).filter((tag) => isIdle(tag, latest)))
         const last = keys.at(-1)
         if (last === undefined) break
         start = Buffer.concat([last, Buffer.alloc(1)])
         await nextTurn()
       }
     }
+    if (damage === undefined) this.#faults.ended(FINDING_IDLE)
+    else this.#faults.failed(FINDING_IDLE, damage)
     return idle
   }
 
@@ -159,8 +175,8 @@ export class FileLog {
     }
   }
 
-  *#rangesOf(ranges: readonly [start: Buffer, end: Buffer][], limit?: number): Generator<Entry, void, undefined> {
-    for (const [start, end] of ranges) yield* this.#disk.range(start, end, limit)
+  *#rangesOf(ranges: readonly [start: Buffer, end: Buffer][]): Generator<Entry, void, undefined> {
+    for (const range of ranges) yield* this.#disk.range(...range)
   }
 }
 

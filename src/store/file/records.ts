@@ -114,6 +114,10 @@ export function idleEnd(isEmpty: boolean, instant: number): Buffer {
 }
 
 const HOUR_MS = 3_600_000
+const IDLE_KINDS: ReadonlySet<string> = new Set(['x', 'y'])
+
+/** The range of all keys. */
+export const ALL: readonly [start: Buffer, end: Buffer] = [Buffer.of(0), Buffer.of(0xff)]
 
 /** The range of all keys of one kind; `end` is exclusive. */
 export function rangeOf(kind: 'r' | 'x' | 'y'): [start: Buffer, end: Buffer] {
@@ -133,14 +137,20 @@ function rangeUnder(kind: string, tag: ChatTag): [start: Buffer, end: Buffer] {
   return [key(kind, tag), key(kind, tag, Buffer.of(0xff))]
 }
 
-/** The tag in a key of the index of idle chats. */
-export function idleTagIn(key: Buffer): ChatTag {
-  return chatTag(key.toString('latin1', key.length - TAG_LENGTH))
+/** The tag in a key. */
+export function tagIn(key: Buffer): ChatTag {
+  const start = isIndex(key) ? key.length - TAG_LENGTH : 1
+  return chatTag(key.toString('latin1', start, start + TAG_LENGTH))
 }
 
-/** The tag in a key that marks a removed chat. */
-export function removedTagIn(key: Buffer): ChatTag {
-  return chatTag(key.toString('latin1', 1))
+/** Whether this is a key of the index of idle chats. Its value is empty. */
+export function isIndex(key: Buffer): boolean {
+  return IDLE_KINDS.has(kindIn(key))
+}
+
+/** The letter that a key begins with. */
+export function kindIn(key: Buffer): string {
+  return key.toString('latin1', 0, 1)
 }
 
 export function idIn(key: Buffer): number {
@@ -149,6 +159,10 @@ export function idIn(key: Buffer): number {
 
 const OLD_FIELDS = ['version', 'lastEventId', 'idleSince', 'messageBytes', 'joins', 'newestForgotten'] as const
 const RECORD_FIELDS = [...OLD_FIELDS, 'rights', 'lastOldEvent'] as const
+
+/** The length of a record of version 1, and that of an event id under an idempotency key. */
+export const OLD_RECORD_BYTES = OLD_FIELDS.length * 8
+export const POST_VALUE_BYTES = NUMBER_BYTES
 
 export function encodeRecord(record: ChatRecord): Buffer {
   const bytes = Buffer.alloc(RECORD_FIELDS.length * 8)

@@ -99,7 +99,7 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
 
     cached: (tag) => cache.get(tag),
 
-    async commit(tag, version, door, joins, now, { isWithdrawal = false } = {}) {
+    async commit(tag, version, door, joins, now, { isWithdrawal } = { isWithdrawal: false }) {
       const stored = await storedAs(tag, version)
       if (typeof stored === 'string') return stored
       const isOld = old.has(stored.door)

@@ -399,11 +399,14 @@ describe('background work', () => {
   it('is reported once if it fails: deleting the records of a removed chat', async () => {
     const disk = memoryDisk()
     const faults: unknown[] = []
-    let range = disk.range
-    const store = storeOver({ ...disk, range: (...call) => range(...call) }, { onFault: (fault) => faults.push(fault) })
+    let keys = disk.keysForwards
+    const store = storeOver(
+      { ...disk, keysForwards: (...call) => keys(...call) },
+      { onFault: (fault) => faults.push(fault) }
+    )
     await turns()
-    const fault = new TypeError('no range')
-    range = () => {
+    const fault = new TypeError('no keys')
+    keys = () => {
       throw fault
     }
     for (let index = 0; index < 3; index++) {
@@ -411,7 +414,7 @@ describe('background work', () => {
       await turns()
     }
     expect(faults).toEqual([fault])
-    range = disk.range
+    keys = disk.keysForwards
     await store.idleChats(0, 0)
     await turns()
     expect(faults).toEqual([fault])
@@ -423,6 +426,7 @@ describe('background work', () => {
     const fault = new TypeError('in a listener')
     commits.add(
       [],
+      { isWithdrawal: false },
       () => {
         throw fault
       },

@@ -182,7 +182,8 @@ class Model {
     const door = { ...knocked, rights: knocked.rights + (takesRight ? 1 : 0) }
     const events = Array.from({ length: joins }, () => ({ type: 'join_request' as const, request }))
     const now = this.#clock
-    const outcome = this.#store.commit(this.#tag(index), version, door, events, now)
+    const options = { isWithdrawal: takesRight }
+    const outcome = this.#store.commit(this.#tag(index), version, door, events, now, options)
     this.#call({ verb: 'commit', chat: index, door, version, joins, now }, outcome)
   }
 
@@ -389,9 +390,8 @@ function kindsOf({ door, events }: Known): string {
   const messages = events.filter((event) => event.type === 'message')
   const keyed = messages.filter((event) => textOf(event).startsWith('key'))
   const [joins, idle] = [events.length - messages.length, events.length === 0 ? 'x' : 'y']
-  const counts = { J: joins, M: messages.length, P: keyed.length, Q: door.requests.size }
-  const many = Object.entries(counts).map(([kind, count]) => kind.repeat(count))
-  return `CH${many.join('')}${idle}`
+  const requests = 'Q'.repeat(door.requests.size)
+  return `CH${'J'.repeat(joins)}${'M'.repeat(messages.length)}${'P'.repeat(keyed.length)}${requests}${idle}`
 }
 
 function textOf({ json }: LoggedMessage): string {
