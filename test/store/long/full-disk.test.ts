@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Store } from '../../../src/chat/store.ts'
 import { MIN_LEFT_BYTES } from '../../../src/store/file/disk-reserve.ts'
+import { lmdbDisk } from '../../../src/store/file/lmdb-disk.ts'
+import { checkStore } from '../../../src/store/file/open.ts'
 import { approve, call, createChat, createLink, decline, knock, post, readTexts, refusal } from '../../support/api.ts'
 import { eventually } from '../../support/eventually.ts'
 import { aFolder, opened } from '../../support/file-store.ts'
@@ -13,7 +15,7 @@ import { runProgram, startProgram } from '../../support/program.ts'
 import { isRoot } from '../../support/real-parts.ts'
 import { startServer } from '../../support/server.ts'
 import { openStream } from '../../support/streams.ts'
-import { aChat, append, texts } from '../contract/support.ts'
+import { aChat, append, tagIn, texts } from '../contract/support.ts'
 
 const FILL = 65_536
 const MIB = 2 ** 20
@@ -124,6 +126,54 @@ describe.skipIf(!isRoot('mount', 'umount'))('a full disk', () => {
     )
     expect(await post(here(chat), owner, 'again')).toBeGreaterThan(0)
     expect((await call(`${server.url}/ready`)).status).toBe(200)
+  })
+
+  it.each([0.1, 1, 3, 5])(
+    'lets a store of %d MiB remove everything that others have left no room for',
+    async (size) => {
+      const disk = aSmallDisk()
+      const store = await opened(disk.folder, { maxChatBytes: 64 * MIB })
+      const server = await startServer({ wrap: () => withdrawing(store) })
+      const { chat, owner } = await createChat(server)
+      const links = await Promise.all(Array.from({ length: 3 }, () => createLink(chat, owner)))
+      for (const link of links) await Promise.all(Array.from({ length: 99 }, () => knock(link)))
+      const posts = Array.from({ length: Math.ceil((size * MIB) / 1000) }, (_, index) => `${index}`.padEnd(950, '.'))
+      for (let start = 0; start < posts.length; start += 500) {
+        await Promise.all(posts.slice(start, start + 500).map((text) => append(store, tagIn(chat), text)))
+      }
+      disk.fill()
+      const revoked = await Promise.all(links.map((link) => call(`DELETE ${link}`, { user: owner })))
+      expect(revoked.map(({ status }) => status)).toEqual([204, 204, 204])
+      expect((await call(`DELETE ${chat}`, { user: owner })).status).toBe(204)
+      const isEmpty = async () => (await checkStore(disk.folder)).records === 0
+      await eventually(isEmpty, 'all records are deleted', { withinMs: 10_000, everyMs: 100 })
+      disk.free()
+      const hasRoom = async () => (await call(`POST ${server.url}/v1/chats`)).status === 201
+      await eventually(hasRoom, 'there is room again')
+    }
+  )
+
+  it('leaves a reserve inside the data file that only withdrawals use', async () => {
+    const small = aSmallDisk()
+    mkdirSync(small.folder)
+    const disk = lmdbDisk(small.folder)
+    onTestFinished(() => disk.close())
+    const change = (index: number) => ({ key: Buffer.from(`k${index}`), value: Buffer.alloc(20_000, index) })
+    await disk.write(Array.from({ length: 100 }, (_, index) => change(index)))
+    small.fill()
+    let written = 100
+    const fills = async (): Promise<void> => {
+      for (; written < 2000; written++) await disk.write([change(written)])
+    }
+    await expect(fills()).rejects.toMatchObject({ name: 'DiskFault', is: 'full' })
+    const before = written
+    const withdraws = async (): Promise<void> => {
+      for (; written < 2000; written++) await disk.write([change(written)], { isWithdrawal: true })
+    }
+    await expect(withdraws()).rejects.toMatchObject({ name: 'DiskFault', is: 'full' })
+    // Half of the reserve.
+    expect((written - before) * 20_000).toBeGreaterThan(MIB)
+    expect(disk.get(change(written - 1).key)).toEqual(change(written - 1).value)
   })
 
   it('refuses new data with 503 and Retry-After, keeps everything acknowledged, and is used again when it has room', async () => {
