@@ -10,6 +10,8 @@ interface Connection {
   newest: ServerResponse | undefined
   /** An action to run when at most `at` answers are owed. */
   next?: { readonly at: number; readonly action: () => void }
+  /** The bytes that the client had taken when the connection was silent before. */
+  takenBefore?: number
   /** Has answered a request, so that it can be idle. */
   hasAnswered?: true
   /** Carries an event stream: no other answer can be sent on it. */
@@ -22,15 +24,15 @@ declare module 'fastify' {
   }
 }
 
-/** A client that takes nothing of an answer for this long is disconnected. */
-const STALLED_MS = 30_000
+/** How long a connection is silent before it is looked at. A client that has taken nothing at two looks is disconnected. */
+const SILENT_MS = 15_000
 
 export const connections = fp(
   (app, _options, done) => {
     const all = new Connections(app.server)
     app.decorate('connections', all)
     // Node.js counts every byte that the operating system takes as activity, also of a write that is not complete.
-    app.server.setTimeout(STALLED_MS, (socket: Socket) => all.onSilent(socket))
+    app.server.setTimeout(SILENT_MS, (socket: Socket) => all.onSilent(socket))
     done()
   },
   { name: 'connections' }
@@ -75,8 +77,18 @@ export class Connections {
   /** Ends a silent connection whose client does not take its answer, or which is kept alive for nothing. */
   onSilent(socket: Socket): void {
     const connection = this.#open.get(socket)
-    const isIdle = connection?.hasAnswered === true && connection.owed.size === 0 && connection.isStream === undefined
-    if (socket.writableLength > 0 || isIdle) socket.destroy()
+    if (connection === undefined) return
+    const taken = socket.bytesWritten - socket.writableLength
+    const isStalled = socket.writableLength > 0 && connection.takenBefore === taken
+    const isIdle = connection.hasAnswered === true && connection.owed.size === 0 && connection.isStream === undefined
+    if (isStalled || isIdle) {
+      socket.destroy()
+      return
+    }
+    if (socket.writableLength === 0) return
+    connection.takenBefore = taken
+    // Node.js calls again only after it has been active.
+    socket.setTimeout(SILENT_MS)
   }
 
   /** Whether any answer is still owed. */
