@@ -80,7 +80,8 @@ export interface NewLink {
 export type Service = ReturnType<typeof createService>
 
 export function createService({ store, now: ownNow, chatTtlMs, stats = new DoorStats() }: ServiceDependencies) {
-  const now = (): number => ownNow() + (store.clockSkewMs?.() ?? 0)
+  const clockSkewMs = store.clockSkewMs?.bind(store) ?? (() => 0)
+  const now = (): number => ownNow() + clockSkewMs()
   // The store's clock knows nothing of the clock of a test.
   const toStoreTime = (instant: number): number => instant - (ownNow() - Date.now())
   const emptyTtlMs = emptyTtlOf(chatTtlMs)
@@ -341,7 +342,7 @@ export function createService({ store, now: ownNow, chatTtlMs, stats = new DoorS
     decide,
     applyDueExpiries,
     sweep,
-    clockSkewMs: () => store.clockSkewMs?.() ?? 0,
+    clockSkewMs,
     ping: () => store.ping()
   }
 }
