@@ -1,10 +1,10 @@
 /**
- * The use cases, one function each: load the chat, apply the rules, commit, and start over on a conflict. Independent of
- * HTTP and of how anything is stored. Refusals are thrown as `Refused`.
+ * The use cases, one function each: load the chat and apply the rules; what changes something is decided in turn
+ * (`decisions.ts`). Independent of HTTP and of how anything is stored. Refusals are thrown as `Refused`.
  *
- * Loading a chat first commits its due expiries, so no use case ever sees an expired link as open, or an expired chat.
+ * A loaded chat has everything applied that is due, whether or not it is stored. So no use case ever sees an expired link as
+ * open, or an expired chat, and reading never writes.
  */
-
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { asOf, endOf, type Lifetime } from './as-of.ts'
 import * as changes from './changes.ts'
@@ -98,7 +98,8 @@ export function createService({
   stats = new DoorStats(),
   onFault = () => undefined
 }: ServiceDependencies) {
-  const now = (): number => ownNow() + (store.clockSkewMs?.() ?? 0)
+  const clockSkewMs = store.clockSkewMs?.bind(store) ?? (() => 0)
+  const now = (): number => ownNow() + clockSkewMs()
   // The store's clock knows nothing of the clock of a test.
   const toStoreTime = (instant: number): number => instant - (ownNow() - Date.now())
   const emptyTtlMs = emptyTtlOf(chatTtlMs)
@@ -419,7 +420,7 @@ export function createService({
     decide,
     applyDueExpiries,
     sweep,
-    clockSkewMs: () => store.clockSkewMs?.() ?? 0,
+    clockSkewMs,
     ping: () => store.ping()
   }
 }

@@ -35,12 +35,12 @@ export async function sendJsonPages(
 ): Promise<void> {
   await endOfTurn()
   reply.header('content-type', JSON_TYPE)
-  if (rest === undefined) sendWhole(reply, [Buffer.from(start), ...first, Buffer.from(end())], hold)
+  if (rest === undefined) sendWhole(reply, [start, ...first, end()], hold)
   else await sendPages(reply, { start, first, rest, end }, hold)
 }
 
-function sendWhole(reply: FastifyReply, parts: readonly Uint8Array[], hold: () => () => void): void {
-  const length = parts.reduce((sum, part) => sum + part.length, 0)
+function sendWhole(reply: FastifyReply, parts: readonly (string | Uint8Array)[], hold: () => () => void): void {
+  const length = parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0)
   reply.header('content-length', length)
   const { response, headers } = hijack(reply)
   if (response.destroyed) return

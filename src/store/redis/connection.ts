@@ -1,16 +1,18 @@
 /**
- * A connection to Redis or Valkey, a single server or a cluster.
+ * The connection for commands to Redis or Valkey, a single server or a cluster.
  *
  * A command without an answer fails after a deadline, and until the server answers again further commands fail at once.
  * Commands that were in progress when a server was lost may or may not have been executed.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createClient, createCluster, ErrorReply, RESP_TYPES } from 'redis'
+import { createClient, createCluster, ErrorReply } from 'redis'
 import { StoreUnavailable } from '../../chat/store.ts'
 import { chatKey, keysOf } from './keys.ts'
 import { type Reply, readReply } from './replies.ts'
 import type { Script } from './scripts.ts'
 
+/** How long a server may take to answer. */
+export const COMMAND_DEADLINE_MS = 3000
 /** A connection without any answer for this long is closed, although a PING is sent every second. */
 const SILENCE_MS = 5000
 const PING_MS = 1000
@@ -49,7 +51,6 @@ export interface ConnectionHooks {
 
 export class Connection {
   readonly #options: ClientOptions
-  readonly #deadlineMs: number
   readonly #hooks: ConnectionHooks
   #client: Client
   readonly #cluster: Cluster | undefined
@@ -57,9 +58,8 @@ export class Connection {
   readonly #unresponsive = new WeakSet<Client>()
   #leftReplicaAt = Number.NEGATIVE_INFINITY
 
-  constructor(options: ClientOptions, isCluster: boolean, deadlineMs: number, hooks: ConnectionHooks) {
+  constructor(options: ClientOptions, isCluster: boolean, hooks: ConnectionHooks) {
     this.#options = options
-    this.#deadlineMs = deadlineMs
     this.#hooks = hooks
     this.#client = clientOf(options)
     this.#cluster = isCluster ? clusterOf(options) : undefined
@@ -71,20 +71,15 @@ export class Connection {
     await (this.#cluster ?? this.#client).connect()
   }
 
-  /** Of a cluster: whether its topology is known. */
-  get isReady(): boolean {
-    return this.#cluster === undefined ? this.#client.isReady : this.#cluster.isOpen
-  }
-
   /**
-   * Runs a script on the keys of a chat, in one round trip. With `bytes`, strings in the reply are Buffers.
+   * Runs a script on the keys of a chat, in one round trip.
    * @throws StoreUnavailable
    */
-  async run(script: Script, tag: string, args: readonly (string | number)[], as?: 'bytes'): Promise<Reply> {
+  async run(script: Script, tag: string, args: readonly (string | number)[]): Promise<Reply> {
     const current = this.#client
     try {
       const client = await this.clientFor(tag)
-      const evaluate = () => this.#evaluateDuringMigration(script, tag, args.map(String), as)
+      const evaluate = () => this.#evaluateDuringMigration(script, keysOf(tag), args.map(String))
       return readReply(await this.#send(client, evaluate))
     } catch (error) {
       throw this.#toStoreFault(error, current)
@@ -125,7 +120,7 @@ export class Connection {
   async clientFor(tag: string): Promise<Client> {
     if (this.#cluster === undefined) return this.#client
     try {
-      return await this.#withDeadline(this.#cluster.getNodeClientForKey(chatKey(tag)))
+      return await withDeadline(this.#cluster.getNodeClientForKey(chatKey(tag)))
     } catch (cause) {
       this.#hooks.onLost(cause)
       throw new StoreUnavailable('unreachable', { cause })
@@ -139,7 +134,7 @@ export class Connection {
   async locate(tag: string): Promise<void> {
     if (this.#cluster === undefined) return
     // Whatever fails here also fails the next command on this chat, which reports it.
-    await this.#withDeadline(this.#cluster.exists(chatKey(tag))).catch(() => undefined)
+    await withDeadline(this.#cluster.exists(chatKey(tag))).catch(() => undefined)
   }
 
   close(): void {
@@ -150,26 +145,15 @@ export class Connection {
   #servers(): readonly (Client | Promise<Client>)[] {
     const cluster = this.#cluster
     if (cluster === undefined) return [this.#client]
-    return cluster.masters.map((master) => this.#withDeadline(Promise.resolve(cluster.nodeClient(master))))
-  }
-
-  async #evaluate(script: Script, tag: string, args: string[], as: 'bytes' | undefined): Promise<unknown> {
-    const mapping = as === 'bytes' ? BYTES : {}
-    const target = this.#cluster?.withTypeMapping(mapping) ?? this.#client.withTypeMapping(mapping)
-    return await evaluate(target, script, keysOf(tag), args)
+    return cluster.masters.map((master) => withDeadline(Promise.resolve(cluster.nodeClient(master))))
   }
 
   /** While a cluster moves a slot, its keys can be split between two servers, and both reply TRYAGAIN. */
-  async #evaluateDuringMigration(
-    script: Script,
-    tag: string,
-    args: string[],
-    as: 'bytes' | undefined
-  ): Promise<unknown> {
+  async #evaluateDuringMigration(script: Script, keys: string[], args: string[]): Promise<unknown> {
     const deadline = performance.now() + SLOT_MIGRATION_MS.most
     for (;;) {
       try {
-        return await this.#evaluate(script, tag, args, as)
+        return await evaluate(this.#cluster ?? this.#client, script, keys, args)
       } catch (error) {
         if (!hasCode(error, 'TRYAGAIN') || performance.now() > deadline) throw error
         await sleep(SLOT_MIGRATION_MS.pause)
@@ -180,7 +164,7 @@ export class Connection {
   /** Writing resets the socket's idle timer, so nothing is sent to a server that is not answering. */
   async #send<Answer>(client: Client, command: (client: Client) => Promise<Answer>): Promise<Answer> {
     if (this.#unresponsive.has(client)) throw new NoAnswer()
-    return await this.#withDeadline(command(client), () => this.#pauseUntilAnswer(client))
+    return await withDeadline(command(client), () => this.#pauseUntilAnswer(client))
   }
 
   /** Stops sending to this server until it answers a PING or its connection is closed by the idle timeout. */
@@ -197,13 +181,9 @@ export class Connection {
   }
 
   #toStoreFault(error: unknown, client: Client): unknown {
-    if (error instanceof StoreUnavailable || PROGRAMMING_ERRORS.some((kind) => error instanceof kind)) return error
-    if (!(error instanceof ErrorReply)) return new StoreUnavailable('unreachable', { cause: error })
-    const code = errorCode(error)
-    if (code === 'OOM') return new StoreUnavailable('full', { cause: error })
     // This server is no longer the master. The address may lead to the new master by now.
-    if (code === 'READONLY') this.#leaveReplica(client)
-    return isRetryable(error) ? new StoreUnavailable('unreachable', { cause: error }) : error
+    if (hasCode(error, 'READONLY')) this.#leaveReplica(client)
+    return toStoreFault(error)
   }
 
   #leaveReplica(client: Client): void {
@@ -221,20 +201,20 @@ export class Connection {
   #observe(client: Client): void {
     client.on('error', this.#hooks.onLost).on('ready', this.#hooks.onBack)
   }
+}
 
-  async #withDeadline<Answer>(answer: Promise<Answer>, onLate?: () => void): Promise<Answer> {
-    let timer: NodeJS.Timeout | undefined
-    const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        onLate?.()
-        reject(new NoAnswer())
-      }, this.#deadlineMs)
-    })
-    try {
-      return await Promise.race([answer, deadline])
-    } finally {
-      clearTimeout(timer)
-    }
+async function withDeadline<Answer>(answer: Promise<Answer>, onLate?: () => void): Promise<Answer> {
+  let timer: NodeJS.Timeout | undefined
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      onLate?.()
+      reject(new NoAnswer())
+    }, COMMAND_DEADLINE_MS)
+  })
+  try {
+    return await Promise.race([answer, deadline])
+  } finally {
+    clearTimeout(timer)
   }
 }
 
@@ -260,6 +240,18 @@ export async function evaluate(
   }
 }
 
+/** The error that the caller of a store gets. */
+export function toStoreFault(error: unknown): unknown {
+  if (error instanceof StoreUnavailable || PROGRAMMING_ERRORS.some((kind) => error instanceof kind)) return error
+  if (hasCode(error, 'OOM')) return new StoreUnavailable('full', { cause: error })
+  return isRetryable(error) ? new StoreUnavailable('unreachable', { cause: error }) : error
+}
+
+/** Whether a cluster has this chat elsewhere, or is moving it. */
+export function isRedirection(error: unknown): boolean {
+  return ['MOVED', 'ASK', 'TRYAGAIN'].some((code) => hasCode(error, code))
+}
+
 class NoAnswer extends Error {
   override readonly name = 'NoAnswer'
 }
@@ -280,8 +272,6 @@ function hasCode(error: unknown, code: string): boolean {
   return error instanceof ErrorReply && errorCode(error) === code
 }
 
-const BYTES = { [RESP_TYPES.BLOB_STRING]: Buffer }
-
 type Cluster = ReturnType<typeof clusterOf>
 
 export type ClientOptions = ReturnType<typeof clientOptions>
@@ -292,7 +282,7 @@ export function clientOptions(url: string) {
     RESP: 3 as const,
     // Without a connection commands fail at once instead of waiting in a queue.
     disableOfflineQueue: true,
-    // Turns off the library's timeout, which covers only the time in the queue; `#withDeadline` covers the answer.
+    // Turns off the library's timeout, which covers only the time in the queue; `withDeadline` covers the answer.
     commandOptions: { timeout: 0 },
     pingInterval: PING_MS,
     socket: {

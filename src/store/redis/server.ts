@@ -1,21 +1,26 @@
 /**
- * Redis or Valkey, a single server or a cluster: what is checked at the start and while it runs, and a connection each for
- * small commands and for pages of a log, so that those who read much do not delay the others.
+ * Redis or Valkey, a single server or a cluster: what is checked at the start and while it runs, and connections each for
+ * small commands and for pages of logs, so that those who read much do not delay the others.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient, ErrorReply } from 'redis'
 import { StoreUnavailable } from '../../chat/store.ts'
 import { type FaultHooks, RetriedFaults } from '../retried-faults.ts'
 import { StoreClock } from './clock.ts'
-import { type Client, type ClientOptions, Connection, clientOptions, evaluate } from './connection.ts'
-import { LAYOUT_TAG } from './keys.ts'
-import type { Reply } from './replies.ts'
+import {
+  type Client,
+  type ClientOptions,
+  Connection,
+  clientOptions,
+  evaluate,
+  isRedirection,
+  toStoreFault
+} from './connection.ts'
+import { keysOf, LAYOUT_TAG } from './keys.ts'
+import { PageConnections } from './page-connections.ts'
+import { type Reply, readReply } from './replies.ts'
 import { SCRIPTS, type Script } from './scripts.ts'
 
-/** How long a server may take to answer. */
-export const COMMAND_DEADLINE_MS = 3000
-/** The same for a page of a log, which can wait behind pages for many other readers. */
-const PAGE_DEADLINE_MS = 15_000
 /** How long the start waits for a server. */
 const START_DEADLINE_MS = 10_000
 const START_RETRY_MS = 250
@@ -47,25 +52,20 @@ export class RedisServer {
   readonly hooks: ServerHooks
   readonly clock: StoreClock
   readonly #commands: Connection
-  readonly #pages: Connection
+  readonly #pages = new PageConnections()
   readonly #faults: RetriedFaults
-  readonly #lost = new Set<Connection>()
   readonly #onReconnected: (() => void)[] = []
+  #isLost = false
   #isLayoutStored = false
 
   private constructor(options: ClientOptions, isCluster: boolean, hooks: ServerHooks) {
     this.hooks = hooks
     this.clock = new StoreClock((sentence) => hooks.onWarning?.(sentence))
     this.#faults = new RetriedFaults(hooks)
-    const connection = (deadlineMs: number): Connection => {
-      const opened: Connection = new Connection(options, isCluster, deadlineMs, {
-        onLost: (cause) => this.#onLost(opened, cause),
-        onBack: () => this.#onBack(opened)
-      })
-      return opened
-    }
-    this.#commands = connection(COMMAND_DEADLINE_MS)
-    this.#pages = connection(PAGE_DEADLINE_MS)
+    this.#commands = new Connection(options, isCluster, {
+      onLost: (cause) => this.#onLost(cause),
+      onBack: () => this.#onBack()
+    })
   }
 
   /** @throws ServerRefused if the server cannot be reached or must not be used */
@@ -108,7 +108,7 @@ export class RedisServer {
    * @throws StoreUnavailable
    */
   runPage(script: Script, tag: string, args: readonly (string | number)[], as?: 'bytes'): Promise<Reply> {
-    return this.#reporting(PAGES, () => this.#pages.run(script, tag, args, as))
+    return this.#reporting(PAGES, () => this.#runPage(script, tag, args.map(String), as))
   }
 
   /**
@@ -129,7 +129,6 @@ export class RedisServer {
    * @throws Error if the clock of this process is wrong
    */
   async ping(): Promise<void> {
-    if (!this.#pages.isReady) throw new StoreUnavailable('unreachable')
     if (!this.#isLayoutStored) await this.#settleLayout('The server')
     await this.#commands.onEachServer(async (client) => {
       const sentAt = Date.now()
@@ -141,7 +140,7 @@ export class RedisServer {
 
   /** Whether `onLost` was called, and not `onBack` since. */
   get isLost(): boolean {
-    return this.#lost.size > 0
+    return this.#isLost
   }
 
   /** Calls `listener` whenever the connection for commands works again. */
@@ -156,7 +155,7 @@ export class RedisServer {
 
   async #connect(host: string): Promise<void> {
     try {
-      await Promise.all([this.#commands.connect(), this.#pages.connect()])
+      await this.#commands.connect()
     } catch (error) {
       throw unreachable(host, error)
     }
@@ -222,15 +221,27 @@ export class RedisServer {
     }
   }
 
-  #onLost(connection: Connection, cause: unknown): void {
-    if (!this.isLost) this.hooks.onLost(cause)
-    this.#lost.add(connection)
+  async #runPage(script: Script, tag: string, args: string[], as: 'bytes' | undefined): Promise<Reply> {
+    try {
+      const server = await this.#commands.clientFor(tag)
+      return readReply(await this.#pages.run(server, script, keysOf(tag), args, as))
+    } catch (error) {
+      // The connection for commands follows redirections, and learns from them where the chat is.
+      if (isRedirection(error)) return await this.#commands.run(script, tag, args)
+      throw toStoreFault(error)
+    }
   }
 
-  #onBack(connection: Connection): void {
-    if (!this.#lost.delete(connection)) return
-    if (!this.isLost) this.hooks.onBack()
-    if (connection === this.#commands) for (const listener of this.#onReconnected) listener()
+  #onLost(cause: unknown): void {
+    if (!this.#isLost) this.hooks.onLost(cause)
+    this.#isLost = true
+  }
+
+  #onBack(): void {
+    if (!this.#isLost) return
+    this.#isLost = false
+    this.hooks.onBack()
+    for (const listener of this.#onReconnected) listener()
   }
 }
 

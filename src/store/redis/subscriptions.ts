@@ -7,9 +7,9 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { type ChatTag, chatTag } from '../../chat/ids.ts'
 import { StoreUnavailable } from '../../chat/store.ts'
 import { RetriedFaults } from '../retried-faults.ts'
-import { type Client, isRetryable } from './connection.ts'
+import { type Client, COMMAND_DEADLINE_MS, isRetryable } from './connection.ts'
 import { chatKey, tagIn } from './keys.ts'
-import { COMMAND_DEADLINE_MS, type RedisServer } from './server.ts'
+import type { RedisServer } from './server.ts'
 
 const RETRY_MS = { first: 50, most: 1000 }
 /** Subscriptions that are renewed concurrently. */

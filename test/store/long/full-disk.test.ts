@@ -4,7 +4,6 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, truncate
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import type { Store } from '../../../src/chat/store.ts'
 import { MIN_LEFT_BYTES } from '../../../src/store/file/disk-reserve.ts'
 import { lmdbDisk } from '../../../src/store/file/lmdb-disk.ts'
 import { checkStore } from '../../../src/store/file/open.ts'
@@ -45,24 +44,11 @@ function aSmallDisk() {
   }
 }
 
-/** Says of each commit whether it withdraws, until the service does: it adds no link, and no event but ends of requests. */
-function withdrawing(store: Store): Store {
-  return {
-    ...store,
-    async commit(tag, version, door, events, now, options) {
-      const before = await store.load(tag)
-      const addsLink = door.links.length > (before?.door.links.length ?? 0)
-      const isWithdrawal = !addsLink && events.every(({ type }) => type === 'join_declined' || type === 'join_closed')
-      return await store.commit(tag, version, door, events, now, options ?? { isWithdrawal })
-    }
-  }
-}
-
 describe.skipIf(!isRoot('mount', 'umount'))('a full disk', () => {
   it('lets rights be withdrawn and chats be closed, also after a restart, and closed chats make room', async () => {
     const disk = aSmallDisk()
     let store = await opened(disk.folder, { maxChatBytes: 64 * MIB })
-    let server = await startServer({ wrap: () => withdrawing(store) })
+    let server = await startServer({ wrap: () => store })
     const first = server.url
     const here = (url: string) => url.replace(first, server.url)
     const { chat, owner } = await createChat(server)
@@ -115,7 +101,7 @@ describe.skipIf(!isRoot('mount', 'umount'))('a full disk', () => {
     await store.close()
 
     store = await opened(disk.folder, { maxChatBytes: 64 * MIB })
-    server = await startServer({ wrap: () => withdrawing(store) })
+    server = await startServer({ wrap: () => store })
     await refusals()
     await withdraw(1)
     expect((await call(`DELETE ${here(ballast.chat)}`, { user: ballast.owner })).status).toBe(204)
@@ -133,7 +119,7 @@ describe.skipIf(!isRoot('mount', 'umount'))('a full disk', () => {
     async (size) => {
       const disk = aSmallDisk()
       const store = await opened(disk.folder, { maxChatBytes: 64 * MIB })
-      const server = await startServer({ wrap: () => withdrawing(store) })
+      const server = await startServer({ wrap: () => store })
       const { chat, owner } = await createChat(server)
       const links = await Promise.all(Array.from({ length: 3 }, () => createLink(chat, owner)))
       for (const link of links) await Promise.all(Array.from({ length: 99 }, () => knock(link)))

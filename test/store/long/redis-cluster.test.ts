@@ -13,7 +13,7 @@ import { aNode, inTurn } from '../../support/redis.ts'
 import { aCluster, type RedisCluster, startCluster } from '../../support/redis-cluster.ts'
 import type { Redis } from '../../support/redis-server.ts'
 import { openStream } from '../../support/streams.ts'
-import { aChat, append, message, tagIn, watched } from '../contract/support.ts'
+import { aChat, append, message, tagIn, texts, watched } from '../contract/support.ts'
 import { gatherAt, startNode } from './nodes.ts'
 
 const TIMEOUT_MS = 60_000
@@ -157,7 +157,10 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('chats on a cluster', { t
     const [from] = await homesOf(cluster, [last])
     const to = cluster.masters.find((master) => master !== from)
     if (from === undefined || to === undefined) throw new Error()
+    expect(await texts(posting, last)).toEqual([])
     await moveSlot(await cluster.slotOf(chatKey(last)), from, to, cluster)
+    // The node does not know yet, and its connection for pages is told.
+    expect(await texts(posting, last)).toEqual([])
     // Another server: the caller must load the door again.
     expect(await posting.append(last, 0, message('moved'))).toBe('conflict')
     await append(posting, last, 'moved')
