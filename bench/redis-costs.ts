@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from 'redis'
 import { newDoor } from '../src/chat/changes.ts'
 import { type ChatTag, digestOf, newChatId, newUserId, postKey, tagOf } from '../src/chat/ids.ts'
-import { encodeDoor, messageJsonAfterId } from '../src/store/codec.ts'
+import { messageJsonAfterId, wholeDoor } from '../src/store/codec.ts'
+import { chatKey, keysOf } from '../src/store/redis/keys.ts'
 import { SCRIPTS } from '../src/store/redis/scripts.ts'
-import { chatKey } from '../src/store/redis/server.ts'
 import { cpuOf } from './process-stats.ts'
 import type { RunningRedis } from './redis.ts'
 
@@ -38,17 +38,12 @@ async function connected(url: string): Promise<Client> {
   return client
 }
 
-function keysOf(tag: ChatTag): string[] {
-  const chat = chatKey(tag)
-  return [chat, `${chat}:messages`, `${chat}:joins`, `${chat}:posts`]
-}
-
 async function newChats(client: Client, count: number): Promise<ChatTag[]> {
   const doors = Array.from({ length: count }, () => newDoor(newChatId(), digestOf(newUserId()), Date.now()))
   const create = (door: (typeof doors)[number]) =>
     client.eval(SCRIPTS.create.source, {
       keys: keysOf(tagOf(door.chat)),
-      arguments: [encodeDoor(door), door.rights, door.createdAt, TTL_MS].map(String)
+      arguments: [wholeDoor(door).head, door.rights, door.createdAt, TTL_MS].map(String)
     })
   await Promise.all(doors.map(create))
   return doors.map(({ chat }) => tagOf(chat))

@@ -8,6 +8,7 @@ import { createService } from '../src/chat/service.ts'
 import { DoorStats } from '../src/chat/stats.ts'
 import { readVersion } from '../src/cli/version.ts'
 import { addApi } from '../src/http/app.ts'
+import { OpenBudget } from '../src/http/limits/open-budget.ts'
 import { NO_LIMITS } from '../src/http/limits/rate-limits.ts'
 import { addValidation, WITHOUT_AJV } from '../src/http/request/validation.ts'
 import { memoryStore } from '../src/store/memory/memory-store.ts'
@@ -65,7 +66,7 @@ export async function buildDocument(): Promise<string> {
       return transformed
     }
   })
-  await addApi(app, { ...withoutChats(), limits: NO_LIMITS })
+  await addApi(app, { ...withoutChats(), limits: NO_LIMITS, budget: new OpenBudget({ total: 0, isLimited: false }) })
   await app.ready()
   const text = `${JSON.stringify(app.swagger(), null, 2)}\n`
   await app.close()
@@ -81,8 +82,6 @@ function withoutChats() {
     applyDueExpiries: service.applyDueExpiries,
     heartbeatMs: 1000,
     maxBufferBytes: 0,
-    maxStreams: 0,
-    maxStreamsPerUser: 0,
     onFault: () => undefined
   })
   return { service, hub }

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /** The process: settings, start, signals and exit code. No other file reads `process`. */
+import { totalmem } from 'node:os'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { emptyTtlOf } from './chat/service.ts'
 import type { CommandLine } from './cli/arguments.ts'
-import { flagOrVariable, loadSettings, type Settings } from './cli/settings.ts'
+import { flagOrVariable, isSet, loadSettings, type Settings } from './cli/settings.ts'
 import { readVersion } from './cli/version.ts'
 import { buildApp } from './http/app.ts'
 import { listenAt, SettingRefused } from './http/server/listen.ts'
@@ -20,6 +21,12 @@ if (line.kind === 'text') {
   process.exit()
 }
 const settings = settingsOrExit(line.flags)
+if (line.kind === 'check') {
+  const { runCheck } = await import('./cli/check.ts')
+  const { text, isSound } = await runCheck(settings.STORE_URL).catch(exitWith)
+  process.stdout.write(text)
+  process.exit(isSound ? 0 : 1)
+}
 if (line.kind !== 'serve') {
   const { runCommand } = await import('./cli/backup.ts')
   process.stdout.write(await runCommand(line.kind, line.folder, settings.STORE_URL).catch(exitWith))
@@ -27,18 +34,25 @@ if (line.kind !== 'serve') {
 }
 const { flags } = line
 const chatTtlMs = settings.CHAT_TTL_SECONDS * 1000
+/** What the store has found at its start, before there is a log. */
+const earlyWarnings: string[] = []
 const store = await openStore(settings.STORE_URL, {
   maxChatBytes: settings.MAX_CHAT_BYTES,
   maxStoreBytes: settings.MAX_STORE_BYTES,
+  // Its default is about memory.
+  maxDiskBytes: isSet('MAX_STORE_BYTES', process.env, flags) ? settings.MAX_STORE_BYTES : undefined,
   chatTtlMs,
   emptyChatTtlMs: emptyTtlOf(chatTtlMs),
   onLost: (err) => app?.log.error({ err }, 'the store cannot be reached'),
   onBack: () => app?.log.info('the store can be reached again'),
+  eviction: settings.REDIS_EVICTION,
+  onWarning: (sentence) => (app === undefined ? earlyWarnings.push(sentence) : app.log.warn(sentence)),
   onFault: (err) => app?.log.error({ err }, 'background work of the store failed and is retried'),
   // Only a new process can continue with what is on the disk.
   onBroken: ({ cause }) => exitWith(new Error(`Silly Chat is stopping: the disk failed (${describe(cause)})`))
 }).catch((error: unknown) => exitWith(`${flagOrVariable('STORE_URL', flags)}: ${describe(error)}`))
-app = await buildApp({ settings, store, now: Date.now, version: readVersion() }).catch(refuseStart)
+app = await buildApp({ settings, store, now: Date.now, version: readVersion(), memoryShare }).catch(refuseStart)
+for (const sentence of earlyWarnings) app.log.warn(sentence)
 
 closeWithGrace({ delay: FORCED_EXIT_MS, logger: app.log }, async ({ err }) => {
   if (err) app.log.fatal({ err }, 'stopping after an unexpected error')
@@ -51,6 +65,17 @@ await listenAt(address, { host: 'HOST', port: 'PORT' }, async (found) => {
   const url = await app.listen(found)
   process.stdout.write(`${startLine(url, found.host)}\n`)
 }).catch(refuseStart)
+
+/** Of the limit of the process' control group, or of the machine's memory if that is less. */
+function memoryShare(): number {
+  const limit = process.constrainedMemory()
+  try {
+    return process.memoryUsage.rss() / (limit > 0 ? Math.min(limit, totalmem()) : totalmem())
+  } catch {
+    // EMFILE: it is read from a file, and there is no descriptor left.
+    return 0
+  }
+}
 
 /** For HOST=0.0.0.0 or ::, `url` is a local address that can be opened, so the line also says who else can connect. */
 function startLine(url: string, boundTo: string): string {

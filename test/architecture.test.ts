@@ -64,7 +64,7 @@ describe('imports', () => {
     const outside = imports.filter(({ file, from }) => /^(chat|store)\//.test(file) && !from.endsWith('.ts'))
     expect(outside.filter(({ file }) => !/^store\/(file|redis)\//.test(file))).toEqual([
       { file: 'chat/ids.ts', from: 'node:crypto', typesOnly: false },
-      { file: 'chat/waiting.ts', from: 'node:timers/promises', typesOnly: false },
+      { file: 'chat/service.ts', from: 'node:timers/promises', typesOnly: false },
       { file: 'store/open.ts', from: 'node:url', typesOnly: false }
     ])
     expect(outside.map(({ from }) => from).filter((from) => /http|fastify|zod/.test(from))).toEqual([])
@@ -102,7 +102,7 @@ it('casts are allowed only where something is parsed, and any is not', () => {
 
 describe('the internals of packages', () => {
   /** The packages whose internals the code uses, and where; a comment there says why. */
-  const RELIED_ON = { lmdb: 'store/file/folder.ts', redis: 'store/redis/server.ts' }
+  const RELIED_ON = { lmdb: 'store/file/folder.ts' }
   const read = (file: string) => JSON.parse(readFileSync(join(SRC, '..', file), 'utf8'))
 
   it.each(Object.entries(RELIED_ON))('%s is pinned, because %s uses its internals', (name, file) => {
@@ -113,6 +113,6 @@ describe('the internals of packages', () => {
 
   it('are used nowhere else', () => {
     const readers = files.filter((file) => /(?<!this)\??\._\w/.test(program(file)))
-    expect(readers).toEqual([RELIED_ON.redis])
+    expect(readers).toEqual([])
   })
 })

@@ -5,6 +5,7 @@
 
 import {
   type ApprovedRequest,
+  type ClosedRequest,
   type DeclinedRequest,
   type Door,
   type EndedRequest,
@@ -14,14 +15,16 @@ import {
   type LinkEnding,
   linkOf,
   openLink,
+  provisionalUntil,
   type Refusal,
   type RequestIdentity,
   requestAt,
   requestOf,
-  requestsAt
+  roleOf
 } from './door.ts'
 import type { JoinEvent } from './events.ts'
 import type { ChatId, LinkId, RequestId, Source, UserDigest } from './ids.ts'
+import { Requests } from './requests.ts'
 
 /** Open links per chat. */
 export const MAX_OPEN_LINKS = 100
@@ -29,7 +32,7 @@ export const MAX_OPEN_LINKS = 100
 export const MAX_OPEN_LINKS_OF_OTHERS = 20
 /** Pending join requests per link. */
 export const MAX_WAITING_PER_LINK = 100
-/** Pending join requests per link from one source, so that one network cannot fill the link. */
+/** Pending join requests per chat from one source, so that one network cannot fill the door. */
 export const MAX_WAITING_PER_SOURCE = 50
 /** How many ended join requests, and how many ended links without any request, a door keeps: the latest ones. */
 export const MAX_ENDED_KEPT = 200
@@ -44,7 +47,7 @@ export interface Change<Result> {
 }
 
 export function newDoor(chat: ChatId, owner: UserDigest, now: number): Door {
-  return { chat, owner, createdAt: now, rights: 0, links: [], nextExpiry: null, requests: new Map() }
+  return { chat, owner, createdAt: now, rights: 0, links: [], nextExpiry: null, requests: Requests.from([]) }
 }
 
 export type LinkLimits = Pick<Link, 'expiresAt' | 'maxGuests'>
@@ -64,7 +67,9 @@ export function addLink(
   const ofOthers = open.filter((link) => !link.madeByOwner).length
   if (open.length >= MAX_OPEN_LINKS) return { refused: 'too-many-links' }
   if (!madeByOwner && ofOthers >= MAX_OPEN_LINKS_OF_OTHERS) return { refused: 'too-many-links' }
-  const link: Link = { id, createdAt: now, madeByOwner, expiresAt, maxGuests, ended: null }
+  const member = maker === undefined || roleOf(door, maker) !== 'member' ? undefined : door.requests.get(maker)
+  const madeBy = member === undefined ? {} : { madeBy: member.id }
+  const link: Link = { id, createdAt: now, madeByOwner, ...madeBy, expiresAt, maxGuests, ended: null }
   return { door: withLinks(door, [...door.links, link]), events: [], result: link }
 }
 
@@ -88,17 +93,45 @@ export function expireLinks(door: Door, now: number): Change<undefined> {
     .reduce((changed, { link, at }) => endLink(changed, link, 'expired', at), change)
 }
 
+/** Expires links and withdraws provisional requests that are due by `now`. Returns the same door if there are none. */
+export function applyDue(door: Door, now: number): Change<undefined> {
+  return door.requests.provisional().reduce(
+    (changed, request) => {
+      const until = provisionalUntil(request)
+      // Its link may have ended just now, and the request with it.
+      if (until === undefined || until > now || changed.door.requests.get(request.guest) !== request) return changed
+      const left: ClosedRequest = { ...identityOf(request), state: 'closed', reason: 'left', decidedAt: until }
+      const events: JoinEvent[] = [...changed.events, { type: 'join_closed', request: left }]
+      return { ...closeRequest(changed.door, request, left), events, result: undefined }
+    },
+    expireLinks(door, now)
+  )
+}
+
+/** How a newcomer asks: from where, and until when the request is provisional. */
+export interface KnockOptions {
+  readonly source?: Source | undefined
+  readonly provisionalUntil?: number | undefined
+}
+
 /** A newcomer opens a link. `identity.id` must be free in this chat (`requestIdIsTaken`). */
-export function knock(door: Door, identity: RequestIdentity, source?: Source): Change<JoinRequest> | Refusal {
+export function knock(
+  door: Door,
+  identity: RequestIdentity,
+  { source, provisionalUntil }: KnockOptions = {}
+): Change<JoinRequest> | Refusal {
   const link = openLink(door, identity.link)
   if ('refused' in link) return link
-  const pending = requestsAt(door, identity.link).filter((request) => request.state === 'pending')
-  const ofSource = source === undefined ? [] : pending.filter((request) => request.source === source)
-  if (pending.length >= MAX_WAITING_PER_LINK || ofSource.length >= MAX_WAITING_PER_SOURCE) {
+  const ofSource = source === undefined ? 0 : door.requests.pendingFrom(source)
+  if (door.requests.at(identity.link).pending.length >= MAX_WAITING_PER_LINK || ofSource >= MAX_WAITING_PER_SOURCE) {
     return { refused: 'too-many-waiting' }
   }
   const request: JoinRequest = { ...identity, state: 'pending', decidedAt: null }
-  const stored = source === undefined ? request : { ...request, source }
+  const stored = {
+    ...request,
+    ...(source !== undefined && { source }),
+    ...(provisionalUntil !== undefined && { provisionalUntil })
+  }
   return { door: withRequest(door, stored), events: [{ type: 'join_request', request }], result: request }
 }
 
@@ -115,19 +148,53 @@ export function approve(
   by: UserDigest,
   now: number
 ): Change<ApprovedRequest> | Refusal {
-  const request = decidable(door, { link, id }, by, ['pending', 'approved'])
+  const request = decidable(door, { link, id }, by, 'or an approved one')
   if ('refused' in request) return request
   if (request.state === 'approved') return { door, events: [], result: request }
   const open = openLink(door, link)
   if (isEnded(request) && (request.state === 'closed' || 'refused' in open)) {
     return { refused: 'request-closed', state: request.state }
   }
+  if (!('refused' in open) && door.requests.at(link).approved >= (open.maxGuests ?? Number.POSITIVE_INFINITY)) {
+    // All seats are taken, but some of them by guests who may never learn of it.
+    return { refused: 'link-full' }
+  }
   const approved: ApprovedRequest = { ...identityOf(request), state: 'approved', decidedAt: now }
   const event: JoinEvent = { type: 'join_approved', request: approved }
-  const change = { door: withRequest(door, approved), events: [event], result: approved }
-  if ('refused' in open || open.maxGuests === null) return change
-  const members = requestsAt(change.door, link).filter(({ state }) => state === 'approved').length
-  return members < open.maxGuests ? change : endLink(change, open, 'full', now)
+  const until = provisionalUntil(request)
+  const stored = until === undefined ? approved : { ...approved, provisionalUntil: until }
+  return endIfFull({ door: withRequest(door, stored), events: [event], result: approved }, link, now)
+}
+
+/** A guest has the client id: the request is not provisional any more. Otherwise this changes nothing. */
+export function claim(door: Door, guest: UserDigest, now: number): Change<undefined> {
+  const request = door.requests.get(guest)
+  const change: Change<undefined> = { door, events: [], result: undefined }
+  if (request === undefined || provisionalUntil(request) === undefined) return change
+  return endIfFull({ ...change, door: withRequest(door, claimed(request)) }, request.link, now)
+}
+
+function claimed(request: JoinRequest): JoinRequest {
+  if (request.state !== 'pending' && request.state !== 'approved') return request
+  const { provisionalUntil: _, ...rest } = request
+  return rest
+}
+
+/** The process of a guest who waits is alive: the request stays provisional until then. */
+export function extend(door: Door, guest: UserDigest, until: number): Change<undefined> {
+  const request = door.requests.get(guest)
+  const change: Change<undefined> = { door, events: [], result: undefined }
+  if (request === undefined || provisionalUntil(request) === undefined || isEnded(request)) return change
+  return { ...change, door: withRequest(door, { ...request, provisionalUntil: until }) }
+}
+
+/** Ends a link whose seats are all taken for good. */
+function endIfFull<Result>(change: Change<Result>, id: LinkId, now: number): Change<Result> {
+  const link = openLink(change.door, id)
+  const { requests } = change.door
+  if ('refused' in link || link.maxGuests === null || requests.at(id).approved < link.maxGuests) return change
+  const isUnsure = requests.provisional().some((request) => request.link === id && request.state === 'approved')
+  return isUnsure ? change : endLink(change, link, 'full', now)
 }
 
 /**
@@ -135,7 +202,7 @@ export function approve(
  * Declining a declined request changes nothing.
  */
 export function decline(door: Door, ref: RequestRef, by: UserDigest, now: number): Change<DeclinedRequest> | Refusal {
-  const request = decidable(door, ref, by, ['pending'])
+  const request = decidable(door, ref, by)
   if ('refused' in request) return request
   if (request.state === 'declined') return { door, events: [], result: request }
   if (request.state === 'closed') return { refused: 'request-closed', state: request.state }
@@ -160,12 +227,12 @@ export function leave(door: Door, link: LinkId, guest: UserDigest, now: number):
   }
 }
 
-/** The request with this id. Without an id: the only request in the first of `states` that any request is in. */
+/** The request with this id. Without an id: the only pending one, or if none is pending and it was asked for, the only approved one. */
 function decidable(
   door: Door,
   { link, id }: RequestRef,
   by: UserDigest,
-  states: readonly JoinRequest['state'][]
+  orApproved?: 'or an approved one'
 ): JoinRequest | Refusal {
   if (linkOf(door, link) === undefined) return { refused: 'link-not-found' }
   // 404 comes before 403.
@@ -173,23 +240,23 @@ function decidable(
   if (named !== undefined && 'refused' in named) return named
   if (by !== door.owner) return { refused: 'not-the-owner' }
   if (named !== undefined) return named
-  const requests = requestsAt(door, link)
-  const candidates = states.map((state) => requests.filter((request) => request.state === state))
-  const [first, ...others] = candidates.find(({ length }) => length > 0) ?? []
-  if (first === undefined) return { refused: 'nobody-asked' }
-  if (others.length === 0) return first
-  const pending = requests.filter(({ state }) => state === 'pending')
-  return { refused: 'several-requests', pending: pending.map(({ id }) => id) }
+  const { pending, approved } = door.requests.at(link)
+  const [first] = pending
+  if (pending.length > 1) return { refused: 'several-requests', pending: pending.map(({ id }) => id) }
+  if (first !== undefined) return first
+  if (orApproved === undefined || approved === 0) return { refused: 'nobody-asked' }
+  if (approved > 1) return { refused: 'several-requests', pending: [] }
+  const isOnlyMember = (request: JoinRequest) => request.link === link && request.state === 'approved'
+  return [...door.requests.values()].find(isOnlyMember) ?? { refused: 'nobody-asked' }
 }
 
 /** Ends a link at the instant `at`, and closes its pending requests. */
 function endLink<Result>(change: Change<Result>, { id }: Link, why: LinkEnding, at: number): Change<Result> {
   const links = change.door.links.map((link) => (link.id === id ? { ...link, ended: { why, at } } : link))
-  const closed = requestsAt(change.door, id)
-    .filter(({ state }) => state === 'pending')
-    .map((request): EndedRequest => ({ ...identityOf(request), state: 'closed', reason: why, decidedAt: at }))
-  const requests = new Map(change.door.requests)
-  for (const request of closed) requests.set(request.guest, request)
+  const closed = change.door.requests
+    .at(id)
+    .pending.map((request): EndedRequest => ({ ...identityOf(request), state: 'closed', reason: why, decidedAt: at }))
+  const requests = closed.reduce((so, request) => so.with(request), change.door.requests)
   const events = closed.map((request): JoinEvent => ({ type: 'join_closed', request }))
   return {
     door: forgetEnded(withLinks({ ...change.door, requests }, links)),
@@ -208,9 +275,8 @@ function identityOf({ id, link, guest, name, requestedAt }: JoinRequest): Reques
   return { id, link, guest, name, requestedAt }
 }
 
-/** Copies all requests: a knock or an approval costs about 0.1 ms per thousand requests of the chat. */
 function withRequest(door: Door, request: JoinRequest): Door {
-  return { ...door, requests: new Map(door.requests).set(request.guest, request) }
+  return { ...door, requests: door.requests.with(request) }
 }
 
 function withLinks(door: Door, links: readonly Link[]): Door {
@@ -220,19 +286,14 @@ function withLinks(door: Door, links: readonly Link[]): Door {
 
 /** Drops old ended requests and links, so that clients that knock and disconnect in a loop cannot grow a door. */
 function forgetEnded(door: Door): Door {
-  const all = [...door.requests.values()]
-  const requests = new Map(door.requests)
-  const ended = all.filter(isEnded)
-  const withLink = ended.filter((request) => request.state === 'closed' && request.reason !== 'left')
-  const others = ended.filter((request) => request.state === 'declined' || request.reason === 'left')
-  for (const { guest } of [
-    ...oldest(others, MAX_ENDED_KEPT, ({ decidedAt }) => decidedAt),
-    ...oldest(withLink, MAX_ENDED_WITH_LINK_KEPT, ({ decidedAt }) => decidedAt)
-  ]) {
-    requests.delete(guest)
-  }
-  const inUse = new Set([...requests.values()].map(({ link }) => link))
-  const endedLinks = door.links.flatMap(({ id, ended }) => (ended && !inUse.has(id) ? [{ id, at: ended.at }] : []))
+  const forgottenGuests = [
+    ...door.requests.oldestEnded('alone', MAX_ENDED_KEPT),
+    ...door.requests.oldestEnded('withLink', MAX_ENDED_WITH_LINK_KEPT)
+  ]
+  const requests = forgottenGuests.reduce((so, guest) => so.without(guest), door.requests)
+  const endedLinks = door.links.flatMap(({ id, ended }) =>
+    ended && requests.at(id).kept === 0 ? [{ id, at: ended.at }] : []
+  )
   const forgotten = new Set(oldest(endedLinks, MAX_ENDED_KEPT, ({ at }) => at).map(({ id }) => id))
   const links = forgotten.size === 0 ? door.links : door.links.filter(({ id }) => !forgotten.has(id))
   return { ...door, requests, links }

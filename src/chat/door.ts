@@ -3,6 +3,7 @@
  * time, ids and digests are arguments. `changes.ts` has the functions that change a door.
  */
 import type { ChatId, LinkId, RequestId, Source, UserDigest } from './ids.ts'
+import type { Requests } from './requests.ts'
 
 /** Instants are milliseconds since the Unix epoch. A door is immutable. */
 export interface Door {
@@ -16,7 +17,7 @@ export interface Door {
   /** When the next open link expires; null if none does. */
   readonly nextExpiry: number | null
   /** By guest, oldest first. */
-  readonly requests: ReadonlyMap<UserDigest, JoinRequest>
+  readonly requests: Requests
 }
 
 /** Why a link stopped working. Members who joined through it stay. */
@@ -26,6 +27,8 @@ export interface Link {
   readonly id: LinkId
   readonly createdAt: number
   readonly madeByOwner: boolean
+  /** The member who has made it, by the code of their request. */
+  readonly madeBy?: RequestId
   /** From this instant on the link does not work; null for never. */
   readonly expiresAt: number | null
   /** The link ends as `full` when it has this many members at the same time; null for no limit. */
@@ -43,13 +46,24 @@ export interface RequestIdentity {
   readonly requestedAt: number
 }
 
+/**
+ * A guest who waits in the same request that asks to join does not have the client id yet, and will never have it if the
+ * process dies. Unless the id is used before this instant, the request is withdrawn then.
+ */
+interface Provisional {
+  readonly provisionalUntil?: number
+}
+
 export type PendingRequest = RequestIdentity & {
   readonly state: 'pending'
   readonly decidedAt: null
   /** For the limit of pending requests per source. Dropped when the request is decided. */
   readonly source?: Source
-}
-export type ApprovedRequest = RequestIdentity & { readonly state: 'approved'; readonly decidedAt: number }
+} & Provisional
+export type ApprovedRequest = RequestIdentity & {
+  readonly state: 'approved'
+  readonly decidedAt: number
+} & Provisional
 /** Declined by the owner, before or after approval. The owner can still approve it while its link is open. */
 export type DeclinedRequest = RequestIdentity & { readonly state: 'declined'; readonly decidedAt: number }
 /** Final: the guest withdrew or left, or the link ended. */
@@ -96,9 +110,37 @@ export function requireOwner(door: Door, user: UserDigest): 'owner' | Refusal {
   return user === door.owner ? 'owner' : { refused: 'not-the-owner' }
 }
 
-/** For the owner. Oldest first. */
-export function joinRequestsFor(door: Door, user: UserDigest): readonly JoinRequest[] | Refusal {
-  return user === door.owner ? [...door.requests.values()] : { refused: 'not-the-owner' }
+/** Which join requests to list. Without `last`: all of that state, or of every state. */
+export interface WhichRequests {
+  readonly state?: 'pending' | 'approved' | 'ended' | undefined
+  /** The newest so many of them; with `before`, of those made before this request, which can have any state. */
+  readonly last?: number | undefined
+  readonly before?: RequestId | undefined
+}
+
+export interface ListedRequests {
+  /** Oldest first. */
+  readonly requests: readonly JoinRequest[]
+  /** Whether `last` left out older ones. */
+  readonly hasOlder: boolean
+}
+
+/** For the owner. */
+export function joinRequestsFor(
+  door: Door,
+  user: UserDigest,
+  { state, last, before }: WhichRequests = {}
+): ListedRequests | Refusal {
+  // 404 comes before 403.
+  if (before !== undefined && door.requests.byId(before) === undefined) return { refused: 'request-not-found' }
+  if (user !== door.owner) return { refused: 'not-the-owner' }
+  const found: JoinRequest[] = []
+  for (const request of door.requests.values()) {
+    if (request.id === before) break
+    if (state === undefined || (isEnded(request) ? 'ended' : request.state) === state) found.push(request)
+  }
+  const left = Math.max(0, found.length - (last ?? found.length))
+  return { requests: found.slice(left), hasOlder: left > 0 }
 }
 
 /** Whether the owner has decided or the request has ended, so that waiting for it is over. */
@@ -115,12 +157,30 @@ export function endingOf(request: EndedRequest): 'declined' | ClosedRequest['rea
   return request.state === 'declined' ? 'declined' : request.reason
 }
 
+/** See `Provisional`; undefined once the guest has the client id. */
+export function provisionalUntil(request: JoinRequest): number | undefined {
+  return request.state === 'pending' || request.state === 'approved' ? request.provisionalUntil : undefined
+}
+
+/** When something next happens by itself: a link expires, or a provisional request lapses; null for never. */
+export function nextDue({ nextExpiry, requests }: Door): number | null {
+  const { nextLapse } = requests
+  return nextExpiry === null || nextLapse === null ? (nextExpiry ?? nextLapse) : Math.min(nextExpiry, nextLapse)
+}
+
+/** Oldest first. */
 export function pendingRequests(door: Door): PendingRequest[] {
-  return [...door.requests.values()].filter((request) => request.state === 'pending')
+  const pending = door.links.flatMap(({ id }) => door.requests.at(id).pending)
+  return pending.sort((one, other) => one.requestedAt - other.requestedAt)
 }
 
 export function requestIdIsTaken(door: Door, id: RequestId): boolean {
-  return [...door.requests.values()].some((request) => request.id === id)
+  return door.requests.byId(id) !== undefined
+}
+
+/** Who has made a link: the owner, a member, or (null) somebody who only knew the URL of the chat. */
+export function makerOf({ madeByOwner, madeBy }: Link): 'owner' | RequestId | null {
+  return madeByOwner ? 'owner' : (madeBy ?? null)
 }
 
 /** A link with its numbers of pending requests and of members who joined through it. */
@@ -133,12 +193,10 @@ export interface CountedLink {
 /** For the owner. Oldest first. */
 export function linksFor(door: Door, user: UserDigest): readonly CountedLink[] | Refusal {
   if (user !== door.owner) return { refused: 'not-the-owner' }
-  const counts = new Map(door.links.map(({ id }) => [id, { pending: 0, approved: 0 }]))
-  for (const { link, state } of door.requests.values()) {
-    const count = counts.get(link)
-    if (count !== undefined && (state === 'pending' || state === 'approved')) count[state]++
-  }
-  return door.links.map((link) => ({ link, pending: 0, approved: 0, ...counts.get(link.id) }))
+  return door.links.map((link) => {
+    const { pending, approved } = door.requests.at(link.id)
+    return { link, pending: pending.length, approved }
+  })
 }
 
 /** How a user relates to a link: a guest of this link, or the owner or a member who joined through another link. */
@@ -184,18 +242,15 @@ export function approvalAt(
   if (user !== undefined && user !== door.owner && ownRequest?.link !== link) return { refused: 'not-this-guest' }
   if (named !== undefined) return named.state === 'approved'
   if (ownRequest !== undefined) return ownRequest.state === 'approved'
-  const states = requestsAt(door, link).map(({ state }) => state)
-  return states.includes('approved') && !states.includes('pending')
+  const { pending, approved } = door.requests.at(link)
+  return approved > 0 && pending.length === 0
 }
 
 export function linkOf(door: Door, id: LinkId): Link | undefined {
   return door.links.find((link) => link.id === id)
 }
 
-export function requestsAt(door: Door, link: LinkId): JoinRequest[] {
-  return [...door.requests.values()].filter((request) => request.link === link)
-}
-
 export function requestAt(door: Door, link: LinkId, id: RequestId): JoinRequest | Refusal {
-  return requestsAt(door, link).find((request) => request.id === id) ?? { refused: 'request-not-found' }
+  const request = door.requests.byId(id)
+  return request?.link === link ? request : { refused: 'request-not-found' }
 }

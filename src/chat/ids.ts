@@ -53,6 +53,11 @@ export function tagOf(id: ChatId | LinkId): ChatTag {
   return id.slice(0, TAG_LENGTH) as ChatTag
 }
 
+/** A digest read back from a store. */
+export function userDigest(stored: string): UserDigest {
+  return stored as UserDigest
+}
+
 /** A tag read back from a store. */
 export function chatTag(stored: string): ChatTag {
   return stored as ChatTag

@@ -26,3 +26,14 @@ export class Refused extends Error {
     this.refusal = refusal
   }
 }
+
+/** Whether the rules refused. */
+export function isRefusal(decision: unknown): decision is ServiceRefusal {
+  return typeof decision === 'object' && decision !== null && 'refused' in decision
+}
+
+/** @throws Refused if the rules refused */
+export function orRefuse<Granted>(decision: Granted | ServiceRefusal): Granted {
+  if (isRefusal(decision)) throw new Refused(decision)
+  return decision
+}

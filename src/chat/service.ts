@@ -1,13 +1,17 @@
 /**
- * The use cases, one function each: load the chat, apply the rules, commit, and start over on a conflict. Independent of
- * HTTP and of how anything is stored. Refusals are thrown as `Refused`.
+ * The use cases, one function each: load the chat and apply the rules; what changes something is decided in turn
+ * (`decisions.ts`). Independent of HTTP and of how anything is stored. Refusals are thrown as `Refused`.
  *
- * Loading a chat first commits its due expiries, so no use case ever sees an expired link as open, or an expired chat.
+ * A loaded chat has everything applied that is due, whether or not it is stored. So no use case ever sees an expired link as
+ * open, or an expired chat, and reading never writes.
  */
-
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { asOf, endOf, type Lifetime } from './as-of.ts'
 import * as changes from './changes.ts'
+import { type Decide, Decisions } from './decisions.ts'
 import * as rules from './door.ts'
-import { type JoinEvent, type LoggedMessage, textOf } from './events.ts'
+import { type LoggedMessage, textOf } from './events.ts'
+import { type History, readHistory, type WhichMessages } from './history.ts'
 import {
   type ChatId,
   type ChatTag,
@@ -25,20 +29,32 @@ import {
   type UserDigest,
   type UserId
 } from './ids.ts'
-import { Refused } from './refusals.ts'
+import { isRefusal, orRefuse, Refused } from './refusals.ts'
 import { DoorStats } from './stats.ts'
-import type { LoadedChat, MessagePage, Store } from './store.ts'
+import { type LoadedChat, type Store, StoreUnavailable } from './store.ts'
 
 export interface ServiceDependencies {
   readonly store: Store
-  /** Milliseconds since the Unix epoch. */
+  /**
+   * Milliseconds since the Unix epoch, by the clock of this process: `Date.now`, or another one in tests. A store with a clock
+   * of its own corrects it.
+   */
   readonly now: () => number
   /** A chat without a new event for this long is removed; 0 for never. */
   readonly chatTtlMs: number
   readonly stats?: DoorStats
+  /** Work that nobody waits for has failed. */
+  readonly onFault?: (error: unknown) => void
 }
 
 const DAY_MS = 86_400_000
+/** Retries while the store cannot be reached: for about ten minutes. */
+const WITHDRAW_ATTEMPTS = 600
+const WITHDRAW_RETRY_MS = 1000
+/** Chats that the sweep handles before other work gets its turn. */
+const SWEPT_PER_TURN = 100
+/** When a chat that cannot be removed yet is looked at again. */
+const RECHECK_MS = 60_000
 
 /** After how long a chat that never had an event is removed: after `chatTtlMs`, but after a day at the latest. */
 export function emptyTtlOf(chatTtlMs: number): number {
@@ -61,7 +77,12 @@ export interface Newcomer {
   readonly name: string | null
   /** The network of the client, if pending requests are limited per network. */
   readonly network?: string | undefined
+  /** The client id is sent only when the owner decides, so the join request is provisional until then. */
+  readonly waits?: boolean
 }
+
+/** How long a provisional join request outlives the process that has made it. */
+const LEASE_MS = 90_000
 
 export interface NewLink {
   readonly expiresInSeconds?: number | undefined
@@ -70,8 +91,23 @@ export interface NewLink {
 
 export type Service = ReturnType<typeof createService>
 
-export function createService({ store, now, chatTtlMs, stats = new DoorStats() }: ServiceDependencies) {
+export function createService({
+  store,
+  now: ownNow,
+  chatTtlMs,
+  stats = new DoorStats(),
+  onFault = () => undefined
+}: ServiceDependencies) {
+  const clockSkewMs = store.clockSkewMs?.bind(store) ?? (() => 0)
+  const now = (): number => ownNow() + clockSkewMs()
+  // The store's clock knows nothing of the clock of a test.
+  const toStoreTime = (instant: number): number => instant - (ownNow() - Date.now())
   const emptyTtlMs = emptyTtlOf(chatTtlMs)
+  const lifetime: Lifetime =
+    chatTtlMs === 0
+      ? { afterEventMs: Number.POSITIVE_INFINITY, emptyMs: Number.POSITIVE_INFINITY }
+      : { afterEventMs: chatTtlMs, emptyMs: emptyTtlMs }
+  const decisions = new Decisions({ store, now, toStoreTime, lifetime, stats })
 
   async function createChat(): Promise<{ chat: ChatId; author: UserId }> {
     const author = newUserId()
@@ -95,7 +131,7 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
   ): Promise<LoggedMessage> {
     const digest = digestOf(user)
     const key = idempotencyKey === undefined ? undefined : postKey(digest, idempotencyKey)
-    const message = await append(chat, digest, text, key)
+    const message = await append(chat, user, digest, text, key)
     if (key !== undefined && textOf(message) !== text) throw new Refused({ refused: 'idempotency-key-reused' })
     stats.messages++
     return message
@@ -103,6 +139,7 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
 
   async function append(
     chat: ChatId,
+    id: UserId,
     user: UserDigest,
     text: string,
     key: PostKey | undefined
@@ -115,6 +152,7 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
       const { door } = cached ?? (await loadChat(chat))
       cached = undefined
       orRefuse(rules.requireMember(door, user))
+      claimIfProvisional(door, id)
       const outcome = await store.append(tagOf(door.chat), door.rights, { text, createdAt: now() }, key)
       if (typeof outcome === 'object') return outcome
       if (outcome === 'gone') throw new Refused({ refused: 'chat-not-found' })
@@ -122,24 +160,19 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     }
   }
 
-  async function readMessages(
-    chat: ChatId,
-    user: UserId,
-    page: { after?: number | undefined; limit?: number | undefined }
-  ): Promise<{ chat: ChatId; page: MessagePage }> {
+  async function readMessages(chat: ChatId, user: UserId, which: WhichMessages): Promise<History> {
     const { door, lastEventId } = await loadChat(chat)
     orRefuse(rules.requireMember(door, digestOf(user)))
+    claimIfProvisional(door, user)
     // Events after `lastEventId` may include the user's removal.
-    const messages = await store.messages(tagOf(door.chat), page.after ?? 0, { limit: page.limit, upTo: lastEventId })
-    if (messages === 'gone') throw new Refused({ refused: 'chat-not-found' })
-    if (messages === 'cursor-unknown') throw new Refused({ refused: 'cursor-unknown' })
-    return { chat: door.chat, page: messages }
+    return await readHistory(store, door.chat, which, lastEventId)
   }
 
   /** Checks that the user can follow the chat's live stream. Returns the tag to follow. */
   async function authorizeStream(chat: ChatId, user: UserId): Promise<ChatTag> {
     const { door } = await loadChat(chat)
     orRefuse(rules.requireMember(door, digestOf(user)))
+    claimIfProvisional(door, user)
     return tagOf(door.chat)
   }
 
@@ -147,15 +180,17 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
   async function closeChat(chat: ChatId, user: UserId): Promise<void> {
     const { door } = await loadChat(chat)
     orRefuse(rules.requireOwner(door, digestOf(user)))
-    await remove(door)
+    if (await store.remove(tagOf(chat))) stats.ended(door)
   }
 
   async function joinRequests(
     chat: ChatId,
-    user: UserId
-  ): Promise<{ requests: readonly rules.JoinRequest[]; lastEventId: number }> {
+    user: UserId,
+    which: rules.WhichRequests = {}
+  ): Promise<rules.ListedRequests & { lastEventId: number }> {
     const { door, lastEventId } = await loadChat(chat)
-    return { requests: orRefuse(rules.joinRequestsFor(door, digestOf(user))), lastEventId }
+    const listed: rules.ListedRequests = orRefuse(rules.joinRequestsFor(door, digestOf(user), which))
+    return { ...listed, lastEventId }
   }
 
   async function links(chat: ChatId, user: UserId): Promise<readonly rules.CountedLink[]> {
@@ -169,7 +204,8 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     { expiresInSeconds, maxGuests }: NewLink = {}
   ): Promise<{ chat: ChatId; link: rules.Link }> {
     const digest = maker && digestOf(maker)
-    return change(await loadChat(chat), (door, at) => {
+    return change(chat, 'chat-not-found', (door, at) => {
+      if (door.chat !== chat) return { refused: 'chat-not-found' }
       const expiresAt = expiresInSeconds === undefined ? null : at + expiresInSeconds * 1000
       const id = newLinkId(tagOf(door.chat))
       const decision = changes.addLink(door, id, digest, at, { expiresAt, maxGuests: maxGuests ?? null })
@@ -178,53 +214,93 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
   }
 
   async function revokeLink(link: LinkId, user: UserId): Promise<void> {
-    const loaded = await loadChatByLink(link)
-    await change(loaded, (door, at) => changes.revokeLink(door, loaded.link, digestOf(user), at))
+    await change(link, 'link-not-found', (door, at) => changes.revokeLink(door, link, digestOf(user), at))
   }
 
   /** Opens a link. Without a user id this creates a join request; with one it returns the state of that user. */
   async function exchange(
     link: LinkId,
     user: UserId | undefined,
-    { name, network }: Newcomer = { name: null }
+    { name, network, waits = false }: Newcomer = { name: null }
   ): Promise<Exchange> {
-    const loaded = await loadChatByLink(link)
-    const { door } = loaded
     if (user !== undefined) {
-      const standing: rules.Standing = orRefuse(rules.standingAt(door, loaded.link, digestOf(user)))
-      if (standing.is === 'inside') return { chat: door.chat, link: loaded.link, is: 'inside' }
+      const { door } = await loadChatByLink(link)
+      const standing: rules.Standing = orRefuse(rules.standingAt(door, link, digestOf(user)))
+      if (standing.is === 'inside') return { chat: door.chat, link, is: 'inside' }
       const request = assertNotEnded(standing.request, user)
-      return { chat: door.chat, link: loaded.link, is: 'guest', client: user, request }
+      claimIfProvisional(door, user)
+      return { chat: door.chat, link, is: 'guest', client: user, request }
     }
     const client = newUserId()
-    const identity = { link: loaded.link, guest: digestOf(client), name }
-    const source = network === undefined ? undefined : sourceOf(tagOf(loaded.link), network)
-    const request = await change(loaded, (current, at) =>
-      changes.knock(current, { ...identity, id: freeRequestId(current), requestedAt: at }, source)
-    )
-    return { chat: door.chat, link: loaded.link, is: 'guest', client, request }
+    const identity = { link, guest: digestOf(client), name }
+    const source = network === undefined ? undefined : sourceOf(tagOf(link), network)
+    const knocked = change(link, 'link-not-found', (door, at) => {
+      const provisionalUntil = waits ? at + LEASE_MS : undefined
+      const asked = { ...identity, id: freeRequestId(door), requestedAt: at }
+      const knock = changes.knock(door, asked, { source, provisionalUntil })
+      if ('refused' in knock) return knock
+      return { ...knock, result: { is: 'guest' as const, chat: door.chat, link, client, request: knock.result } }
+    })
+    return await knocked.catch((error: unknown) => {
+      // The store may have recorded the request all the same, and its guest will never learn the client id.
+      if (error instanceof StoreUnavailable) void withdrawLater(link, client)
+      throw error
+    })
+  }
+
+  /** Withdraws the request of a guest who will never learn their client id, as soon as the store can be reached. */
+  async function withdrawLater(link: LinkId, client: UserId): Promise<void> {
+    try {
+      await retryWhileUnavailable(() => leave(link, client))
+    } catch (error) {
+      // Refused: the store has not recorded the request, or the chat was removed.
+      if (!(error instanceof Refused)) onFault(error)
+    }
+  }
+
+  /** Reading never waits for this write, nor fails with it: the next use of the client id tries it again. */
+  function claimIfProvisional(door: rules.Door, user: UserId): void {
+    const guest = digestOf(user)
+    const request = door.requests.get(guest)
+    if (request === undefined || rules.provisionalUntil(request) === undefined) return
+    claim(door.chat, user).catch((error: unknown) => {
+      if (!(error instanceof StoreUnavailable)) onFault(error)
+    })
+  }
+
+  /** The guest of a provisional request has the client id. */
+  async function claim(id: ChatId | LinkId, client: UserId): Promise<void> {
+    await decisions.decide(tagOf(id), (door, at) => changes.claim(door, digestOf(client), at))
+  }
+
+  /** The guest of a provisional request still waits for the client id. */
+  async function extendKnock(link: LinkId, client: UserId): Promise<void> {
+    await decisions.decide(tagOf(link), (door, at) => changes.extend(door, digestOf(client), at + LEASE_MS))
   }
 
   /** Withdraws a guest's request, or removes the guest from the chat. If the request has ended, this changes nothing. */
   async function leave(link: LinkId, client: UserId): Promise<void> {
     const guest = digestOf(client)
-    const loaded = await loadChatByLink(link)
-    await change(loaded, (door, at) => changes.leave(door, loaded.link, guest, at))
+    await change(link, 'link-not-found', (door, at) => changes.leave(door, link, guest, at))
   }
 
   /** Checks that a newcomer can join through the link. Creates no join request. */
   async function checkLink(link: LinkId): Promise<void> {
-    const loaded = await loadChatByLink(link)
-    orRefuse(rules.openLink(loaded.door, loaded.link))
+    const { door } = await loadChatByLink(link)
+    orRefuse(rules.openLink(door, link))
   }
 
-  async function ownRequest(
-    link: LinkId,
-    user: UserId
-  ): Promise<{ chat: ChatId; link: LinkId; request: rules.JoinRequest }> {
-    const loaded = await loadChatByLink(link)
-    const request = orRefuse(rules.requestOf(loaded.door, loaded.link, digestOf(user)))
-    return { chat: loaded.door.chat, link: loaded.link, request }
+  async function ownRequest(link: LinkId, user: UserId): Promise<{ chat: ChatId; request: rules.JoinRequest }> {
+    const { door } = await loadChatByLink(link)
+    const request = orRefuse(rules.requestOf(door, link, digestOf(user)))
+    claimIfProvisional(door, user)
+    return { chat: door.chat, request }
+  }
+
+  /** The same for the process that waits instead of the guest. */
+  async function pendingRequest(link: LinkId, user: UserId): Promise<rules.JoinRequest> {
+    const { door } = await loadChatByLink(link)
+    return orRefuse(rules.requestOf(door, link, digestOf(user)))
   }
 
   async function approvalStatus(
@@ -232,8 +308,8 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     user: UserId | undefined,
     request: RequestId | undefined
   ): Promise<boolean> {
-    const loaded = await loadChatByLink(link)
-    return orRefuse(rules.approvalAt(loaded.door, loaded.link, user && digestOf(user), request))
+    const { door } = await loadChatByLink(link)
+    return orRefuse(rules.approvalAt(door, link, user && digestOf(user), request))
   }
 
   /** For the owner. */
@@ -243,61 +319,53 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     request: RequestId | undefined,
     verdict: 'approve' | 'decline'
   ): Promise<rules.ApprovedRequest | rules.DeclinedRequest> {
-    const loaded = await loadChatByLink(link)
-    const ref = { link: loaded.link, id: request }
+    const ref = { link, id: request }
     const digest = digestOf(user)
-    return change<rules.ApprovedRequest | rules.DeclinedRequest>(loaded, (door, at) =>
+    return change<rules.ApprovedRequest | rules.DeclinedRequest>(link, 'link-not-found', (door, at) =>
       verdict === 'approve' ? changes.approve(door, ref, digest, at) : changes.decline(door, ref, digest, at)
     )
   }
 
-  /** Commits due expiries. Returns the milliseconds until the next one, if there is one. */
+  /** Stores what is due in a chat. Resolves to the milliseconds until something else is, or to undefined for never. */
   async function applyDueExpiries(tag: ChatTag): Promise<number | undefined> {
-    const { nextExpiry } = (await load(tag))?.door ?? { nextExpiry: null }
-    return nextExpiry === null ? undefined : nextExpiry - now()
+    const next = await decisions.decide<number>(
+      tag,
+      (door, _at, chat) => {
+        const end = endOf(chat, false, lifetime)
+        return { door, events: [], result: Math.min(door.nextExpiry ?? end, end) }
+      },
+      true
+    )
+    // It only looks as if it had ended, perhaps because the clock is wrong.
+    if (next === 'gone' && store.canRemoveIdle?.() === false) return RECHECK_MS
+    return next === 'gone' || next === Number.POSITIVE_INFINITY ? undefined : next - now()
   }
 
-  /** Removes idle chats. */
+  /**
+   * Removes idle chats. Goes on past chats that fail.
+   * @throws the first fault, after all chats have been tried; `StoreUnavailable` at once
+   */
   async function sweep(): Promise<void> {
     if (chatTtlMs === 0) return
-    for (const tag of await store.idleChats(now() - chatTtlMs, now() - emptyTtlMs)) await load(tag)
-  }
-
-  /** The current chat, after its due expiries have been committed, each with the instant at which it was due. */
-  async function load(tag: ChatTag): Promise<LoadedChat | undefined> {
-    for (;;) {
-      const chat = await store.load(tag)
-      if (chat === undefined) return undefined
-      const due = Math.min(chat.door.nextExpiry ?? Number.POSITIVE_INFINITY, now())
-      if (due >= endOf(chat)) await remove(chat.door, chat.lastEventId)
-      else {
-        const { door, events } = changes.expireLinks(chat.door, due)
-        if (door === chat.door) return chat
-        await commit(chat, door, events, due)
-      }
+    const faults: unknown[] = []
+    let swept = 0
+    const idle = await store.idleChats(now() - chatTtlMs, now() - emptyTtlMs)
+    if (store.canRemoveIdle?.() === false) return
+    for (const tag of idle) {
+      if (++swept % SWEPT_PER_TURN === 0) await nextTurn()
+      await applyDueExpiries(tag).catch((error: unknown) => {
+        if (error instanceof StoreUnavailable) throw error
+        faults.push(error)
+      })
     }
+    if (faults.length > 0) throw faults[0]
   }
 
-  async function commit(
-    before: LoadedChat,
-    door: rules.Door,
-    events: readonly JoinEvent[],
-    at: number
-  ): Promise<'committed' | 'conflict' | 'gone'> {
-    const outcome = await store.commit(tagOf(door.chat), before.version, door, events, at)
-    if (typeof outcome === 'string') return outcome
-    stats.changed(before.door, events)
-    return 'committed'
-  }
-
-  async function remove(door: rules.Door, lastEventId?: number): Promise<void> {
-    if (await store.remove(tagOf(door.chat), lastEventId)) stats.ended(door)
-  }
-
-  /** When the chat is removed if no further event is logged. */
-  function endOf({ idleSince, lastEventId }: LoadedChat): number {
-    if (chatTtlMs === 0) return Number.POSITIVE_INFINITY
-    return idleSince + (lastEventId === 0 ? emptyTtlMs : chatTtlMs)
+  /** The chat as it is now: with what is due, although it may not be stored. */
+  async function load(tag: ChatTag): Promise<LoadedChat | undefined> {
+    const stored = await store.load(tag)
+    const present = stored && asOf(stored, now(), lifetime)
+    return present === undefined || present === 'ended' ? undefined : present.chat
   }
 
   async function loadChat(chat: ChatId): Promise<LoadedChat> {
@@ -307,35 +375,27 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     return loaded
   }
 
-  /** The cached chat, unless something in it is due. */
   function cachedChat(chat: ChatId): LoadedChat | undefined {
     const cached = store.cached(tagOf(chat))
-    if (cached?.door.chat !== chat) return undefined
-    return now() < Math.min(endOf(cached), cached.door.nextExpiry ?? Number.POSITIVE_INFINITY) ? cached : undefined
+    const present = cached && asOf(cached, now(), lifetime)
+    return present !== undefined && present !== 'ended' && present.chat.door.chat === chat ? present.chat : undefined
   }
 
   /** The chat with the link's tag. The rules check whether the link exists there. */
-  async function loadChatByLink(link: LinkId): Promise<LoadedChat & { link: LinkId }> {
+  async function loadChatByLink(link: LinkId): Promise<LoadedChat> {
     const loaded = await load(tagOf(link))
     if (loaded === undefined) throw new Refused({ refused: 'link-not-found' })
-    return { ...loaded, link }
+    return loaded
   }
 
   async function change<Result>(
-    loaded: LoadedChat & { readonly link?: LinkId },
-    decide: (door: rules.Door, at: number) => changes.Change<Result> | rules.Refusal
+    id: ChatId | LinkId,
+    gone: 'chat-not-found' | 'link-not-found',
+    decide: Decide<Result>
   ): Promise<Result> {
-    const tag = tagOf(loaded.door.chat)
-    for (let chat: LoadedChat | undefined = loaded; chat !== undefined; chat = await load(tag)) {
-      const at = now()
-      if (changes.expireLinks(chat.door, at).door !== chat.door) continue
-      const decision = orRefuse(decide(chat.door, at))
-      if (decision.door === chat.door) return decision.result
-      const outcome = await commit(chat, decision.door, decision.events, at)
-      if (outcome === 'gone') break
-      if (outcome === 'committed') return decision.result
-    }
-    throw removedMeanwhile(loaded)
+    const result = await decisions.decide(tagOf(id), decide)
+    if (result === 'gone') throw new Refused({ refused: gone })
+    return result
   }
 
   return {
@@ -350,12 +410,17 @@ export function createService({ store, now, chatTtlMs, stats = new DoorStats() }
     revokeLink,
     exchange,
     leave,
+    withdrawLater,
+    claim,
+    extendKnock,
+    pendingRequest,
     checkLink,
     ownRequest,
     approvalStatus,
     decide,
     applyDueExpiries,
     sweep,
+    clockSkewMs,
     ping: () => store.ping()
   }
 }
@@ -367,19 +432,16 @@ export function assertNotEnded(request: rules.JoinRequest, client: UserId): rule
   throw new Refused({ refused: 'request-ended', ending: rules.endingOf(request), state, request: id, client })
 }
 
-/** A caller who used a link gets `link-not-found`: they may not know the chat. */
-function removedMeanwhile({ link }: { readonly link?: LinkId }): Refused {
-  return new Refused({ refused: link === undefined ? 'chat-not-found' : 'link-not-found' })
-}
-
-/** @throws Refused if the rules refuse */
-function orRefuse<Granted>(decision: Granted | rules.Refusal): Granted {
-  if (isRefusal(decision)) throw new Refused(decision)
-  return decision
-}
-
-function isRefusal(decision: unknown): decision is rules.Refusal {
-  return typeof decision === 'object' && decision !== null && 'refused' in decision
+async function retryWhileUnavailable(act: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await act()
+      return
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable) || attempt === WITHDRAW_ATTEMPTS) throw error
+      await sleep(WITHDRAW_RETRY_MS)
+    }
+  }
 }
 
 function freeRequestId(door: rules.Door): RequestId {

@@ -29,13 +29,15 @@ export interface Store {
   /**
    * Replaces the door and logs the events with the instant `now`, both or neither. `conflict`: the door no longer has
    * this version; load it and decide again. Messages do not change the version. `gone`, here and below: there is no such chat.
+   * A store that is full refuses commits (`StoreUnavailable`), but it can keep room for withdrawals.
    */
   commit(
     tag: ChatTag,
     version: number,
     door: Door,
     events: readonly JoinEvent[],
-    now: number
+    now: number,
+    options?: CommitOptions
   ): Promise<readonly LoggedJoinEvent[] | 'conflict' | 'gone'>
 
   /**
@@ -60,8 +62,14 @@ export interface Store {
    */
   events(tag: ChatTag, after: number, page: EventsPage): Promise<readonly LoggedEvent[] | 'cursor-unknown' | 'gone'>
 
-  /** The messages after the event `after` (0: from the beginning) up to the event `upTo`, at most `limit` of them. */
-  messages(tag: ChatTag, after: number, page?: MessagesPage): Promise<MessagePage | 'cursor-unknown' | 'gone'>
+  /**
+   * The messages from `start` to the event `upTo`, in order: at most `limit`, and as many as fit into about `maxBytes`, but at
+   * least one if there is one. `cursor-unknown`: the log has no event `after`.
+   */
+  messages(tag: ChatTag, start: MessagesStart, page: MessagesPage): Promise<MessagePage | 'cursor-unknown' | 'gone'>
+
+  /** Finds where the newest messages begin. The cost does not depend on how many older messages there are. */
+  newestMessages(tag: ChatTag, newest: NewestMessages): Promise<MessagesStartFound | 'gone'>
 
   /**
    * Notifies `listener` of every event committed after the promise resolves, once each, in id order, whichever process
@@ -72,10 +80,10 @@ export interface Store {
   watch(tag: ChatTag, listener: Listener): Promise<Unwatch | 'gone'>
 
   /**
-   * Removes a chat with everything in it; if `lastEventId` is given, only while that is its last event. Returns whether
-   * this call removed it.
+   * Removes a chat with everything in it; if `lastEventId` is given, only while that is its last event. A store with a clock
+   * of its own removes nothing before its clock has reached `notBefore`. Returns whether this call removed it.
    */
-  remove(tag: ChatTag, lastEventId?: number): Promise<boolean>
+  remove(tag: ChatTag, lastEventId?: number, notBefore?: number): Promise<boolean>
 
   /**
    * The chats that have been idle since `since` or earlier, and the chats without any event that have been idle since
@@ -84,12 +92,24 @@ export interface Store {
   idleChats(since: number, emptySince: number): Promise<readonly ChatTag[]>
 
   /**
+   * Whether the clock can be trusted with removing chats that have been idle for too long. Until then they are kept, and
+   * answered like removed ones. Only stores that rely on the clock of this process have it.
+   */
+  readonly canRemoveIdle?: () => boolean
+
+  /**
    * Adds to a counter that all processes share. It expires `lifetimeMs` after its first use. Only shared stores have
    * counters.
    */
   readonly count?: (key: string, by: number, lifetimeMs: number) => Promise<{ total: number; endsInMs: number }>
 
-  /** Rejects if the store cannot be reached. */
+  /**
+   * How far the store's clock is ahead of `Date.now()`, in milliseconds, as far as it is known. Only stores with a clock of
+   * their own have it; all processes use that clock, so that they agree on what has ended.
+   */
+  readonly clockSkewMs?: () => number
+
+  /** Rejects if the store cannot be reached or cannot write, or if its clock and that of this process differ too much. */
   ping(): Promise<void>
 
   /** Waits for writes in progress. The store must not be used afterwards. */
@@ -110,13 +130,18 @@ export class StoreUnavailable extends Error {
   }
 }
 
+export interface CommitOptions {
+  /** The commit only takes rights away or ends requests, so it must be possible where nothing else can be written. */
+  readonly isWithdrawal: boolean
+}
+
 export interface LoadedChat {
   readonly door: Door
   /** Increases with every commit. */
   readonly version: number
   /** 0 before the first event. */
   readonly lastEventId: number
-  /** When the last event was logged, or when the chat was created. */
+  /** When the last event was logged, or when the chat was created. In stores with several writers it never goes back. */
   readonly idleSince: number
 }
 
@@ -129,9 +154,26 @@ export interface EventsPage {
   readonly upTo?: number | undefined
 }
 
+/** `after`: with the first message after this event, 0 for all. `from`: with this message or the first one after it. */
+export type MessagesStart = { readonly after: number } | { readonly from: number }
+
 export interface MessagesPage {
   readonly limit?: number | undefined
   readonly upTo?: number | undefined
+  readonly maxBytes: number
+}
+
+export interface NewestMessages {
+  readonly count: number
+  /** Only messages before this event; need not be an event of the log. */
+  readonly before?: number | undefined
+  readonly upTo?: number | undefined
+}
+
+export interface MessagesStartFound {
+  /** The id of the oldest of the messages, or where one would be if there is none. */
+  readonly from: number
+  readonly hasOlder: boolean
 }
 
 export interface NewMessage {
@@ -145,6 +187,7 @@ export interface MessagePage {
    * without messages there is none. The bytes are never changed.
    */
   readonly json: readonly Uint8Array[]
+  readonly count: number
   /** The event id up to which the page is complete: its last message if there are more, else `upTo` or the end of the log. */
   readonly upTo: number
   readonly hasMore: boolean

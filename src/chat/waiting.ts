@@ -1,22 +1,24 @@
-/** Waits for the owner's decision, and withdraws the request of a guest who disconnects before learning their client id. */
-import { setTimeout as sleep } from 'node:timers/promises'
+/** Waits for the owner's decision. */
 import { isFinal, type JoinRequest } from './door.ts'
-import { type ChatTag, type LinkId, tagOf, type UserId } from './ids.ts'
+import type { LoggedEvent } from './events.ts'
+import { type ChatTag, digestOf, tagOf } from './ids.ts'
 import { assertNotEnded, type GuestExchange, type Service } from './service.ts'
 import { StoreUnavailable } from './store.ts'
 
-/** Waits until `isDone` returns true; it is called again after each event of the chat. See `Hub.wait`. */
-export type Wait = (
-  tag: ChatTag,
-  seconds: number,
-  signal: AbortSignal,
-  isDone: () => Promise<boolean>,
-  user: UserId
-) => Promise<void>
+export interface WaitOptions {
+  readonly seconds: number
+  /** Aborted when nobody waits any more. */
+  readonly gone: AbortSignal
+  /** Whether these events are worth another call of `isDone`. */
+  readonly wakes: (events: readonly LoggedEvent[]) => boolean
+  readonly isDone: () => Promise<boolean>
+}
 
-/** Retries while the store cannot be reached: for about a minute. */
-const WITHDRAW_ATTEMPTS = 60
-const WITHDRAW_RETRY_MS = 1000
+/** See `Hub.wait`. */
+export type Wait = (tag: ChatTag, options: WaitOptions) => Promise<void>
+
+/** How often a wait says that a provisional request is still waited for. */
+const EXTEND_MS = 30_000
 
 /**
  * The guest's request once it is decided, or its state after `seconds`. A guest who has just knocked must learn their
@@ -26,30 +28,30 @@ const WITHDRAW_RETRY_MS = 1000
 export async function waitForDecision(
   { service, wait }: { readonly service: Service; readonly wait: Wait },
   { link, client, request }: GuestExchange,
-  { seconds, signal, hasJustKnocked }: { seconds: number; signal: AbortSignal; hasJustKnocked: boolean }
+  { seconds, gone, hasJustKnocked }: { seconds: number; gone: AbortSignal; hasJustKnocked: boolean }
 ): Promise<JoinRequest> {
-  const currentRequest = async () => (await service.ownRequest(link, client)).request
+  const guest = digestOf(client)
+  let latest = request
+  // What a store that cannot be reached does not extend is withdrawn later: so it is for a process that has died.
+  const extend = () => void service.extendKnock(link, client).catch(() => undefined)
+  const lease = hasJustKnocked ? setInterval(extend, EXTEND_MS) : undefined
   try {
-    await wait(tagOf(link), seconds, signal, async () => isFinal(await currentRequest()), client)
-    return assertNotEnded(await currentRequest(), client)
+    await wait(tagOf(link), {
+      seconds,
+      gone,
+      wakes: (events) => events.some((event) => event.type !== 'message' && event.request.guest === guest),
+      isDone: async () => {
+        latest = hasJustKnocked
+          ? await service.pendingRequest(link, client)
+          : (await service.ownRequest(link, client)).request
+        return isFinal(latest)
+      }
+    })
+    return assertNotEnded(latest, client)
   } catch (error) {
     if (hasJustKnocked && error instanceof StoreUnavailable) return request
     throw error
-  }
-}
-
-/**
- * Withdraws the request of a guest who disconnected before learning their client id and so can never come back.
- * @throws StoreUnavailable if the store cannot be reached for a minute
- */
-export async function withdrawAbandoned(service: Service, link: LinkId, client: UserId): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await service.leave(link, client)
-      return
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable) || attempt === WITHDRAW_ATTEMPTS) throw error
-      await sleep(WITHDRAW_RETRY_MS)
-    }
+  } finally {
+    clearInterval(lease)
   }
 }

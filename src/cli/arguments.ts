@@ -5,6 +5,7 @@ import { environment, flagOf, loadSettings } from './settings.ts'
 export type CommandLine =
   | { readonly kind: 'serve'; readonly flags: Flags }
   | { readonly kind: 'backup' | 'restore'; readonly folder: string; readonly flags: Flags }
+  | { readonly kind: 'check'; readonly flags: Flags }
   /** Help or version to print. */
   | { readonly kind: 'text'; readonly text: string }
 
@@ -55,6 +56,13 @@ export function readCommandLine(args: readonly string[], version: string): Comma
         parsed = { kind, folder, flags }
       })
   }
+  program
+    .command('check')
+    .allowExcessArguments(false)
+    .description('read all chats of --store and report damaged ones, even while a server is using them')
+    .action(() => {
+      parsed = { kind: 'check', flags }
+    })
   try {
     program.parse(args, { from: 'user' })
     return parsed

@@ -130,6 +130,12 @@ export const environment = z.object({
     )
     .default('memory:')
     .describe('where chats are stored: `memory:`, `file:<folder>`, `redis://…` or `rediss://…`'),
+  REDIS_EVICTION: z
+    .enum(['refuse', 'warn'], 'must be refuse or warn')
+    .default('refuse')
+    .describe(
+      'Redis only: what to do if its `maxmemory-policy` is not `noeviction`, so that it deletes chats when it is full'
+    ),
   RATE_LIMIT: z
     .enum(['on', 'off'], 'must be on or off')
     .default('on')
@@ -165,7 +171,9 @@ export const environment = z.object({
     .describe('all messages of one chat; beyond that 409. Join events do not count'),
   MAX_STORE_BYTES: positiveNumber()
     .default(1_073_741_824)
-    .describe('memory store only: all chats together; beyond that 503 with `Retry-After` for new chats and messages'),
+    .describe(
+      'all chats together in memory, or in a file store if it is set; beyond that 503 with `Retry-After` for everything new. Not for Redis'
+    ),
   CHAT_TTL_SECONDS: wholeNumber(0, MAX_TTL_SECONDS)
     .default(2_592_000)
     .describe(
@@ -187,6 +195,11 @@ type Values = Readonly<Record<string, string | undefined>>
 /** The name of a setting as the user gave it: its flag or its variable. */
 export function flagOrVariable(setting: string, flags: Values): string {
   return Object.hasOwn(flags, setting) ? flagOf(setting) : setting
+}
+
+/** Whether the user has set it, rather than left it at its default. An empty variable counts as unset. */
+export function isSet(setting: Setting, env: Values, flags: Values): boolean {
+  return Object.hasOwn(flags, setting) || (env[setting] ?? '') !== ''
 }
 
 /**

@@ -65,6 +65,44 @@ const POST_RETRY_MS = 500
 const DECISION_RETRY_MS = 1000
 const MAX_DECISION_RETRY_MS = 30_000
 
+/** The messages after an event, or the newest ones. The two cannot be combined. */
+export type WhichMessages = MessagesAfter | NewestMessages
+
+interface MessagesAfter {
+  /** Only messages after this event id; 0 is the beginning. */
+  readonly after?: number | undefined
+  /** At most this many messages, from the oldest on: 1 to 1,000. */
+  readonly limit?: number | undefined
+  /** If there is no such message, the server waits up to this many seconds for one: 1 to 300. */
+  readonly wait?: number | undefined
+  readonly last?: undefined
+  readonly before?: undefined
+}
+
+interface NewestMessages {
+  /** At most this many messages, the newest ones: 1 to 1,000. */
+  readonly last: number
+  /** Only messages before this event id, which need not be the id of an event. */
+  readonly before?: number | undefined
+  readonly after?: undefined
+  readonly limit?: undefined
+  readonly wait?: undefined
+}
+
+/** Which join requests to read. `before` needs `last`. */
+export type WhichJoinRequests = {
+  /** Only requests in this state; `ended` is declined or closed. */
+  readonly state?: 'pending' | 'approved' | 'ended' | undefined
+} & (
+  | { readonly last?: undefined; readonly before?: undefined }
+  | {
+      /** At most this many requests, the newest ones: 1 to 1,000. */
+      readonly last: number
+      /** Only requests made before the one with this `request_id`, which can be in any state. */
+      readonly before?: string | undefined
+    }
+)
+
 /** A chat as one of its members sees it. Some methods are for the owner only. */
 export class Chat {
   /** Secret. */
@@ -104,17 +142,15 @@ export class Chat {
     }
   }
 
-  /** The messages after an event id; if there are none, the server waits up to `wait` seconds for one. */
-  read({
-    after,
-    limit,
-    wait
-  }: {
-    after?: number | undefined
-    limit?: number | undefined
-    wait?: number | undefined
-  } = {}): Promise<Messages> {
-    return this.#request(this.url + queryOf({ after, limit, wait }), isMessages)
+  /**
+   * Messages, oldest first: all of them, those after an event id, or the newest ones. `has_more` says whether `limit` or
+   * `last` left some out. To read backwards:
+   *
+   *     let page = await chat.read({ last: 200 })
+   *     while (page.has_more) page = await chat.read({ last: 200, before: page.messages[0]?.id })
+   */
+  read({ after, limit, wait, last, before }: WhichMessages = {}): Promise<Messages> {
+    return this.#request(this.url + queryOf({ after, limit, wait, last, before }), isMessages)
   }
 
   /**
@@ -159,9 +195,13 @@ export class Chat {
     await send(linkUrl, { ...this.#options, user: this.userId, method: 'DELETE' })
   }
 
-  /** The join requests of this chat (owner). */
-  joinRequests(): Promise<JoinRequests> {
-    return this.#request(`${this.url}/join-requests`, isJoinRequests)
+  /**
+   * The join requests of this chat, oldest first (owner): all of them, those in a state, or the newest ones. With `last`,
+   * `has_more` says whether there are older ones.
+   * @throws SillyChatError `request-not-found` if the server no longer keeps the request `before`: start again without it
+   */
+  joinRequests({ state, last, before }: WhichJoinRequests = {}): Promise<JoinRequests> {
+    return this.#request(`${this.url}/join-requests${queryOf({ state, last, before })}`, isJoinRequests)
   }
 
   /** Approves a join request (owner). Without a request id: the only pending one at that link. */

@@ -40,13 +40,19 @@ const list =
 export const text = (value: unknown): boolean => typeof value === 'string'
 const textOrNull = (value: unknown): boolean => value === null || text(value)
 const eventId = (value: unknown): boolean => Number.isSafeInteger(value)
+const flag = (value: unknown): boolean => typeof value === 'boolean'
+const flagOrNone = (value: unknown): boolean => value === undefined || flag(value)
 
 export const isMessage = object<Message>({ id: eventId, text, created_at: text })
-export const isMessages = object<Messages>({ messages: list(isMessage), last_event_id: eventId })
+export const isMessages = object<Messages>({ messages: list(isMessage), last_event_id: eventId, has_more: flag })
 export const isLink = object<Link>({ link: text })
 export const isLinks = object<Links>({ links: list(isLink) })
 const isJoinRequest = object<JoinRequest>({ request_id: text, link: text, state: text, name: textOrNull })
-export const isJoinRequests = object<JoinRequests>({ join_requests: list(isJoinRequest), last_event_id: eventId })
+export const isJoinRequests = object<JoinRequests>({
+  join_requests: list(isJoinRequest),
+  last_event_id: eventId,
+  has_more: flagOrNone
+})
 export const isApproval = object<Approval>({ link: text, request_id: text, state: text })
 export const isExchange = object<Exchange>({ link: text, state: text, chat: textOrNull })
 export const isApprovalEventData = object<ApprovalEventData>({ link: text, state: text, chat: textOrNull })

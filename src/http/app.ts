@@ -6,9 +6,11 @@ import { DoorStats } from '../chat/stats.ts'
 import type { Store } from '../chat/store.ts'
 import type { Settings } from '../cli/settings.ts'
 import { Hub } from '../streams/hub.ts'
+import { type OpenBudget, openBudget } from './limits/open-budget.ts'
 import { overload } from './limits/overload.ts'
 import { type RateLimits, rateLimits } from './limits/rate-limits.ts'
 import { baseUrl } from './request/base-url.ts'
+import { crossSite } from './request/cross-site.ts'
 import { jsonBody, MAX_BODY_BYTES } from './request/json-body.ts'
 import { knownPaths, MAX_URL_LENGTH } from './request/known-paths.ts'
 import { misplacedInput } from './request/member-names.ts'
@@ -39,6 +41,8 @@ export interface AppDependencies {
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number
   readonly version: string
+  /** How much of the memory that it can have the process uses, from 0 to 1. */
+  readonly memoryShare?: () => number
   /** Receives log lines instead of stdout. */
   readonly logStream?: { write(line: string): void }
 }
@@ -48,8 +52,6 @@ const REQUEST_TIMEOUT_MS = 30_000
 const TIMEOUT_CHECK_MS = 5000
 /** When the kernel starts to probe a silent peer (TCP keep-alive). */
 const KEEP_ALIVE_PROBE_MS = 30_000
-/** Open streams and waits of one user id. */
-const MAX_STREAMS_PER_USER = 16
 /** More than the longest URL we accept, so that a longer one gets its own answer, 414. */
 const MAX_HEADER_BYTES = 8 * MAX_URL_LENGTH
 
@@ -58,6 +60,7 @@ export async function buildApp({
   store,
   now,
   version,
+  memoryShare = () => 0,
   logStream
 }: AppDependencies): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify({
@@ -87,15 +90,15 @@ export async function buildApp({
   app.server.headersTimeout = REQUEST_TIMEOUT_MS
   const headers = securityHeadersFor(settings)
   const chatTtlMs = settings.CHAT_TTL_SECONDS * 1000
+  const isLimited = settings.RATE_LIMIT === 'on'
   const doors = new DoorStats()
-  const service = createService({ store, now, chatTtlMs, stats: doors })
+  const onFault = (err: unknown): void => app.log.error({ err }, 'a join request was not withdrawn or claimed')
+  const service = createService({ store, now, chatTtlMs, stats: doors, onFault })
   const hub = new Hub({
     store,
     applyDueExpiries: service.applyDueExpiries,
     heartbeatMs: settings.HEARTBEAT_SECONDS * 1000,
     maxBufferBytes: settings.MAX_STREAM_BUFFER_BYTES,
-    maxStreams: settings.MAX_STREAMS,
-    maxStreamsPerUser: settings.RATE_LIMIT === 'on' ? MAX_STREAMS_PER_USER : Number.POSITIVE_INFINITY,
     onFault: (error) => app.log.error({ err: error }, 'the store failed a stream or a deadline')
   })
 
@@ -107,19 +110,22 @@ export async function buildApp({
   await app.register(brokenOff)
   app.onBrokenOff(logBrokenOff)
 
-  // The order of refusals, which each plugin's `dependencies` hold: bad Host 400; long URL 414, unknown path 404, method 405;
-  // overloaded or shutting down 503; rate limit 429. Fastify and `jsonBody` follow: body 413, media type 415, broken JSON 400.
-  // Then come the preValidation hooks of a route (user id 401, misplaced input 400), its schemas (other input 400), and the
-  // rules of the door: what does not exist 404 before what is forbidden 403.
+  // The order of refusals, which each plugin's `dependencies` hold: bad Host 400; too many requests for anything but a route
+  // 429; long URL 414, unknown path 404, method 405; cross-site 403; overloaded or shutting down 503; too many requests for
+  // a route 429. Fastify and `jsonBody` follow: body 413, media type 415, broken JSON 400. Then come the preValidation hooks
+  // of a route (user id 401, misplaced input 400), its schemas (other input 400), and the rules of the door: what does not
+  // exist 404 before what is forbidden 403.
   await app.register(securityHeaders, { headers })
   await app.register(crossOrigin, { origins: settings.CORS_ORIGIN })
   await app.register(untrustedProxies, { trusted: settings.TRUST_PROXY })
   await app.register(baseUrl, { publicUrl: settings.PUBLIC_URL })
+  await app.register(rateLimits, { isOn: isLimited, store })
   await app.register(knownPaths)
-  await app.register(overload)
+  await app.register(crossSite)
+  await app.register(overload, { memoryShare })
   await app.register(shutdown, { hub })
   await app.register(userIds)
-  await app.register(rateLimits, { isOn: settings.RATE_LIMIT === 'on', store })
+  await app.register(openBudget, { total: settings.MAX_STREAMS, isLimited })
   await app.register(jsonBody)
   await app.register(misplacedInput)
 
@@ -127,7 +133,7 @@ export async function buildApp({
   if (settings.METRICS_ADDRESS) {
     // Imported lazily to keep the cold start short.
     const { metrics } = await import('./server/metrics.ts')
-    await app.register(metrics, { address: settings.METRICS_ADDRESS, hub, doors })
+    await app.register(metrics, { address: settings.METRICS_ADDRESS, hub, doors, clockSkewMs: service.clockSkewMs })
   }
 
   await app.register(api, { service, hub })
@@ -139,20 +145,21 @@ export async function buildApp({
 
 /** The API after everything that its requests pass through. */
 const api = fp<Pick<ApiDependencies, 'service' | 'hub'>>(
-  async (app, { service, hub }) => addApi(app, { service, hub, limits: app.rateLimits }),
-  { name: 'api', dependencies: ['problems', 'shutdown', 'rate-limits', 'misplaced-input'] }
+  async (app, { service, hub }) => addApi(app, { service, hub, limits: app.rateLimits, budget: app.openBudget }),
+  { name: 'api', dependencies: ['problems', 'cross-site', 'shutdown', 'rate-limits', 'open-budget', 'misplaced-input'] }
 )
 
 export interface ApiDependencies {
   readonly service: Service
   readonly hub: Hub
   readonly limits: RateLimits
+  readonly budget: OpenBudget
 }
 
 /** The routes that the OpenAPI document describes. */
-export async function addApi(app: FastifyInstance, { service, hub, limits }: ApiDependencies): Promise<void> {
+export async function addApi(app: FastifyInstance, { service, hub, limits, budget }: ApiDependencies): Promise<void> {
   await app.register(healthRoutes, { service })
-  await app.register(chatRoutes, { service, hub, limits })
-  await app.register(linkRoutes, { service, hub, limits })
+  await app.register(chatRoutes, { service, hub, limits, budget })
+  await app.register(linkRoutes, { service, hub, limits, budget })
   await app.register(approvalRoutes, { service, limits })
 }

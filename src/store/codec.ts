@@ -1,18 +1,46 @@
 /** The stored form of doors and messages. Every change must still read what earlier versions have written. */
 import type { Door, JoinRequest } from '../chat/door.ts'
+import { type OrderedRequest, Requests } from '../chat/requests.ts'
 import type { NewMessage } from '../chat/store.ts'
 import { toJson } from '../wire/json.ts'
 
-type StoredDoor = Omit<Door, 'requests'> & { readonly requests: readonly JoinRequest[] }
+/** A door without its requests, each of which is a record of its own. */
+type Head = Omit<Door, 'requests'>
 
-export function encodeDoor(door: Door): string {
-  const stored: StoredDoor = { ...door, requests: [...door.requests.values()] }
-  return JSON.stringify(stored)
+function encodeHead({ requests: _, ...head }: Door): string {
+  return JSON.stringify(head satisfies Head)
 }
 
-export function decodeDoor(text: string): Door {
-  const { requests, ...door }: StoredDoor = JSON.parse(text)
-  return { ...door, requests: new Map(requests.map((request) => [request.guest, request])) }
+export function decodeHead(text: string): Head {
+  return JSON.parse(text)
+}
+
+/** What a commit of `next` has to store, if `before` is stored. Costs what has changed. */
+export function doorChanges(before: Door, next: Door) {
+  const { requests: _, rights: __, ...head } = next
+  const isHeadChanged = Object.entries(head).some(([name, value]) => Reflect.get(before, name) !== value)
+  return { head: isHeadChanged ? encodeHead(next) : undefined, ...next.requests.changesSince(before.requests) }
+}
+
+/** The same for a door of which nothing is stored. */
+export function wholeDoor(door: Door) {
+  return { head: encodeHead(door), ...door.requests.changesSince(Requests.from([])) }
+}
+
+/** A request record: its place in the order, a space, JSON. */
+export function encodeRequest({ order, request }: OrderedRequest): string {
+  return `${order} ${JSON.stringify(request)}`
+}
+
+export function decodeRequest(text: string): OrderedRequest {
+  const space = text.indexOf(' ')
+  return { order: Number(text.slice(0, space)), request: JSON.parse(text.slice(space + 1)) }
+}
+
+/** A door as version 1 stored it: in one piece. */
+export function decodeWholeDoor(text: string): Door {
+  const { requests, ...head }: Head & { readonly requests: readonly JoinRequest[] } = JSON.parse(text)
+  return { ...head, requests: Requests.from(requests) }
 }
 
 /** Separates the messages of a page (`MessagePage.json`). */

@@ -1,12 +1,12 @@
 /** Opens the store for a STORE_URL. */
 import { fileURLToPath } from 'node:url'
 import type { Store } from '../chat/store.ts'
-import type { FileStoreOptions } from './file/file-store.ts'
+import type { OpenOptions } from './file/open.ts'
 import { type MemoryStoreLimits, memoryStore } from './memory/memory-store.ts'
 import type { RedisStoreOptions } from './redis/redis-store.ts'
-import type { ServerHooks } from './redis/server.ts'
+import type { ServerHooks, ServerOptions } from './redis/server.ts'
 
-export type StoreOptions = MemoryStoreLimits & FileStoreOptions & RedisStoreOptions & ServerHooks
+export type StoreOptions = MemoryStoreLimits & OpenOptions & RedisStoreOptions & ServerHooks & ServerOptions
 
 /** @throws Error whose message is for the operator */
 export async function openStore(url: string, options: StoreOptions): Promise<Store> {

@@ -10,6 +10,8 @@ import type { StreamStats } from './stats.ts'
 
 /** Where a stream writes: a socket. */
 export type Sink = Writable & {
+  /** Bytes written so far, including those that wait to be sent. */
+  readonly bytesWritten: number
   /** Destroys it after everything written so far has been sent. */
   destroySoon(): void
 }
@@ -25,6 +27,8 @@ export interface Reader {
 
 const HEARTBEATS = { chunked: Buffer.from(chunk(HEARTBEAT)), plain: Buffer.from(HEARTBEAT) }
 
+/** A reader that takes nothing of what waits for it for this long is cut off. */
+const STALLED_MS = 30_000
 /** How long a reader has to take the last bytes of a stream that has ended. */
 const END_DEADLINE_MS = 10_000
 
@@ -41,6 +45,8 @@ export abstract class EventStream implements Follower {
    * piece: if live bytes are between them, some are sent earlier than this assumes, so it is never too low.
    */
   #catchUpBytes: number
+  /** What the reader had taken at an earlier heartbeat, if other bytes waited for it. */
+  #stalled: { readonly taken: number; readonly since: number } | undefined
 
   constructor(socket: Sink, maxBufferBytes: number, isChunked: boolean, stats: StreamStats) {
     this.socket = socket
@@ -59,9 +65,12 @@ export abstract class EventStream implements Follower {
     return !this.socket.writable
   }
 
-  /** Writes a heartbeat, unless the reader has not yet taken other bytes. */
+  /** Writes a heartbeat, unless the reader has not yet taken other bytes; if it takes none at all, it is cut off. */
   heartbeat(): void {
-    if (this.socket.writableLength > 0) return
+    if (this.socket.writableLength > 0) {
+      this.#cutOffIfStalled()
+      return
+    }
     this.#writeBytes(this.isChunked ? HEARTBEATS.chunked : HEARTBEATS.plain)
   }
 
@@ -115,6 +124,15 @@ export abstract class EventStream implements Follower {
     this.#liveBytes = 0
     this.socket.write(bytes)
     this.stats.bytes += bytes.length
+  }
+
+  #cutOffIfStalled(): void {
+    const taken = this.socket.bytesWritten - this.socket.writableLength
+    if (this.#stalled?.taken !== taken) this.#stalled = { taken, since: performance.now() }
+    else if (performance.now() - this.#stalled.since >= STALLED_MS) {
+      this.stats.cutOff++
+      this.socket.destroy()
+    }
   }
 
   /** A text framed for this reader. */

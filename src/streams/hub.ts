@@ -1,6 +1,7 @@
 /** The live streams and waits of this process: how many there are, and the channel of each chat that somebody follows. */
 import { randomInt } from 'node:crypto'
-import { type ChatTag, digestOf, tagOf, type UserDigest, type UserId } from '../chat/ids.ts'
+import { type ChatTag, tagOf } from '../chat/ids.ts'
+import type { WaitOptions } from '../chat/waiting.ts'
 import { Channel, type ChannelOptions } from './channel.ts'
 import { type ChatReader, ChatStream } from './chat-stream.ts'
 import type { EventStream, Sink } from './event-stream.ts'
@@ -14,10 +15,6 @@ export interface HubOptions extends ChannelOptions {
   readonly heartbeatMs: number
   /** Live bytes that may wait for one reader before it is cut off. */
   readonly maxBufferBytes: number
-  /** Open streams and waits of the process; see `isFull`. */
-  readonly maxStreams: number
-  /** Open streams and waits of one user id, see `hasTooMany`; any number if undefined. */
-  readonly maxStreamsPerUser?: number | undefined
 }
 
 /** A thousand clients that lost their streams at the same moment must not come back at the same moment. */
@@ -30,8 +27,6 @@ export class Hub {
   readonly #options: HubOptions
   readonly #channels = new Map<ChatTag, Channel>()
   readonly #followers = new Set<Follower>()
-  /** The number of followers of each user. */
-  readonly #ofUsers = new Map<UserDigest, number>()
   readonly #heartbeat: NodeJS.Timeout
   #closing = false
 
@@ -42,15 +37,6 @@ export class Hub {
       options.heartbeatMs
     )
     this.#heartbeat.unref()
-  }
-
-  get isFull(): boolean {
-    return this.#followers.size >= this.#options.maxStreams
-  }
-
-  /** Whether this user has as many open streams and waits as one user may have. */
-  hasTooMany(user: UserId): boolean {
-    return (this.#ofUsers.get(digestOf(user)) ?? 0) >= (this.#options.maxStreamsPerUser ?? Number.POSITIVE_INFINITY)
   }
 
   /** The number of chats that are followed in this process. */
@@ -68,33 +54,27 @@ export class Hub {
   /** Follows a chat as a member, until the socket closes. */
   openChatStream(socket: Sink, tag: ChatTag, reader: ChatReader): void {
     const stream = new ChatStream(socket, this.#options.maxBufferBytes, reader, this.stats)
-    this.#run(tag, stream, reader.user, (source) => stream.begin(source, reader))
+    this.#run(tag, stream, (source) => stream.begin(source, reader))
   }
 
   /** Follows a guest's join request, until it is decided. */
   openGuestStream(socket: Sink, reader: GuestReader): void {
     const stream = new GuestStream(socket, this.#options.maxBufferBytes, reader, this.stats)
-    this.#run(tagOf(reader.chat), stream, reader.user, (source) => stream.begin(source))
+    this.#run(tagOf(reader.chat), stream, (source) => stream.begin(source))
   }
 
   /**
-   * Calls `isDone` now and after each change of the chat, until it returns true, `seconds` have passed, `gone` is aborted
-   * or the hub closes.
+   * Calls `isDone` now and after each batch that `wakes` it, until it returns true, `seconds` have passed, `gone` is aborted
+   * or the hub closes. A reset of the channel and the removal of the chat wake it always.
    * @throws what `isDone` throws
    */
-  async wait(
-    tag: ChatTag,
-    seconds: number,
-    gone: AbortSignal,
-    isDone: () => Promise<boolean>,
-    user?: UserId
-  ): Promise<void> {
-    const waiter = new Waiter()
+  async wait(tag: ChatTag, { seconds, gone, wakes, isDone }: WaitOptions): Promise<void> {
+    const waiter = new Waiter(wakes)
     const end = () => waiter.end()
     const timer = setTimeout(end, seconds * 1000)
     gone.addEventListener('abort', end)
     if (gone.aborted || this.#closing) end()
-    const channel = this.#follow(tag, waiter, user)
+    const channel = this.#follow(tag, waiter)
     try {
       await waiter.waitUntil(async () => {
         await channel.latestAttempt
@@ -118,13 +98,13 @@ export class Hub {
     clearTimeout(deadline)
   }
 
-  #run(tag: ChatTag, stream: EventStream, user: UserId, start: (source: ChatSource) => Promise<void>): void {
+  #run(tag: ChatTag, stream: EventStream, start: (source: ChatSource) => Promise<void>): void {
     if (this.#closing) {
       stream.end()
       return
     }
     this.stats.opened[stream.kind]++
-    const channel = this.#follow(tag, stream, user)
+    const channel = this.#follow(tag, stream)
     stream.open(randomInt(RECONNECT_MS.min, RECONNECT_MS.max + 1))
     channel.subscribed
       .then((subscription) => (subscription === 'gone' ? stream.chatRemoved() : start(channel)))
@@ -134,26 +114,16 @@ export class Hub {
       })
   }
 
-  #follow(tag: ChatTag, follower: Follower, user: UserId | undefined): Channel {
+  #follow(tag: ChatTag, follower: Follower): Channel {
     const channel = this.#channelOf(tag)
     this.#followers.add(follower)
     channel.followers.add(follower)
-    const digest = user && digestOf(user)
-    this.#count(digest, 1)
     follower.onClose(() => {
-      this.#count(digest, -1)
       this.#followers.delete(follower)
       channel.followers.delete(follower)
       if (channel.followers.size === 0) this.#drop(channel)
     })
     return channel
-  }
-
-  #count(user: UserDigest | undefined, change: 1 | -1): void {
-    if (user === undefined) return
-    const count = (this.#ofUsers.get(user) ?? 0) + change
-    if (count > 0) this.#ofUsers.set(user, count)
-    else this.#ofUsers.delete(user)
   }
 
   #channelOf(tag: ChatTag): Channel {

@@ -1,13 +1,22 @@
 /** A request that waits for something to happen in a chat. */
+import type { LoggedEvent } from '../chat/events.ts'
+import type { Batch } from './batch.ts'
 import type { Follower } from './follower.ts'
 
 export class Waiter implements Follower {
+  readonly #wakes: (events: readonly LoggedEvent[]) => boolean
+
+  /** `wakes`: whether events are among those that are waited for. */
+  constructor(wakes: (events: readonly LoggedEvent[]) => boolean) {
+    this.#wakes = wakes
+  }
+
   get kind(): 'wait' {
     return 'wait'
   }
 
   #isOver = false
-  /** Whether the chat has changed since `isDone` was called last. */
+  /** Whether something that is waited for has happened since `isDone` was called last. */
   #hasChanged = false
   #wake: () => void = () => {}
   readonly #closeListeners: (() => void)[] = []
@@ -22,17 +31,21 @@ export class Waiter implements Follower {
     }
   }
 
-  deliver(): void {
-    this.#hasChanged = true
-    this.#wake()
+  deliver({ events }: Batch): void {
+    if (this.#wakes(events)) this.#changed()
   }
 
   async reset(): Promise<void> {
-    this.deliver()
+    this.#changed()
   }
 
   chatRemoved(): void {
-    this.deliver()
+    this.#changed()
+  }
+
+  #changed(): void {
+    this.#hasChanged = true
+    this.#wake()
   }
 
   heartbeat(): void {}

@@ -29,6 +29,11 @@ const catalogue = {
     'Not a guest of this link',
     'No guest of this link has this user id. Open the link without a user id to ask to join; the server creates user ids.'
   ],
+  'cross-site': [
+    403,
+    'Cross-site request',
+    'A page of another site has made your browser send this. Use fetch() with CORS, or open the URL itself.'
+  ],
   declined: [403, 'Declined', 'The owner has declined this join request or removed this guest.'],
   left: [
     403,
@@ -45,7 +50,7 @@ const catalogue = {
   'request-not-found': [
     404,
     'Join request not found',
-    'No join request at this link has this request_id. Check it, or list the join requests of the chat.'
+    'There is no join request with this request_id here. Check it, or list the join requests of the chat.'
   ],
   'method-not-allowed': [405, 'Method not allowed', 'Use one of the methods in the Allow header.'],
   'request-timeout': [408, 'Request timeout', 'The request took too long to arrive. Send it again.'],
@@ -89,7 +94,7 @@ const catalogue = {
   'too-many-own-streams': [
     429,
     'Too many of your own streams',
-    'This user id has too many open streams and waiting requests. Close one, or share one stream between your readers.'
+    'This user id or network has too many open streams, waiting requests and unread answers. Close one, or share one stream between your readers.'
   ],
   'too-many-waiting': [
     429,

@@ -7,7 +7,8 @@ import {
   endingOf,
   isEnded,
   type JoinRequest,
-  type Link
+  type Link,
+  makerOf
 } from '../chat/door.ts'
 import type { ChatId, LinkId, UserId } from '../chat/ids.ts'
 import type { approval } from './schemas/approval.ts'
@@ -52,7 +53,8 @@ export function countedLinkView(
     max_guests: link.maxGuests,
     pending,
     approved,
-    created_at: iso(link.createdAt)
+    created_at: iso(link.createdAt),
+    made_by: makerOf(link)
   }
 }
 

@@ -1,12 +1,15 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { approve, decline, expireLinks, leave, revokeLink } from '../../src/chat/changes.ts'
 import {
   approvalAt,
+  type Door,
   endingOf,
   isEnded,
   isFinal,
   type JoinRequest,
   joinRequestsFor,
+  type ListedRequests,
   linksFor,
   openLink,
   pendingRequests,
@@ -15,9 +18,10 @@ import {
   requireMember,
   requireOwner,
   roleOf,
-  standingAt
+  standingAt,
+  type WhichRequests
 } from '../../src/chat/door.ts'
-import { newLinkId, newRequestId, tagOf } from '../../src/chat/ids.ts'
+import { newLinkId, newRequestId, type RequestId, tagOf, type UserDigest } from '../../src/chat/ids.ts'
 import {
   aBusyDoor,
   aDoor,
@@ -50,12 +54,99 @@ describe('a member', () => {
   })
 
   it('is listed for the owner only', () => {
-    expect(joinRequestsFor(door, owner)).toEqual([waiting, member])
+    expect(joinRequestsFor(door, owner)).toEqual({ requests: [waiting, member], hasOlder: false })
     expect(joinRequestsFor(door, member.guest)).toEqual({ refused: 'not-the-owner' })
   })
 
   it('can be the only one while others are pending', () => {
     expect(pendingRequests(door)).toEqual([waiting])
+  })
+})
+
+describe('the list of join requests', () => {
+  /** A door with requests in these states, oldest first. */
+  function aDoorWith(states: readonly JoinRequest['state'][]) {
+    const { door: invited, owner, link } = anInvitedDoor()
+    let door = invited
+    const requests = states.map((state) => {
+      if (state === 'pending') ({ door } = withKnock(door, link))
+      else if (state === 'approved') ({ door } = withMember(door, link))
+      else if (state === 'declined') ({ door } = withDeclined(door, link))
+      else {
+        const knocked = withKnock(door, link)
+        ;({ door } = changed(leave(knocked.door, link, knocked.request.guest, 9)))
+      }
+      const newest = [...door.requests.values()].at(-1)
+      if (newest === undefined) throw new Error('there is no request')
+      return newest
+    })
+    return { door, owner, requests }
+  }
+
+  const listed = (door: Door, user: UserDigest, which: WhichRequests): ListedRequests => {
+    const list = joinRequestsFor(door, user, which)
+    if ('refused' in list) throw new Error(list.refused)
+    return list
+  }
+
+  it('has the requests of one state, oldest first', () => {
+    const { door, owner, requests } = aDoorWith(['closed', 'approved', 'pending', 'declined', 'approved', 'pending'])
+    const at = (...places: number[]) => ({ requests: places.map((place) => requests[place]), hasOlder: false })
+    expect(joinRequestsFor(door, owner, {})).toEqual(at(0, 1, 2, 3, 4, 5))
+    expect(joinRequestsFor(door, owner, { state: 'pending' })).toEqual(at(2, 5))
+    expect(joinRequestsFor(door, owner, { state: 'approved' })).toEqual(at(1, 4))
+    expect(joinRequestsFor(door, owner, { state: 'ended' })).toEqual(at(0, 3))
+  })
+
+  it('has each request once if it is read backwards, in pages of any size', () => {
+    const states = fc.array(fc.constantFrom<JoinRequest['state']>('pending', 'approved', 'declined', 'closed'), {
+      maxLength: 20
+    })
+    const state = fc.constantFrom<WhichRequests['state']>(undefined, 'pending', 'approved', 'ended')
+    fc.assert(
+      fc.property(states, state, fc.integer({ min: 1, max: 7 }), (states, state, last) => {
+        const { door, owner } = aDoorWith(states)
+        const all = listed(door, owner, { state }).requests
+        let found: readonly JoinRequest[] = []
+        for (let before: RequestId | undefined, isFirst = true; isFirst || before !== undefined; isFirst = false) {
+          const page = listed(door, owner, { state, last, before })
+          found = [...page.requests, ...found]
+          // A page is full unless it is the last one, and `hasOlder` is right.
+          expect(page.requests).toHaveLength(Math.min(last, all.length - found.length + page.requests.length))
+          expect(page.hasOlder).toBe(found.length < all.length)
+          before = page.hasOlder ? page.requests[0]?.id : undefined
+        }
+        expect(found).toEqual(all)
+      }),
+      { numRuns: 200 }
+    )
+  })
+
+  it('continues before a request that has changed its state meanwhile', () => {
+    const { door, owner, requests } = aDoorWith(['pending', 'pending', 'pending'])
+    const [first, second, third] = requests
+    if (second === undefined || third === undefined) throw new Error('there are three')
+    const later = changed(approve(changed(decline(door, third, owner, 9)).door, second, owner, 9)).door
+    const pending = { state: 'pending' as const, last: 1 }
+    expect(joinRequestsFor(later, owner, { ...pending, before: third.id })).toEqual({
+      requests: [first],
+      hasOlder: false
+    })
+    expect(joinRequestsFor(later, owner, { ...pending, before: second.id })).toEqual({
+      requests: [first],
+      hasOlder: false
+    })
+  })
+
+  it('before an unknown request is refused as such to everybody, and otherwise to all but the owner', () => {
+    const { door, owner, requests } = aDoorWith(['pending', 'approved'])
+    for (const user of [owner, aUser()]) {
+      expect(joinRequestsFor(door, user, { last: 2, before: newRequestId() })).toEqual({ refused: 'request-not-found' })
+    }
+    for (const user of [aUser(), ...requests.map(({ guest }) => guest)]) {
+      const known = { last: 2, before: requests[1]?.id }
+      expect(joinRequestsFor(door, user, known)).toEqual({ refused: 'not-the-owner' })
+    }
   })
 })
 

@@ -51,5 +51,5 @@ it('a sweep closes idle chats, and no chat that was used meanwhile', async () =>
   clock = 1000
   await service.sweep()
   expect(await store.idleChats(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)).toHaveLength(1)
-  expect((await service.readMessages(used.chat, used.author, {})).page.upTo).toBe(1)
+  expect((await service.readMessages(used.chat, used.author, {})).first.upTo).toBe(1)
 })

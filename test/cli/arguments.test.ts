@@ -42,6 +42,12 @@ describe('the command line', () => {
     expect(read('--store', 'file:./data', kind, './copy')).toEqual(line)
   })
 
+  it('accepts check, which has no argument', () => {
+    const line = { kind: 'check', flags: { STORE_URL: 'file:./data' } }
+    expect(read('check', '--store', 'file:./data')).toEqual(line)
+    expect(read('--store', 'file:./data', 'check')).toEqual(line)
+  })
+
   it('prints its version', () => {
     expect(read('--version')).toEqual({ kind: 'text', text: '1.2.3\n' })
   })
@@ -61,7 +67,7 @@ describe('the command line', () => {
   })
 
   it('explains its commands', () => {
-    expect(help()).toMatch(/backup <folder> copy .*restore <folder> create /)
+    expect(help()).toMatch(/backup <folder> copy .*restore <folder> create .*check read /)
     expect(read('help')).toEqual(read('--help'))
     expect(read('backup', '--help')).toMatchObject({
       text: expect.stringContaining('silly-chat backup [options] <folder>')
@@ -75,6 +81,7 @@ describe('the command line', () => {
     [['--port'], "option '--port <value>' argument missing"],
     [['backup'], "missing required argument 'folder'"],
     [['backup', 'a', 'b'], "too many arguments for 'backup'. Expected 1 argument but got 2."],
+    [['check', 'a'], "too many arguments for 'check'. Expected 0 arguments but got 1."],
     [['restore', 'a', '--from', 'b'], "unknown option '--from'"]
   ])('%j is refused in a sentence', (args, says) => {
     expect(() => read(...args)).toThrow(`error: ${says}\nSee silly-chat --help.\n`)

@@ -1,14 +1,21 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { environment, flagOf, loadSettings } from '../../src/cli/settings.ts'
+import { environment, flagOf, isSet, loadSettings } from '../../src/cli/settings.ts'
 
 describe('settings', () => {
+  it('are known to be set by a flag or a variable that is not empty', () => {
+    const is = (env: Record<string, string>, flags: Record<string, string>) => isSet('MAX_STORE_BYTES', env, flags)
+    expect([is({}, {}), is({ MAX_STORE_BYTES: '' }, { PORT: '1' })]).toEqual([false, false])
+    expect([is({ MAX_STORE_BYTES: '1' }, {}), is({}, { MAX_STORE_BYTES: '1' })]).toEqual([true, true])
+  })
+
   it('all have defaults', () => {
     expect(loadSettings({})).toEqual({
       HOST: '127.0.0.1',
       PORT: 8000,
       TRUST_PROXY: false,
       STORE_URL: 'memory:',
+      REDIS_EVICTION: 'refuse',
       RATE_LIMIT: 'on',
       CORS_ORIGIN: '*',
       METRICS_ADDRESS: false,

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { Chat, type ChatEvent, createChat, knock, SillyChatError } from '../../src/client/index.ts'
+import {
+  Chat,
+  type ChatEvent,
+  createChat,
+  knock,
+  SillyChatError,
+  type WhichJoinRequests
+} from '../../src/client/index.ts'
 import { startServer } from '../support/server.ts'
 
 /** Takes `count` events and ends the stream. */
@@ -43,6 +50,51 @@ describe('the client', () => {
       { event: 'message', id: 3 },
       { event: 'ready', id: 3 }
     ])
+  })
+
+  it('reads messages backwards from the newest one', async () => {
+    const server = await startServer()
+    const owner = await createChat(server.url)
+    for (const text of ['a', 'b', 'c', 'd', 'e']) await owner.post(text)
+    const pages: string[] = []
+    let page = await owner.read({ last: 2 })
+    for (;;) {
+      pages.push(page.messages.map(({ text }) => text).join(''))
+      expect(page.last_event_id).toBe(5)
+      if (!page.has_more) break
+      page = await owner.read({ last: 2, before: page.messages[0]?.id })
+    }
+    expect(pages).toEqual(['de', 'bc', 'a'])
+    expect((await owner.read({ last: 1, before: 0 })).messages).toEqual([])
+    // @ts-expect-error `before` needs `last`.
+    const alone = owner.read({ before: 3 })
+    await expect(alone).rejects.toMatchObject({ kind: 'invalid-request', errors: [{ path: 'before' }] })
+    // @ts-expect-error `last` cannot be combined with `after`.
+    const both = owner.read({ last: 2, after: 3 })
+    await expect(both).rejects.toMatchObject({ kind: 'invalid-request', errors: [{ path: 'after' }] })
+  })
+
+  it('reads join requests in a state, and backwards from the newest one', async () => {
+    const server = await startServer()
+    const owner = await createChat(server.url)
+    const { link } = await owner.invite()
+    for (const name of ['Ana', 'Ben', 'Cem', 'Dan']) await knock(link, { name })
+    const [ana, , cem] = (await owner.joinRequests()).join_requests
+    await owner.approve(link, ana?.request_id)
+    await owner.decline(link, cem?.request_id)
+    const names = async (which: WhichJoinRequests) => {
+      const { join_requests, has_more } = await owner.joinRequests(which)
+      return [join_requests.map(({ name }) => name).join(' '), has_more]
+    }
+    expect(await names({ state: 'pending' })).toEqual(['Ben Dan', undefined])
+    expect(await names({ state: 'approved' })).toEqual(['Ana', undefined])
+    expect(await names({ state: 'ended', last: 2 })).toEqual(['Cem', false])
+    expect(await names({ last: 2 })).toEqual(['Cem Dan', true])
+    expect(await names({ last: 2, before: cem?.request_id })).toEqual(['Ana Ben', false])
+    const unknown = owner.joinRequests({ last: 2, before: '7QF2-9KXM' })
+    await expect(unknown).rejects.toMatchObject({ kind: 'request-not-found', status: 404 })
+    // @ts-expect-error `before` needs `last`.
+    await expect(owner.joinRequests({ before: cem?.request_id })).rejects.toMatchObject({ kind: 'invalid-request' })
   })
 
   it('throws refusals with a kind that a program can switch on', async () => {

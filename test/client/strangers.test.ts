@@ -153,6 +153,7 @@ const ANSWERS: [string, string | null, ResponseInit][] = [
   ['a page', '<!doctype html><h1>Welcome</h1>', { headers: { 'content-type': 'text/html; charset=utf-8' } }],
   ['an empty body', '', {}],
   ['no content', null, { status: 204 }],
+  ['messages without `has_more`', '{"messages":[],"last_event_id":0}', {}],
   ['JSON of another server', '{"status":"ok","id":"x","messages":{},"links":[1],"join_requests":null}', {}],
   ['a list', '[]', {}],
   ['null', 'null', {}],

@@ -1,7 +1,7 @@
 /** The order in which a request meets the plugins is held at the start, and is the order of refusals. */
 import Fastify, { type FastifyPluginCallback } from 'fastify'
 import { describe, expect, it } from 'vitest'
-import { overload } from '../../src/http/limits/overload.ts'
+import { crossSite } from '../../src/http/request/cross-site.ts'
 import { knownPaths } from '../../src/http/request/known-paths.ts'
 import { misplacedInput } from '../../src/http/request/member-names.ts'
 import { userIds } from '../../src/http/request/user-id.ts'
@@ -12,7 +12,7 @@ import { startServer } from '../support/server.ts'
 const BEARER = `Authorization: Bearer ${crypto.randomUUID()}`
 
 describe('a plugin that is registered before one it depends on', () => {
-  const tooEarly: Record<string, FastifyPluginCallback> = { overload, knownPaths, misplacedInput, userIds, brokenOff }
+  const tooEarly: Record<string, FastifyPluginCallback> = { crossSite, knownPaths, misplacedInput, userIds, brokenOff }
 
   it.each(Object.entries(tooEarly))('%s stops the start', async (_name, plugin) => {
     const app = Fastify()

@@ -1,7 +1,8 @@
 /** What real sockets rarely show: readers that take nothing, and batches that a stream has already sent. */
 import { describe, expect, it } from 'vitest'
 import type { LoggedEvent } from '../../src/chat/events.ts'
-import { digestOf, newUserId } from '../../src/chat/ids.ts'
+import { digestOf, newRequestId, newUserId } from '../../src/chat/ids.ts'
+import { Requests } from '../../src/chat/requests.ts'
 import { Batch } from '../../src/streams/batch.ts'
 import { ChatStream } from '../../src/streams/chat-stream.ts'
 import type { ChatSource } from '../../src/streams/follower.ts'
@@ -72,7 +73,9 @@ describe('a stream that is reset', () => {
     const stream = await aLiveStream(sink, [], 1000)
     for (let id = 1; id <= 50; id++) stream.deliver(new Batch([message(id, 'x'.repeat(100))]))
     const { door, request } = withKnock(invited.door, invited.link)
-    const requests = new Map(Array.from({ length: 30 }, () => [digestOf(newUserId()), request] as const))
+    const requests = Requests.from(
+      Array.from({ length: 30 }, () => ({ ...request, id: newRequestId(), guest: digestOf(newUserId()) }))
+    )
     const waiting = { door: { ...door, requests }, version: 1, lastEventId: 50, idleSince: 0 }
     sink.stick()
     await stream.reset({ newest: 50, load: async () => waiting, events: async () => [] })

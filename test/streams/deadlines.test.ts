@@ -5,7 +5,7 @@ import { createService } from '../../src/chat/service.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
 import { ROOMY } from '../store/contract.ts'
 import { eventually } from '../support/eventually.ts'
-import { aHub, CONNECTION, turns } from '../support/hubs.ts'
+import { aHub, aWait, CONNECTION, turns } from '../support/hubs.ts'
 import { TestSink } from '../support/sink.ts'
 
 type ApplyDueExpiries = (tag: ChatTag) => Promise<number | undefined>
@@ -74,11 +74,12 @@ it('a request that waits is answered at the instant at which the link expires, a
   const { link, client } = await knock(60)
   let polls = 0
   let state: string | undefined
-  const waited = hub.wait(tag, 300, new AbortController().signal, async () => {
+  const isDone = async () => {
     polls++
     state = (await service.ownRequest(link, client)).request.state
     return state !== 'pending'
-  })
+  }
+  const waited = hub.wait(tag, aWait(isDone))
   await eventually(() => polls > 0, 'the request waits')
   await pass(MINUTE - 1)
   expect(state).toBe('pending')

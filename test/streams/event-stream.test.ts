@@ -1,6 +1,6 @@
 /** A reader is cut off for live bytes that it has not taken, and for nothing else. */
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { EventStream } from '../../src/streams/event-stream.ts'
 import { StreamStats } from '../../src/streams/stats.ts'
 import { TestSink } from '../support/sink.ts'
@@ -29,6 +29,10 @@ class TestStream extends EventStream {
   deliver(): void {}
   async reset(): Promise<void> {}
   chatRemoved(): void {}
+
+  get cutOffs(): number {
+    return this.stats.cutOff
+  }
 
   /** Returns how many bytes it has written. */
   catchUp(length: number): number {
@@ -187,5 +191,41 @@ describe.each([
     stream.destroy()
     stream.end()
     expect(sink.wire).toBe(heartbeat)
+  })
+})
+
+describe('a reader that lags at a heartbeat', () => {
+  function aLaggingReader() {
+    const sink = new SlowSink()
+    const stream = aStream(sink)
+    let now = 0
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now)
+    onTestFinished(() => clock.mockRestore())
+    stream.live(100)
+    stream.live(100)
+    const heartbeatAt = (ms: number): boolean => {
+      now = ms
+      stream.heartbeat()
+      return sink.destroyed
+    }
+    return { sink, stream, heartbeatAt }
+  }
+
+  it('is cut off after it has taken nothing for 30 seconds', () => {
+    const { stream, heartbeatAt } = aLaggingReader()
+    expect([1000, 16_000, 30_999].map(heartbeatAt)).toEqual([false, false, false])
+    expect(stream.cutOffs).toBe(0)
+    expect(heartbeatAt(31_000)).toBe(true)
+    expect(stream.cutOffs).toBe(1)
+  })
+
+  it('stays if it takes something, and gets no heartbeat meanwhile', () => {
+    const { sink, stream, heartbeatAt } = aLaggingReader()
+    expect(heartbeatAt(1000)).toBe(false)
+    sink.take()
+    stream.live(50)
+    expect([31_000, 60_000].map(heartbeatAt)).toEqual([false, false])
+    expect(sink.wire).not.toContain(':\n\n')
+    expect(heartbeatAt(61_001)).toBe(true)
   })
 })

@@ -7,7 +7,7 @@ import { memoryStore } from '../../src/store/memory/memory-store.ts'
 import { ROOMY } from '../store/contract.ts'
 import { aDoor, changed, withKnock, withLink } from '../support/doors.ts'
 import { eventually } from '../support/eventually.ts'
-import { aHub, CONNECTION } from '../support/hubs.ts'
+import { aHub, aWait, CONNECTION } from '../support/hubs.ts'
 import { TestSink } from '../support/sink.ts'
 
 /** A chat with a pending guest, in a store that can be unreachable and whose watchers can be reset. */
@@ -84,7 +84,10 @@ it('a pending guest gets another event after a reset only if the state has chang
   const sink = scene.openDoor()
   await eventually(() => sink.events.length === 1, 'the guest has the state')
   let polls = 0
-  const wait = scene.hub.wait(scene.tag, 300, new AbortController().signal, async () => ++polls === 2)
+  const wait = scene.hub.wait(
+    scene.tag,
+    aWait(async () => ++polls === 2)
+  )
   await eventually(() => polls === 1, 'a request waits')
   scene.reset()
   await wait
@@ -119,6 +122,9 @@ it('a stream stays open while the store is unreachable, and goes on after that',
 it('a wait is refused at once while the store is unreachable', async () => {
   const scene = await aScene()
   scene.away(true)
-  const wait = scene.hub.wait(scene.tag, 300, new AbortController().signal, async () => true)
+  const wait = scene.hub.wait(
+    scene.tag,
+    aWait(async () => true)
+  )
   await expect(wait).rejects.toThrow(StoreUnavailable)
 })

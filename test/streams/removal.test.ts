@@ -50,7 +50,7 @@ async function aScene(pauses: () => number) {
   const acts: Record<Act, () => Promise<unknown>> = {
     post: async () => seen.push((await service.postMessage(chat, guest, 'guest')).id),
     read: async () => {
-      const { page } = await service.readMessages(chat, guest, {})
+      const { first: page } = await service.readMessages(chat, guest, {})
       const read: { id: number }[] = JSON.parse(`[${Buffer.concat(page.json)}]`)
       seen.push(...read.map(({ id }) => id))
     },

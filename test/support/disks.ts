@@ -1,6 +1,5 @@
 /** Disks for tests: one in memory, one that fails now and again, one whose writes end when the test says so. */
 import { type ChatTag, tagOf } from '../../src/chat/ids.ts'
-import { encodeDoor } from '../../src/store/codec.ts'
 import { type Change, type Disk, DiskFault, type Entry } from '../../src/store/file/disk.ts'
 import * as records from '../../src/store/file/records.ts'
 import { aDoor } from './doors.ts'
@@ -24,6 +23,19 @@ export function memoryDisk(): MemoryDisk {
           value: values.get(key) ?? Buffer.alloc(0)
         })
       )
+    },
+    keysForwards: (start, end, limit) => {
+      const [from, to] = [start.toString('latin1'), end.toString('latin1')]
+      const found = sorted().filter((key) => key >= from && key < to)
+      return found.slice(0, limit).map((key) => Buffer.from(key, 'latin1'))
+    },
+    keysBackwards: (start, end, limit) => {
+      const [from, to] = [start.toString('latin1'), end.toString('latin1')]
+      const found = sorted().filter((key) => key >= from && key < to)
+      return found
+        .reverse()
+        .slice(0, limit)
+        .map((key) => Buffer.from(key, 'latin1'))
     },
     write: async (changes) => {
       for (const { key, value } of changes) {
@@ -119,16 +131,18 @@ export async function turns(count = 3): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-const SPACES = Buffer.alloc(16_800_000, ' ')
+/** So many links, that a chat with them takes all the memory of the cache. */
+const MANY_LINKS = Array.from({ length: 140_000 }, () => ({}))
 
-/** Puts a chat on a disk that is so large that no other has room in memory beside it. */
+/** Puts a chat on a disk that is so large that no other has room in memory beside it. Version 1 of the format stored it. */
 export async function putBallast(disk: Disk): Promise<ChatTag> {
   const { door } = aDoor()
   const tag = tagOf(door.chat)
-  const record = { version: 1, lastEventId: 0, idleSince: 0, messageBytes: 0, joins: 0, newestForgotten: 0 }
+  const record = Buffer.alloc(48)
+  record.writeDoubleBE(1)
   await disk.write([
-    { key: records.chatKey(tag), value: records.encodeRecord(record) },
-    { key: records.doorKey(tag), value: Buffer.concat([Buffer.from(encodeDoor(door)), SPACES]) }
+    { key: records.OLD.chatKey(tag), value: record },
+    { key: records.OLD.doorKey(tag), value: Buffer.from(JSON.stringify({ ...door, links: MANY_LINKS, requests: [] })) }
   ])
   return tag
 }

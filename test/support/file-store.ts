@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Store } from '../../src/chat/store.ts'
-import { openFileStore } from '../../src/store/file/open.ts'
+import { type OpenOptions, openFileStore } from '../../src/store/file/open.ts'
 
 /** A folder that does not exist yet. */
 export function aFolder(): string {
@@ -13,13 +13,16 @@ export function aFolder(): string {
   return join(parent, 'chats')
 }
 
-export async function opened(folder: string, { maxChatBytes = 1_000_000 } = {}): Promise<Store> {
+export async function opened(folder: string, options: Partial<OpenOptions> = {}): Promise<Store> {
   const store = await openFileStore(folder, {
-    maxChatBytes,
+    maxChatBytes: 1_000_000,
+    // Tests have clocks of their own.
+    clock: { evenForMs: 0 },
     onFault: () => undefined,
     onBroken: (fault) => {
       throw fault
-    }
+    },
+    ...options
   })
   let isOpen = true
   const close = async (): Promise<void> => {

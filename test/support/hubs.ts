@@ -1,6 +1,7 @@
 /** Hubs over a store, for tests of streams without sockets. */
 import { onTestFinished } from 'vitest'
 import type { Store } from '../../src/chat/store.ts'
+import type { WaitOptions } from '../../src/chat/waiting.ts'
 import { Hub, type HubOptions } from '../../src/streams/hub.ts'
 
 /** A connection that speaks HTTP/1.1. */
@@ -13,7 +14,6 @@ export function aHub(store: Store, options: Partial<HubOptions> = {}): Hub {
     applyDueExpiries: async () => undefined,
     heartbeatMs: 60_000,
     maxBufferBytes: 1_000_000,
-    maxStreams: 10_000,
     onFault: (fault) => {
       throw fault
     },
@@ -21,6 +21,11 @@ export function aHub(store: Store, options: Partial<HubOptions> = {}): Hub {
   })
   onTestFinished(() => hub.close())
   return hub
+}
+
+/** A wait for anything, for up to five minutes. */
+export function aWait(isDone: () => Promise<boolean>): WaitOptions {
+  return { seconds: 300, gone: new AbortController().signal, wakes: () => true, isDone }
 }
 
 /** Lets everything happen that needs no timer. */

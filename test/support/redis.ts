@@ -45,10 +45,12 @@ export function inTurn(stores: readonly [Store, ...Store[]]): Store {
     append: (...call) => next().append(...call),
     events: (...call) => next().events(...call),
     messages: (...call) => next().messages(...call),
+    newestMessages: (...call) => next().newestMessages(...call),
     remove: (...call) => next().remove(...call),
     idleChats: async (...call) => (await Promise.all(stores.map((store) => store.idleChats(...call)))).flat(),
     watch: (...call) => next().watch(...call),
     count: async (...call) => (await next().count?.(...call)) ?? { total: 0, endsInMs: 0 },
+    clockSkewMs: () => stores[0].clockSkewMs?.() ?? 0,
     ping: () => next().ping(),
     close: async () => void (await Promise.all(stores.map((store) => store.close())))
   }

@@ -6,6 +6,7 @@ export class TestSink extends Writable {
   /** What it received, byte by byte. */
   wire = ''
   readonly #body = new ChunkReader()
+  #taken = 0
   #isStuck: boolean
   readonly #isChunked: boolean
 
@@ -13,6 +14,10 @@ export class TestSink extends Writable {
     super({ highWaterMark: 16_384 })
     this.#isStuck = stuck
     this.#isChunked = isChunked
+  }
+
+  get bytesWritten(): number {
+    return this.#taken + this.writableLength
   }
 
   /** What it received, without the chunked coding. */
@@ -42,7 +47,9 @@ export class TestSink extends Writable {
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.wire += chunk
     if (this.#isChunked) this.#body.feed(chunk)
-    if (!this.#isStuck) done()
+    if (this.#isStuck) return
+    this.#taken += chunk.length
+    done()
   }
 
   destroySoon(): void {

@@ -18,6 +18,7 @@ export function slowStore(store: Store, turnsOfAnswer: () => number): Store {
     append: (...call) => slowly(() => store.append(...call)),
     events: (...call) => slowly(() => store.events(...call)),
     messages: (...call) => slowly(() => store.messages(...call)),
+    newestMessages: (...call) => slowly(() => store.newestMessages(...call)),
     remove: (...call) => slowly(() => store.remove(...call)),
     idleChats: (...call) => slowly(() => store.idleChats(...call)),
     watch: (...call) => slowly(() => store.watch(...call)),

@@ -51,7 +51,6 @@ async function aChatWith(readers: number) {
     applyDueExpiries: async () => undefined,
     heartbeatMs: 60_000,
     maxBufferBytes: 1_000_000,
-    maxStreams: 10_000,
     onFault: () => {}
   })
   onTestFinished(() => hub.close())
@@ -150,7 +149,7 @@ describe('reading a history', () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     for (let count = 0; count < 20; count++) await post(chat, owner, 'x'.repeat(100))
-    const page = await server.store.messages(tagIn(chat), 0)
+    const page = await server.store.messages(tagIn(chat), { after: 0 }, { maxBytes: 65_536 })
     if (typeof page === 'string') throw new Error(page)
 
     const written: unknown[] = []

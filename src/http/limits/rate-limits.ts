@@ -28,6 +28,11 @@ export const RATE_LIMITS = {
   stream: { own: 120, network: 6000 }
 } as const satisfies Record<string, { own: number; network: number }>
 
+/** Requests a minute per network for everything else: the page, its files, the documentation, unknown paths, preflights. */
+export const OTHER_REQUESTS = 6000
+/** Health checks have no limit. */
+const EXEMPT = new Set<unknown>(['/health', '/ready'])
+
 type LimitedWork = keyof typeof RATE_LIMITS
 
 declare module 'fastify' {
@@ -55,12 +60,12 @@ export interface RateLimitsOptions {
   readonly store: Store
 }
 
-/** Decorates the application with the limits that its routes apply. */
+/** Decorates the application with the limits that its routes apply, and limits all other requests. */
 export const rateLimits = fp<RateLimitsOptions>(
   async (app, { isOn, store }) => {
     app.decorate('rateLimits', isOn ? await createRateLimits(app, store) : NO_LIMITS)
   },
-  { name: 'rate-limits', dependencies: ['overload', 'user-id'] }
+  { name: 'rate-limits', dependencies: ['cors', 'base-url'] }
 )
 
 async function createRateLimits(app: FastifyInstance, store: Store): Promise<RateLimits> {
@@ -86,6 +91,16 @@ async function createRateLimits(app: FastifyInstance, store: Store): Promise<Rat
       throwIfExceeded(await byNetwork(request))
     }
   }
+  const byNetwork = limiter(OTHER_REQUESTS, (request) => `network other ${networkOf(request.ip)}`)
+  app.addHook('onRequest', (request, _reply, next) => {
+    const { url } = request.routeOptions
+    const isRoute = !request.is404 && request.method !== 'OPTIONS'
+    if (isRoute && (url?.startsWith('/v1/') || EXEMPT.has(url))) next()
+    else
+      byNetwork(request)
+        .then(throwIfExceeded)
+        .then(() => next(), next)
+  })
   const all = new Map<LimitedWork, onRequestAsyncHookHandler>()
   const limitOf = (work: LimitedWork): onRequestAsyncHookHandler => {
     const known = all.get(work) ?? limit(work)

@@ -40,7 +40,7 @@ export const knownPaths = fp(
 
     done()
   },
-  { name: 'known-paths', dependencies: ['problems', 'cors', 'base-url'] }
+  { name: 'known-paths', dependencies: ['problems', 'cors', 'base-url', 'rate-limits'] }
 )
 
 /** The path of the OPTIONS route that @fastify/cors adds. */

@@ -7,9 +7,14 @@ import { hijack } from './hijack.ts'
 /**
  * Writes the head of an event stream (WHATWG HTML, section 9.2) with the headers that hooks have set, and calls `begin`
  * with the socket, unless the client disconnects first. The caller writes the body: in chunks if `takesChunks`,
- * otherwise until the connection closes.
+ * otherwise until the connection closes. Calls `onEnd` when it is closed, in either case.
  */
-export function openEventStream(request: FastifyRequest, reply: FastifyReply, begin: (socket: Socket) => void): void {
+export function openEventStream(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  begin: (socket: Socket) => void,
+  onEnd: () => void
+): void {
   reply.headers({
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store, no-transform',
@@ -28,12 +33,16 @@ export function openEventStream(request: FastifyRequest, reply: FastifyReply, be
     response.flushHeaders()
     reply.server.connections.becomesStream(socket, response)
     leaveHttp(request.raw, response, socket)
-    socket.on('close', logEnd(log, routeOptions.url))
+    socket.on('close', logEnd(log, routeOptions.url, isItsTurn ? onEnd : undefined))
     begin(socket)
   }
   // A client that pipelines gets its answers in order: until its turn the response has no socket.
-  if (response.socket !== null) start()
-  else response.once('socket', start)
+  const isItsTurn = response.socket !== null
+  if (isItsTurn) start()
+  else {
+    socket.once('close', onEnd)
+    response.once('socket', start)
+  }
 }
 
 /** Lets go of the response and the headers for as long as the stream lasts: they are a fifth of the memory of an idle one. */
@@ -47,9 +56,12 @@ const NO_HEADERS = {}
 const NO_RAW_HEADERS: string[] = []
 
 /** A separate function, so that the closure it returns keeps nothing else of the request alive. */
-function logEnd(log: FastifyBaseLogger, route: string | undefined): () => void {
+function logEnd(log: FastifyBaseLogger, route: string | undefined, onEnd: (() => void) | undefined): () => void {
   const began = performance.now()
-  return () => log.info({ method: 'GET', route, ms: Math.round(performance.now() - began) }, 'stream ended')
+  return () => {
+    log.info({ method: 'GET', route, ms: Math.round(performance.now() - began) }, 'stream ended')
+    onEnd?.()
+  }
 }
 
 /** Whether a stream is sent in chunks, so that its end differs from a lost connection: HTTP/1.0 has no chunks. */

@@ -1,5 +1,7 @@
 /** `/v1/chats`: create a chat, post to it, read it, follow it, list its links and join requests. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
+import type { LoggedEvent } from '../../chat/events.ts'
+import type { History } from '../../chat/history.ts'
 import { tagOf } from '../../chat/ids.ts'
 import type { Service } from '../../chat/service.ts'
 import type { Hub } from '../../streams/hub.ts'
@@ -19,25 +21,30 @@ import { joinRequests, joinRequestsQuery } from '../../wire/schemas/join-request
 import { links, linksQuery } from '../../wire/schemas/links.ts'
 import { BODY_PROBLEMS, problemResponses, READING_PROBLEMS } from '../../wire/schemas/problems.ts'
 import { chatEvents, cursorHeaders, cursorQuery } from '../../wire/schemas/streams.ts'
-import { chatEventsUrl, chatUrl } from '../../wire/urls.ts'
+import { type Base, chatEventsUrl, chatUrl } from '../../wire/urls.ts'
 import { countedLinkView, joinRequestView } from '../../wire/views.ts'
+import type { OpenBudget } from '../limits/open-budget.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
-import { assertStreamQuota } from '../limits/stream-quota.ts'
 import { clientAbortSignal } from '../request/client-abort.ts'
 import { chatIdOf } from '../request/ids.ts'
 import { requireObjectOrNoBody } from '../request/json-body.ts'
 import { varyByAccept } from '../request/page-requests.ts'
 import { requireUserId, userOf } from '../request/user-id.ts'
 import { cursorOf, openEventStream, takesChunks } from '../response/event-stream-head.ts'
-import { sendJson, sendJsonParts } from '../response/send-json.ts'
+import { type JsonPages, sendJson, sendJsonPages } from '../response/send-json.ts'
 
 export interface ChatRoutesOptions {
   readonly service: Service
   readonly hub: Hub
   readonly limits: RateLimits
+  readonly budget: OpenBudget
 }
 
-export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { service, hub, limits }, done) => {
+export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (
+  app,
+  { service, hub, limits, budget },
+  done
+) => {
   app.post(
     '/v1/chats',
     {
@@ -114,7 +121,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
         tags: ['chats'],
         summary: 'Read the chat',
         description:
-          'For members: all messages, oldest first, unless `after` or `limit` selects some of them. A browser (an `Accept` that prefers text/html) gets the web page instead, whatever the id.',
+          'For members: all messages, oldest first, unless the query selects some of them: `after` and `limit` read forwards, `last` and `before` read backwards from the newest message. A browser (an `Accept` that prefers text/html) gets the web page instead, whatever the id.',
         security: MEMBER,
         params: chatParams,
         querystring: readMessagesQuery,
@@ -135,19 +142,21 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (app, { s
     async (request, reply) => {
       const { wait } = request.query
       const read = () => service.readMessages(chatIdOf(request), userOf(request), request.query)
-      let found = await read()
-      if (wait !== undefined && found.page.json.length === 0) {
-        assertStreamQuota(hub, userOf(request))
-        const hasMessages = async () => {
-          found = await read()
-          return found.page.json.length > 0
+      const holder = { request, user: userOf(request) }
+      let history = await read()
+      if (wait !== undefined && history.first.count === 0) {
+        const release = budget.take(holder)
+        const isDone = async () => {
+          history = await read()
+          return history.first.count > 0
         }
-        await hub.wait(tagOf(found.chat), wait, clientAbortSignal(request, reply), hasMessages, userOf(request))
+        const wakes = (events: readonly LoggedEvent[]) => events.some(({ type }) => type === 'message')
+        const gone = clientAbortSignal(request, reply)
+        await hub.wait(tagOf(history.chat), { seconds: wait, gone, wakes, isDone }).finally(release)
+        // Join events, which do not end the wait, move `last_event_id` too.
+        if (history.first.count === 0) history = await read()
       }
-      const { chat, page } = found
-      const start = `{"chat":${toJson(chatUrl(request.base, chat))},"messages":[`
-      const end = `],"last_event_id":${page.upTo},"has_more":${page.hasMore}}`
-      await sendJsonParts(reply, start, page.json, end)
+      await sendJsonPages(reply, historyPages(request.base, history), () => budget.take(holder))
     }
   )
 
@@ -188,9 +197,9 @@ Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`close
     async (request, reply) => {
       const user = userOf(request)
       const tag = await service.authorizeStream(chatIdOf(request), user)
-      assertStreamQuota(hub, user)
+      const release = budget.take({ request, user })
       const reader = { user, base: request.base, isChunked: takesChunks(request), cursor: cursorOf(request) }
-      openEventStream(request, reply, (socket) => hub.openChatStream(socket, tag, reader))
+      openEventStream(request, reply, (socket) => hub.openChatStream(socket, tag, reader), release)
     }
   )
 
@@ -254,27 +263,58 @@ Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`close
         operationId: 'listJoinRequests',
         tags: ['chats'],
         summary: 'List the join requests',
-        description: 'For the owner: who has asked to join, oldest first.',
+        description:
+          'For the owner: who has asked to join, oldest first. `last` and `before` read backwards from the newest request.',
         security: OWNER,
         params: chatParams,
         querystring: joinRequestsQuery,
         response: {
           200: answer('The join requests.', joinRequests, { example: JOIN_REQUESTS_EXAMPLE }),
-          ...problemResponses('invalid-request', 'user-id-required', 'chat-not-found', 'not-the-owner')
+          ...problemResponses(
+            'invalid-request',
+            'user-id-required',
+            'request-not-found',
+            'chat-not-found',
+            'not-the-owner'
+          )
         }
       }
     },
     async (request) => {
-      const { requests, lastEventId } = await service.joinRequests(chatIdOf(request), userOf(request))
+      const { base, query } = request
+      const { requests, lastEventId, hasOlder } = await service.joinRequests(chatIdOf(request), userOf(request), query)
       return {
-        join_requests: requests.map((one) => joinRequestView(request.base, one)),
-        last_event_id: lastEventId
+        join_requests: requests.map((one) => joinRequestView(base, one)),
+        last_event_id: lastEventId,
+        ...(query.last !== undefined && { has_more: hasOlder })
       }
     }
   )
 
   done()
 }
+
+/** `GET /v1/chats/:chat` as it is sent. */
+function historyPages(base: Base, { chat, first, isWhole, rest, end }: History): JsonPages {
+  let last = first
+  async function* pages() {
+    for await (const page of rest) {
+      last = page
+      yield [COMMA, ...page.json]
+    }
+  }
+  return {
+    start: `{"chat":${toJson(chatUrl(base, chat))},"messages":[`,
+    first: first.json,
+    rest: isWhole ? undefined : pages(),
+    end: () => {
+      const { lastEventId, hasMore } = end(last)
+      return `],"last_event_id":${lastEventId},"has_more":${hasMore}}`
+    }
+  }
+}
+
+const COMMA = Buffer.from(',')
 
 const NEW_CHAT_EXAMPLE = { chat: EXAMPLE.chat, author_id: EXAMPLE.authorId, events: `${EXAMPLE.chat}/events` }
 
@@ -291,7 +331,8 @@ const LINKS_EXAMPLE = {
       max_guests: null,
       pending: 0,
       approved: 1,
-      created_at: EXAMPLE.time
+      created_at: EXAMPLE.time,
+      made_by: 'owner'
     }
   ]
 }

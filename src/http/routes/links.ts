@@ -1,9 +1,9 @@
 /** `/v1/links`: create a link; open it, which asks to join; wait for the decision; revoke it; leave. */
-import type { FastifyBaseLogger } from 'fastify'
+import type { FastifyReply } from 'fastify'
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import { isFinal, type JoinRequest } from '../../chat/door.ts'
 import type { GuestExchange, Service } from '../../chat/service.ts'
-import { type Wait, waitForDecision, withdrawAbandoned } from '../../chat/waiting.ts'
+import { type Wait, waitForDecision } from '../../chat/waiting.ts'
 import type { Hub } from '../../streams/hub.ts'
 import {
   answer,
@@ -20,8 +20,8 @@ import { createLinkBody, exchange, exchangeQuery, link, linkParams } from '../..
 import { BODY_PROBLEMS, problemResponses, READING_PROBLEMS } from '../../wire/schemas/problems.ts'
 import { cursorHeaders, cursorQuery, linkEvents } from '../../wire/schemas/streams.ts'
 import { guestView, insideView, linkView } from '../../wire/views.ts'
+import type { OpenBudget } from '../limits/open-budget.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
-import { assertStreamQuota } from '../limits/stream-quota.ts'
 import { clientAbortSignal, onAbort, pollSockets } from '../request/client-abort.ts'
 import { existing, linkIdOf } from '../request/ids.ts'
 import { nothingForPrefetch, varyByAccept } from '../request/page-requests.ts'
@@ -32,9 +32,14 @@ export interface LinkRoutesOptions {
   readonly service: Service
   readonly hub: Hub
   readonly limits: RateLimits
+  readonly budget: OpenBudget
 }
 
-export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (app, { service, hub, limits }, done) => {
+export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (
+  app,
+  { service, hub, limits, budget },
+  done
+) => {
   app.post(
     '/v1/links',
     {
@@ -114,43 +119,55 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
       }
     },
     async (request, reply) => {
-      const { user, base, query, log } = request
-      // For a newcomer the quota is checked before the join request is recorded.
-      if (query.wait !== undefined && user === undefined) assertStreamQuota(hub, user)
-      const newcomer = { name: query.name || null, network: limits.networkOf(request) }
-      const found = await service.exchange(linkIdOf(request), user, newcomer)
+      const { user, base, query } = request
+      const link = linkIdOf(request)
+      const waits = query.wait !== undefined
+      const takePlace = () => void reply.raw.once('close', budget.take({ request, user, link }))
+      // A newcomer needs a place before the join request is recorded.
+      if (waits && user === undefined) takePlace()
+      const newcomer = { name: query.name || null, network: limits.networkOf(request), waits }
+      const found = await service.exchange(link, user, newcomer)
       if (found.is === 'inside') return reply.code(200).send(insideView(base, found.chat, found.link))
-      const gone = clientAbortSignal(request, reply)
-      const state =
-        user === undefined ? await knocked(found, gone, query.wait, log) : await known(found, gone, query.wait)
+      const exchange = { found, seconds: query.wait, gone: clientAbortSignal(request, reply), takePlace }
+      const state = user === undefined ? await knocked(exchange, reply) : await known(exchange)
       return reply.code(isFinal(state) ? 200 : 202).send(guestView(base, found.chat, found.client, state))
     }
   )
 
   const wait: Wait = (...how) => hub.wait(...how)
 
-  /** The request of a guest who has just knocked. It is withdrawn if the client disconnects before it has the client id. */
-  async function knocked(
-    found: GuestExchange,
-    gone: AbortSignal,
-    seconds: number | undefined,
-    log: FastifyBaseLogger
-  ): Promise<JoinRequest> {
-    const onFault = (err: unknown): void => log.error({ err }, 'an abandoned join request was not withdrawn')
-    onAbort(gone, () => withdrawAbandoned(service, found.link, found.client).catch(onFault))
-    const own =
-      seconds === undefined
-        ? found.request
-        : await waitForDecision({ service, wait }, found, { seconds, signal: gone, hasJustKnocked: true })
+  interface OpenExchange {
+    readonly found: GuestExchange
+    readonly seconds: number | undefined
+    readonly gone: AbortSignal
+    readonly takePlace: () => void
+  }
+
+  /**
+   * The request of a guest who has just knocked. It is withdrawn if the client disconnects before it has the client id, and
+   * not provisional any more once the operating system has the answer.
+   */
+  async function knocked({ found, seconds, gone }: OpenExchange, reply: FastifyReply): Promise<JoinRequest> {
+    onAbort(gone, () => void service.withdrawLater(found.link, found.client))
+    if (seconds === undefined) {
+      await pollSockets()
+      return found.request
+    }
+    const request = await waitForDecision({ service, wait }, found, { seconds, gone, hasJustKnocked: true })
     await pollSockets()
-    return own
+    reply.raw.once('finish', () => {
+      // Otherwise the first use of the client id does it.
+      const onFault = (err: unknown) => reply.log.error({ err }, 'a join request was not claimed')
+      if (!gone.aborted) service.claim(found.link, found.client).catch(onFault)
+    })
+    return request
   }
 
   /** The request of a guest who had knocked before. */
-  async function known(found: GuestExchange, gone: AbortSignal, seconds: number | undefined): Promise<JoinRequest> {
+  async function known({ found, seconds, gone, takePlace }: OpenExchange): Promise<JoinRequest> {
     if (seconds === undefined) return found.request
-    if (!isFinal(found.request)) assertStreamQuota(hub, found.client)
-    return waitForDecision({ service, wait }, found, { seconds, signal: gone, hasJustKnocked: false })
+    if (!isFinal(found.request)) takePlace()
+    return waitForDecision({ service, wait }, found, { seconds, gone, hasJustKnocked: false })
   }
 
   app.head(
@@ -263,11 +280,12 @@ The stream ends after any state other than \`pending\`. If you reconnect and \`L
     },
     async (request, reply) => {
       const client = userOf(request)
-      const { chat, request: own } = await service.ownRequest(linkIdOf(request), client)
+      const link = linkIdOf(request)
+      const { chat, request: own } = await service.ownRequest(link, client)
       if (isFinal(own) && cursorOf(request) === own.state) return reply.code(204).send()
-      assertStreamQuota(hub, client)
+      const release = budget.take({ request, user: client, link })
       const reader = { chat, user: client, base: request.base, isChunked: takesChunks(request) }
-      openEventStream(request, reply, (socket) => hub.openGuestStream(socket, reader))
+      openEventStream(request, reply, (socket) => hub.openGuestStream(socket, reader), release)
       return reply
     }
   )

@@ -10,6 +10,10 @@ interface Connection {
   newest: ServerResponse | undefined
   /** An action to run when at most `at` answers are owed. */
   next?: { readonly at: number; readonly action: () => void }
+  /** The bytes that the client had taken when the connection was silent before. */
+  takenBefore?: number
+  /** Has answered a request, so that it can be idle. */
+  hasAnswered?: true
   /** Carries an event stream: no other answer can be sent on it. */
   isStream?: true
 }
@@ -20,9 +24,15 @@ declare module 'fastify' {
   }
 }
 
+/** How long a connection is silent before it is looked at. A client that has taken nothing at two looks is disconnected. */
+const SILENT_MS = 15_000
+
 export const connections = fp(
   (app, _options, done) => {
-    app.decorate('connections', new Connections(app.server))
+    const all = new Connections(app.server)
+    app.decorate('connections', all)
+    // Node.js counts every byte that the operating system takes as activity, also of a write that is not complete.
+    app.server.setTimeout(SILENT_MS, (socket: Socket) => all.onSilent(socket))
     done()
   },
   { name: 'connections' }
@@ -64,6 +74,23 @@ export class Connections {
     })
   }
 
+  /** Ends a silent connection whose client does not take its answer, or which is kept alive for nothing. */
+  onSilent(socket: Socket): void {
+    const connection = this.#open.get(socket)
+    if (connection === undefined) return
+    const taken = socket.bytesWritten - socket.writableLength
+    const isStalled = socket.writableLength > 0 && connection.takenBefore === taken
+    const isIdle = connection.hasAnswered === true && connection.owed.size === 0 && connection.isStream === undefined
+    if (isStalled || isIdle) {
+      socket.destroy()
+      return
+    }
+    if (socket.writableLength === 0) return
+    connection.takenBefore = taken
+    // Node.js calls again only after it has been active.
+    socket.setTimeout(SILENT_MS)
+  }
+
   /** Whether any answer is still owed. */
   get areBusy(): boolean {
     return [...this.#open.values()].some(({ owed }) => owed.size > 0)
@@ -77,6 +104,8 @@ export class Connections {
     const connection = this.#open.get(socket)
     if (connection === undefined) return
     connection.isStream = true
+    // A stream has a heartbeat, which notices a reader that takes nothing.
+    socket.setTimeout(0)
     settle(connection, response)
   }
 
@@ -101,6 +130,7 @@ export class Connections {
 
 function settle(connection: Connection, response: ServerResponse): void {
   connection.owed.delete(response)
+  connection.hasAnswered = true
   // An idle connection must not keep the last answer alive.
   if (connection.newest === response && response.req.complete) connection.newest = undefined
   goOn(connection)

@@ -1,4 +1,4 @@
-/** Removes idle chats that nobody asks for any more. */
+/** Removes idle chats. Until then, an idle chat is answered like one that does not exist. */
 import fp from 'fastify-plugin'
 
 const MAX_PERIOD_MS = 60_000
@@ -15,13 +15,17 @@ export const idleSweep = fp<IdleSweepOptions>(
   (app, { chatTtlMs, sweep }, done) => {
     done()
     if (chatTtlMs === 0) return
-    const sweepOnce = (): void => {
-      sweep().catch((err: unknown) => app.log.error({ err }, 'idle chats were not closed'))
+    let isSweeping = false
+    const sweepOnce = async (): Promise<void> => {
+      if (isSweeping) return
+      isSweeping = true
+      await sweep().catch((err: unknown) => app.log.error({ err }, 'idle chats were not removed'))
+      isSweeping = false
     }
     const timer = setInterval(sweepOnce, Math.max(MIN_PERIOD_MS, Math.min(MAX_PERIOD_MS, chatTtlMs / 10)))
     timer.unref()
     // Some may have become idle while the server was not running.
-    app.addHook('onListen', async () => sweepOnce())
+    app.addHook('onListen', async () => void sweepOnce())
     app.addHook('preClose', async () => clearInterval(timer))
   },
   { name: 'idle-sweep' }

@@ -17,18 +17,25 @@ export interface MetricsOptions {
   readonly address: { readonly host: string; readonly port: number }
   readonly hub: Hub
   readonly doors: DoorStats
+  readonly clockSkewMs: () => number
 }
 
 const DURATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 300]
 
 /** Counts requests, and answers `/metrics` from when the server is ready until it closes. */
 export const metrics = fp<MetricsOptions>(
-  (app, { address, hub, doors }, done) => {
+  (app, { address, hub, doors, clockSkewMs }, done) => {
     const registry = new Registry()
     collectDefaultMetrics({ register: registry })
     addRequests(app, hub, registry)
     addStreams(hub, registry)
     addDoors(doors, registry)
+    addGauge(
+      registry,
+      'clock_skew_seconds',
+      'How far the clock of the store is ahead of the clock of this process; 0 for stores without a clock.',
+      () => clockSkewMs() / 1000
+    )
     const server = createServer((request, response) => {
       if (request.url !== '/metrics' || request.method !== 'GET') {
         response.writeHead(404).end()

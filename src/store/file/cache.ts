@@ -2,8 +2,9 @@
 import type { Door } from '../../chat/door.ts'
 import type { LoggedMessage } from '../../chat/events.ts'
 import type { ChatTag, PostKey } from '../../chat/ids.ts'
-import { BYTES_PER_CHAT, MAX_CACHE_BYTES } from '../cache-limits.ts'
-import { decodeDoor } from '../codec.ts'
+import { Requests } from '../../chat/requests.ts'
+import { BYTES_PER_CHAT, doorBytes, MAX_CACHE_BYTES } from '../cache-limits.ts'
+import { decodeHead, decodeRequest, decodeWholeDoor } from '../codec.ts'
 import type { Disk } from './disk.ts'
 import type { ChatRecord } from './records.ts'
 import * as records from './records.ts'
@@ -18,6 +19,8 @@ export interface Chat {
   durable: State | undefined
   /** The state after all writes in progress. */
   latest: State | undefined
+  /** Stored by version 1 of the format, as far as writes have been queued. The next write stores it anew. */
+  isOld: boolean
   /** Writes in progress. A chat is not evicted while there are any. */
   writes: number
   /** Resolves when the latest write has succeeded or failed. */
@@ -47,7 +50,7 @@ export class ChatCache {
 
   add(tag: ChatTag, durable: State | undefined, doorBytes: number): Chat {
     const posts = new Map<PostKey, Promise<LoggedMessage>>()
-    const chat: Chat = { durable, latest: durable, writes: 0, settled: Promise.resolve(), posts, size: 0 }
+    const chat: Chat = { durable, latest: durable, isOld: false, writes: 0, settled: Promise.resolve(), posts, size: 0 }
     this.#chats.set(tag, chat)
     this.resize(chat, doorBytes)
     return chat
@@ -69,9 +72,26 @@ export class ChatCache {
   }
 
   #read(tag: ChatTag): Chat | undefined {
-    const record = this.#disk.get(records.chatKey(tag))
-    const door = this.#disk.get(records.doorKey(tag))
-    if (record === undefined || door === undefined) return undefined
-    return this.add(tag, { door: decodeDoor(door.toString()), record: records.decodeRecord(record) }, door.length)
+    const value = this.#disk.get(records.chatKey(tag))
+    const head = this.#disk.get(records.headKey(tag))
+    if (value === undefined || head === undefined) return this.#readOld(tag)
+    const record = records.decodeRecord(value)
+    const requests = Array.from(this.#disk.range(...records.requestRange(tag)), (entry) =>
+      decodeRequest(entry.value.toString())
+    )
+    const { rights } = record
+    const door = { ...decodeHead(head.toString()), rights, requests: Requests.fromOrdered(requests) }
+    return this.add(tag, { door, record }, doorBytes(door))
+  }
+
+  #readOld(tag: ChatTag): Chat | undefined {
+    const value = this.#disk.get(records.OLD.chatKey(tag))
+    const text = this.#disk.get(records.OLD.doorKey(tag))
+    if (value === undefined || text === undefined) return undefined
+    const door = decodeWholeDoor(text.toString())
+    const record = { ...records.decodeRecord(value, true), rights: door.rights }
+    const chat = this.add(tag, { door, record }, doorBytes(door))
+    chat.isOld = true
+    return chat
   }
 }

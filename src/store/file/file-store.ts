@@ -11,20 +11,23 @@ import type { Door } from '../../chat/door.ts'
 import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
 import { type ChatTag, type PostKey, tagOf } from '../../chat/ids.ts'
 import {
+  type CommitOptions,
   JOIN_EVENTS_KEPT,
   type Listener,
   type LoadedChat,
   type NewMessage,
   type Store,
-  type StoreUnavailable
+  StoreUnavailable
 } from '../../chat/store.ts'
-import { encodeDoor, messageJson } from '../codec.ts'
-import type { FaultHooks } from '../retried-faults.ts'
+import { doorBytes } from '../cache-limits.ts'
+import { doorChanges, encodeRequest, messageJson, wholeDoor } from '../codec.ts'
+import { type FaultHooks, RetriedFaults } from '../retried-faults.ts'
 import { type Chat, ChatCache, type State } from './cache.ts'
+import { withChecksums } from './checksums.ts'
 import type { Change, Disk } from './disk.ts'
-import { GroupCommit } from './group-commit.ts'
+import { EvenClock, type EvenClockOptions } from './even-clock.ts'
+import { CrowdedOut, GroupCommit } from './group-commit.ts'
 import { FileLog } from './log.ts'
-import type { ChatRecord } from './records.ts'
 import * as records from './records.ts'
 import { RemovedChatPurger } from './removed-chats.ts'
 
@@ -33,19 +36,34 @@ export interface FileStoreOptions extends FaultHooks {
   readonly maxChatBytes: number
   /** Called once when the disk is broken. Only a new process can continue with what is on the disk. */
   readonly onBroken: (fault: StoreUnavailable) => void
+  /** When idle chats can be removed; for tests. */
+  readonly clock?: Partial<EvenClockOptions>
 }
 
 const NO_VALUE = Buffer.alloc(0)
+const NEW_DATA: CommitOptions = { isWithdrawal: false }
+const WITHDRAWAL: CommitOptions = { isWithdrawal: true }
 /** The operation to run synchronously, or why it is refused. */
 type Decision<Done, Refused> = { readonly act: () => Promise<Done> | Done } | { readonly refused: Refused }
 
-export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileStoreOptions): Store {
+export function fileStore(
+  bareDisk: Disk,
+  { maxChatBytes, onBroken, onFault, clock: clockOptions }: FileStoreOptions
+): Store {
+  const disk = withChecksums(bareDisk)
   const commits = new GroupCommit(disk, onBroken)
   const cache = new ChatCache(disk)
-  const log = new FileLog(disk)
-  const purger = new RemovedChatPurger(disk, commits, { onFault })
+  const faults = new RetriedFaults({ onFault })
+  const log = new FileLog(disk, faults)
+  const purger = new RemovedChatPurger(disk, commits, faults)
+  const clock = new EvenClock(clockOptions)
   const listeners = new Map<ChatTag, Set<Listener>>()
   purger.run()
+
+  /** @throws StoreUnavailable if new data is refused */
+  function assertRoom(): void {
+    if (disk.fullness?.() !== undefined) throw new StoreUnavailable('full')
+  }
 
   /** Writes the next state of a chat, and notifies the listeners after it is durable. */
   function write(
@@ -53,10 +71,15 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
     chat: Chat,
     next: State | undefined,
     changes: readonly Change[],
-    notification: readonly LoggedEvent[] | 'gone'
+    notification: readonly LoggedEvent[] | 'gone',
+    options: CommitOptions
   ): Promise<void> {
+    // Before anything depends on it.
+    if (!options.isWithdrawal) assertRoom()
     const before = chat.latest
+    const upgrade = chat.isOld ? upgradeChanges(tag, before) : []
     chat.latest = next
+    chat.isOld = false
     chat.writes++
     const written = new Promise<void>((resolve, reject) => {
       const onEnd = (): void => {
@@ -64,7 +87,8 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
         if (chat.durable === undefined && chat.writes === 0) cache.drop(tag, chat)
       }
       commits.add(
-        [...changes, ...recordChanges(tag, before, next)],
+        [...upgrade, ...changes, ...recordChanges(tag, before, next)],
+        options,
         () => {
           chat.durable = next
           onEnd()
@@ -73,6 +97,7 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
         },
         (error) => {
           chat.latest = chat.durable
+          chat.isOld ||= upgrade.length > 0
           onEnd()
           reject(error)
         }
@@ -98,7 +123,11 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
   ): Promise<Done | Refused | 'gone'> {
     for (let chat = cache.find(tag); chat !== undefined; chat = cache.find(tag)) {
       const latest = decisionOn(chat, chat.latest, decision)
-      if ('act' in latest) return await latest.act()
+      if ('act' in latest) {
+        const outcome = await unlessCrowdedOut(latest.act)
+        if (outcome !== undefined) return outcome.done
+        continue
+      }
       const durable = decisionOn(chat, chat.durable, decision)
       if ('refused' in durable) return durable.refused
       await chat.settled
@@ -119,12 +148,14 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
     const messageBytes = record.messageBytes + value.length + 1
     if (messageBytes > maxChatBytes) return { refused: 'chat-full' }
     const logged: LoggedMessage = { type: 'message', id, json }
-    const next = { door, record: { ...record, lastEventId: id, idleSince: message.createdAt, messageBytes } }
+    // Never earlier: a clock that was behind for a while must not make a chat look idle.
+    const idleSince = Math.max(record.idleSince, message.createdAt)
+    const next = { door, record: { ...record, lastEventId: id, idleSince, messageBytes } }
     const changes: Change[] = [{ key: records.messageKey(tag, id), value }]
     if (key !== undefined) changes.push({ key: records.postKeyKey(tag, key), value: records.encodeNumber(id) })
     return {
       act: () => {
-        const posted = write(tag, chat, next, changes, [logged]).then(() => logged)
+        const posted = write(tag, chat, next, changes, [logged], NEW_DATA).then(() => logged)
         if (key !== undefined) {
           chat.posts.set(key, posted)
           const forget = (): void => void chat.posts.delete(key)
@@ -138,28 +169,30 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
   async function commitTo(
     tag: ChatTag,
     chat: Chat,
-    record: ChatRecord,
+    { door: before, record }: State,
     door: Door,
     events: readonly JoinEvent[],
-    now: number
+    now: number,
+    options: CommitOptions
   ): Promise<readonly LoggedJoinEvent[]> {
     const logged = events.map((event, index) => ({ ...event, id: record.lastEventId + 1 + index }))
     const next = { ...record, version: record.version + 1, lastEventId: record.lastEventId + logged.length }
     next.joins += logged.length
-    if (logged.length > 0) next.idleSince = now
+    if (logged.length > 0) next.idleSince = Math.max(record.idleSince, now)
     const joins = logged.map((event) => ({ key: records.joinKey(tag, event.id), value: records.encodeJoin(event) }))
     const excess = Math.max(0, next.joins - JOIN_EVENTS_KEPT)
     const dropped = [...log.oldestJoins(tag, record, excess), ...logged.map(({ id }) => id)].slice(0, excess)
     next.joins -= dropped.length
     next.newestForgotten = dropped.at(-1) ?? record.newestForgotten
-    const value = Buffer.from(encodeDoor(door))
-    cache.resize(chat, value.length)
+    next.rights = door.rights
     const changes: Change[] = [
-      { key: records.doorKey(tag), value },
+      ...doorRecords(tag, doorChanges(before, door)),
       ...joins,
-      ...dropped.map((id) => ({ key: records.joinKey(tag, id), value: undefined }))
+      ...dropped.map((id) => ({ key: records.joinKeyOf(tag, record, id), value: undefined }))
     ]
-    await write(tag, chat, { door, record: next }, changes, logged)
+    const written = write(tag, chat, { door, record: next }, changes, logged, options)
+    cache.resize(chat, doorBytes(door))
+    await written
     return logged
   }
 
@@ -186,11 +219,13 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
         idleSince: door.createdAt,
         messageBytes: 0,
         joins: 0,
-        newestForgotten: 0
+        newestForgotten: 0,
+        rights: door.rights,
+        lastOldEvent: 0
       }
-      const value = Buffer.from(encodeDoor(door))
-      const chat = cache.add(tag, undefined, value.length)
-      await write(tag, chat, { door, record }, [{ key: records.doorKey(tag), value }], [])
+      assertRoom()
+      const chat = cache.add(tag, undefined, doorBytes(door))
+      await write(tag, chat, { door, record }, doorRecords(tag, wholeDoor(door)), [], NEW_DATA)
       return 'created'
     },
 
@@ -198,10 +233,10 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
 
     cached: find,
 
-    async commit(tag, version, door, events, now) {
-      return decide(tag, (chat, { record }) => {
-        if (record.version !== version) return { refused: 'conflict' }
-        return { act: () => commitTo(tag, chat, record, door, events, now) }
+    async commit(tag, version, door, events, now, options = NEW_DATA) {
+      return decide(tag, (chat, state) => {
+        if (state.record.version !== version) return { refused: 'conflict' }
+        return { act: () => commitTo(tag, chat, state, door, events, now, options) }
       })
     },
 
@@ -221,11 +256,15 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
       return log.eventsAfter(tag, { ...durable.record, newestForgotten }, after, page) ?? 'cursor-unknown'
     },
 
-    async messages(tag, after, page = {}) {
-      const exists = (): boolean => cache.find(tag)?.durable !== undefined
+    async messages(tag, start, page) {
       const record = cache.find(tag)?.durable?.record
       if (record === undefined) return 'gone'
-      return (await log.messagesAfter(tag, record, after, page, exists)) ?? 'cursor-unknown'
+      return log.messages(tag, record, start, page) ?? 'cursor-unknown'
+    },
+
+    async newestMessages(tag, newest) {
+      const record = cache.find(tag)?.durable?.record
+      return record === undefined ? 'gone' : log.newestMessages(tag, record, newest)
     },
 
     async watch(tag, listener) {
@@ -245,10 +284,10 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
       const outcome = await decide<void, 'changed'>(tag, (chat, { record }) => {
         if ((lastEventId ?? record.lastEventId) !== record.lastEventId) return { refused: 'changed' }
         const changes: Change[] = [
-          { key: records.doorKey(tag), value: undefined },
+          { key: records.headKey(tag), value: undefined },
           { key: records.removedKey(tag), value: NO_VALUE }
         ]
-        return { act: () => write(tag, chat, undefined, changes, 'gone') }
+        return { act: () => write(tag, chat, undefined, changes, 'gone', WITHDRAWAL) }
       })
       if (outcome !== undefined) return false
       purger.run()
@@ -260,15 +299,32 @@ export function fileStore(disk: Disk, { maxChatBytes, onBroken, onFault }: FileS
       return log.idleChats(since, emptySince)
     },
 
+    canRemoveIdle: () => clock.isEven(),
+
     async ping() {
       if (commits.fault !== undefined) throw commits.fault
+      if (disk.fullness?.() === 'disk') throw new StoreUnavailable('full')
+      if ((await disk.isInPlace?.()) === false) {
+        throw new StoreUnavailable('unreachable', { cause: new Error('the folder was moved or removed') })
+      }
     },
 
     async close() {
+      clock.close()
       await purger.close()
       await commits.idle()
       await disk.close()
     }
+  }
+}
+
+/** `undefined` if it failed with new data that was written together with it. */
+async function unlessCrowdedOut<Done>(act: () => Promise<Done> | Done): Promise<{ done: Done } | undefined> {
+  try {
+    return { done: await act() }
+  } catch (error) {
+    if (error instanceof CrowdedOut) return undefined
+    throw error
   }
 }
 
@@ -278,6 +334,24 @@ function decisionOn<Done, Refused>(
   decision: (chat: Chat, state: State) => Decision<Done, Refused>
 ): Decision<Done, Refused | 'gone'> {
   return state === undefined ? { refused: 'gone' } : decision(chat, state)
+}
+
+/** The records of a door that has changed. */
+function doorRecords(tag: ChatTag, { head, put, removed }: ReturnType<typeof doorChanges>): Change[] {
+  return [
+    ...(head === undefined ? [] : [{ key: records.headKey(tag), value: Buffer.from(head) }]),
+    ...put.map((one) => ({ key: records.requestKey(tag, one.request.guest), value: Buffer.from(encodeRequest(one)) })),
+    ...removed.map((guest) => ({ key: records.requestKey(tag, guest), value: undefined }))
+  ]
+}
+
+/** Stores a chat of version 1 of the format as version 2 does. Its record is written with every change. */
+function upgradeChanges(tag: ChatTag, state: State | undefined): Change[] {
+  return [
+    ...(state === undefined ? [] : doorRecords(tag, wholeDoor(state.door))),
+    { key: records.OLD.chatKey(tag), value: undefined },
+    { key: records.OLD.doorKey(tag), value: undefined }
+  ]
 }
 
 /** The changes to a chat's record and to the index of idle chats, which go with every change of the chat. */

@@ -3,12 +3,15 @@
  * this checks the lock, the format and the structure of the data file.
  */
 import {
+  chmodSync,
   closeSync,
   existsSync,
   fstatSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   renameSync,
@@ -17,7 +20,7 @@ import {
   writeFileSync
 } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
-import { platform, tmpdir } from 'node:os'
+import { platform, tmpdir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { FORMAT } from './records.ts'
 
@@ -30,6 +33,16 @@ export const DATA_FILE = 'data.mdb'
 const LOCK_FILE = 'lock.mdb'
 /** Contains the format number. Written after the first data; without this file nothing was acknowledged. */
 const FORMAT_FILE = 'silly-chat-format'
+const NEW_FORMAT_FILE = `${FORMAT_FILE}.new`
+const OWN_FILES = [DATA_FILE, LOCK_FILE, FORMAT_FILE, NEW_FORMAT_FILE]
+/** Is at the top of many file systems. */
+const LOST_AND_FOUND = 'lost+found'
+/** The owner alone can read what is in the folder. */
+const FOLDER_MODE = 0o700
+export const FILE_MODE = 0o600
+const OTHERS_BITS = 0o077
+/** What file systems answer that keep no permissions, or none that this process can change. */
+const UNCHANGEABLE: ReadonlySet<unknown> = new Set(['EPERM', 'EACCES', 'EROFS', 'ENOTSUP', 'ENOSYS'])
 /** The size of LMDB's lock file. If it is shorter and the disk is full, accessing the mapped file crashes the process. */
 const LOCK_FILE_BYTES = 12_288
 
@@ -51,7 +64,10 @@ export async function takeFolder(path: string): Promise<Folder> {
     return await lockFolder(path)
   })
   try {
-    await orRefuse(path, async () => prepare(path))
+    await orRefuse(path, async () => {
+      prepare(path)
+      makePrivate(path)
+    })
   } catch (error) {
     lock.close()
     throw error
@@ -68,8 +84,35 @@ export async function takeFolder(path: string): Promise<Folder> {
 /** Creates the folder if it does not exist, and syncs its parent, so that a power loss cannot remove the new folder. */
 export function makeFolder(path: string): void {
   if (existsSync(path)) return
-  mkdirSync(path)
+  mkdirSync(path, { mode: FOLDER_MODE })
   syncFolder(dirname(path))
+}
+
+/** Takes the permissions of others away from the files of a store, and from its folder if nothing else is in it. */
+export function makePrivate(folder: string): void {
+  if (readdirSync(folder).every((name) => OWN_FILES.includes(name) || name === LOST_AND_FOUND)) closeToOthers(folder)
+  for (const file of OWN_FILES) closeToOthers(join(folder, file))
+}
+
+/** What belongs to another user stays as it is. */
+function closeToOthers(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined || (found.mode & OTHERS_BITS) === 0 || !isOurs(found.uid)) return
+  try {
+    chmodSync(path, found.mode & 0o7777 & ~OTHERS_BITS)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && UNCHANGEABLE.has(error.code))) throw error
+  }
+}
+
+/** Root can change everything, so it is asked who owns it. */
+function isOurs(owner: number): boolean {
+  try {
+    return userInfo().uid === owner
+  } catch {
+    // A user id without a name, as in containers. The file system refuses changes to what another user owns.
+    return true
+  }
 }
 
 /** @throws FolderRefused if this version cannot read the folder */
@@ -87,9 +130,14 @@ export function checkFolder(path: string): void {
   }
 }
 
-/** Completes a copy: syncs its data and copies the format file. */
+/** Completes a copy: syncs its data, without the space that was reserved for more, and copies the format file. */
 export function markCopy(from: string, to: string): void {
-  syncFile(join(to, DATA_FILE))
+  const data = openSync(join(to, DATA_FILE), 'r+')
+  const { pages, pageSize } = usedPages(data)
+  ftruncateSync(data, pages * pageSize)
+  fsyncSync(data)
+  closeSync(data)
+  rmSync(join(to, LOCK_FILE))
   writeFormat(to, readFileSync(join(from, FORMAT_FILE), 'utf8'))
 }
 
@@ -104,7 +152,9 @@ function prepare(path: string): void {
     )
   }
   const lock = join(path, LOCK_FILE)
-  if (!existsSync(lock) || statSync(lock).size < LOCK_FILE_BYTES) writeFileSync(lock, Buffer.alloc(LOCK_FILE_BYTES))
+  if (!existsSync(lock) || statSync(lock).size < LOCK_FILE_BYTES) {
+    writeFileSync(lock, Buffer.alloc(LOCK_FILE_BYTES), { mode: FILE_MODE })
+  }
 }
 
 function readFormat(path: string): number | undefined {
@@ -135,13 +185,32 @@ function damageOf(file: string): string | undefined {
   }
 }
 
-/** The pages up to the last used one, including free pages before it. The file must not be damaged. */
-export function usedPages(descriptor: number): { pages: number; pageSize: number } {
+export interface PageCounts {
+  readonly pageSize: number
+  /** Up to the last used page, including free pages before it. */
+  readonly pages: number
+  /** Those that hold something. */
+  readonly live: number
+  /** Those with data. */
+  readonly leaves: number
+  /** Those that lead to the data. */
+  readonly branches: number
+}
+
+/** The file must not be damaged. */
+export function usedPages(descriptor: number): PageCounts {
   const first = readMeta(descriptor, 0)
   const second = first && readMeta(descriptor, first.pageSize)
   if (first === undefined || second === undefined) throw new Error(`${DATA_FILE} is damaged`)
-  const { lastPage } = first.transaction >= second.transaction ? first : second
-  return { pages: Number(lastPage) + 1, pageSize: first.pageSize }
+  const { lastPage, trees } = first.transaction >= second.transaction ? first : second
+  const [, data] = trees
+  return {
+    pageSize: first.pageSize,
+    pages: Number(lastPage) + 1,
+    live: 2 + trees.reduce((sum, { branches, leaves, overflow }) => sum + branches + leaves + overflow, 0),
+    leaves: data?.leaves ?? 0,
+    branches: data?.branches ?? 0
+  }
 }
 
 /** Byte offsets and flags in every page, and byte offsets in meta pages. */
@@ -153,6 +222,8 @@ const META = {
   pageSize: 48,
   treeFlags: [52, 100],
   roots: [88, 136],
+  /** The numbers of branch, leaf and overflow pages. */
+  pageCounts: [56, 104],
   lastPage: 144,
   transaction: 152
 }
@@ -197,6 +268,11 @@ function readMeta(descriptor: number, position: number) {
   return {
     pageSize,
     roots: META.roots.map((at) => page.readBigUInt64LE(at)),
+    trees: META.pageCounts.map((at) => ({
+      branches: Number(page.readBigUInt64LE(at)),
+      leaves: Number(page.readBigUInt64LE(at + 8)),
+      overflow: Number(page.readBigUInt64LE(at + 16))
+    })),
     lastPage: page.readBigUInt64LE(META.lastPage),
     transaction: page.readBigUInt64LE(META.transaction)
   }
@@ -265,10 +341,10 @@ export function messageOf(error: unknown): string {
 
 /** Atomic, even if the process is interrupted. */
 function writeFormat(path: string, text: string): void {
-  const file = join(path, FORMAT_FILE)
-  writeFileSync(`${file}.new`, text)
-  syncFile(`${file}.new`)
-  renameSync(`${file}.new`, file)
+  const file = join(path, NEW_FORMAT_FILE)
+  writeFileSync(file, text, { mode: FILE_MODE })
+  syncFile(file)
+  renameSync(file, join(path, FORMAT_FILE))
   syncFolder(path)
 }
 

@@ -3,10 +3,17 @@
  * serves all of them.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { StoreUnavailable } from '../../chat/store.ts'
+import { type CommitOptions, StoreUnavailable } from '../../chat/store.ts'
 import { type Change, type Disk, DiskFault } from './disk.ts'
 
-interface PendingWrite {
+/** A withdrawal was written together with new data, for which there was no room. It should be tried again. */
+export class CrowdedOut extends StoreUnavailable {
+  constructor(options: ErrorOptions) {
+    super('full', options)
+  }
+}
+
+interface PendingWrite extends CommitOptions {
   readonly changes: readonly Change[]
   readonly written: () => void
   readonly failed: (error: StoreUnavailable) => void
@@ -16,6 +23,8 @@ export class GroupCommit {
   readonly #disk: Disk
   #pending: PendingWrite[] = []
   #running: Promise<void> | undefined
+  /** How many go into the next write at most. */
+  #together = Number.POSITIVE_INFINITY
   readonly #onBroken: (fault: StoreUnavailable) => void
   #fault: StoreUnavailable | undefined
 
@@ -34,8 +43,13 @@ export class GroupCommit {
    * failure all pending changes fail too, because they can depend on the failed ones. Callbacks run in the order of the
    * calls of `add`.
    */
-  add(changes: readonly Change[], written: () => void, failed: (error: StoreUnavailable) => void): void {
-    this.#pending.push({ changes, written, failed })
+  add(
+    changes: readonly Change[],
+    { isWithdrawal }: CommitOptions,
+    written: () => void,
+    failed: (error: StoreUnavailable) => void
+  ): void {
+    this.#pending.push({ changes, isWithdrawal, written, failed })
     this.#running ??= this.#run()
   }
 
@@ -48,12 +62,19 @@ export class GroupCommit {
     // Changes of the same turn go into one write.
     await nextTurn()
     while (this.#pending.length > 0) {
-      const batch = this.#pending
-      this.#pending = []
+      const batch = this.#pending.splice(0, this.#together)
       try {
         if (this.#fault !== undefined) throw this.#fault
-        await this.#disk.write(latest(batch))
+        await this.#disk.write(latest(batch), { isWithdrawal: isOnlyWithdrawal(batch) })
+        this.#together = Number.POSITIVE_INFINITY
       } catch (error) {
+        if (isFull(error) && batch.length > 1 && isOnlyWithdrawal(batch)) {
+          // Fewer at a time need less room.
+          this.#pending.unshift(...batch)
+          this.#together = Math.ceil(batch.length / 2)
+          continue
+        }
+        this.#together = Number.POSITIVE_INFINITY
         this.#fail([...batch, ...this.#pending.splice(0)], error)
         continue
       }
@@ -64,10 +85,10 @@ export class GroupCommit {
   }
 
   #fail(batch: readonly PendingWrite[], cause: unknown): void {
-    const isFull = cause instanceof DiskFault && cause.is === 'full'
-    const fault = this.#fault ?? new StoreUnavailable(isFull ? 'full' : 'unreachable', { cause })
+    const fault = this.#fault ?? new StoreUnavailable(isFull(cause) ? 'full' : 'unreachable', { cause })
     if (cause instanceof DiskFault && cause.is === 'broken') this.#break(fault)
-    for (const { failed } of batch) failed(fault)
+    const crowdedOut = isFull(cause) && !isOnlyWithdrawal(batch) ? new CrowdedOut({ cause }) : fault
+    for (const { isWithdrawal, failed } of batch) failed(isWithdrawal ? crowdedOut : fault)
   }
 
   /** From now on every write fails. Only a new process can continue. */
@@ -75,6 +96,14 @@ export class GroupCommit {
     this.#fault = fault
     this.#onBroken(fault)
   }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof DiskFault && error.is === 'full'
+}
+
+function isOnlyWithdrawal(batch: readonly PendingWrite[]): boolean {
+  return batch.every(({ isWithdrawal }) => isWithdrawal)
 }
 
 /** If a key changes several times in a batch, only the last change is written. */

@@ -5,8 +5,10 @@
  */
 import { statfsSync } from 'node:fs'
 import { open, type RootDatabase } from 'lmdb'
+import type { CommitOptions } from '../../chat/store.ts'
 import { type Change, type Disk, DiskFault, type Entry } from './disk.ts'
 import { DiskReserve } from './disk-reserve.ts'
+import { FILE_MODE } from './folder.ts'
 
 /** A write that takes longer never ends: LMDB hangs on every write after a meta page that it could not write. */
 const WRITE_DEADLINE_MS = 60_000
@@ -14,9 +16,12 @@ const WRITE_DEADLINE_MS = 60_000
 const MIN_FREE_BYTES = 65_536
 const PROBE = Buffer.from('probe')
 
-export function lmdbDisk(folder: string): Disk {
+const NEW_DATA: CommitOptions = { isWithdrawal: false }
+
+/** `maxBytes`: see `DiskReserve`. */
+export function lmdbDisk(folder: string, maxBytes?: number): Disk {
   const db: RootDatabase<Buffer, Buffer> = open(lmdbOptions(folder))
-  const reserve = new DiskReserve(folder)
+  const reserve = new DiskReserve(folder, maxBytes)
 
   /** After LMDB could not write a meta page, every read fails and every write hangs. */
   function isBroken(): boolean {
@@ -30,7 +35,6 @@ export function lmdbDisk(folder: string): Disk {
   }
 
   async function batch(changes: readonly Change[]): Promise<void> {
-    reserve.ensure(changes)
     const committed = db.batch(() => {
       for (const { key, value } of changes) {
         if (value === undefined) db.remove(key)
@@ -55,19 +59,40 @@ export function lmdbDisk(folder: string): Disk {
       yield* entries
     },
 
-    async write(changes) {
+    keysForwards: (start, end, limit) => db.getKeys({ start, end, ...(limit !== undefined && { limit }) }),
+
+    *keysBackwards(start, end, limit) {
+      // The library begins at `start` and leaves `end` out also when it goes backwards.
+      const keys = db.getKeys({ start: end, end: start, reverse: true, limit: limit + 1 })
+      let found = 0
+      for (const key of keys) {
+        if (key.equals(end)) continue
+        if (found++ === limit) return
+        yield key
+      }
+      if (found < limit && db.doesExist(start)) yield start
+    },
+
+    async write(changes, options = NEW_DATA) {
+      const all = [...changes]
       let timer: NodeJS.Timeout | undefined
-      const deadline = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new DiskFault('broken')), WRITE_DEADLINE_MS)
-      })
       try {
-        await Promise.race([batch([...changes]), deadline])
+        await reserve.ensure(all, options)
+        const deadline = new Promise<never>((_, reject) => {
+          timer = setTimeout(() => reject(new DiskFault('broken')), WRITE_DEADLINE_MS)
+        })
+        await Promise.race([batch(all), deadline])
       } catch (error) {
         throw error instanceof DiskFault ? error : await faultOf(error)
       } finally {
         clearTimeout(timer)
+        reserve.written()
       }
     },
+
+    fullness: () => reserve.fullness(),
+
+    isInPlace: () => reserve.isInPlace(),
 
     async close() {
       reserve.close()
@@ -76,19 +101,37 @@ export function lmdbDisk(folder: string): Disk {
   }
 }
 
-/** Makes a consistent copy, also while another process is writing. The target must be an empty folder. */
-export async function copyLmdb(folder: string, target: string): Promise<void> {
-  const db = open({ ...lmdbOptions(folder), readOnly: true })
-  try {
-    await db.backup(target, false)
-  } finally {
-    await db.close()
+/** What a folder held at one instant, also while another process writes to it. */
+export interface Snapshot {
+  /** Ordered by the bytes of their keys, from `start` (inclusive) to `end` (exclusive). */
+  entries(start: Buffer, end: Buffer): Iterable<Entry>
+  close(): Promise<void>
+}
+
+/** Reads a folder without changing it. */
+export function lmdbSnapshot(folder: string): Snapshot {
+  const db: RootDatabase<Buffer, Buffer> = open({ ...lmdbOptions(folder), readOnly: true })
+  const transaction = db.useReadTransaction()
+  return {
+    entries: (start, end) => db.getRange({ start, end, transaction }),
+    async close() {
+      transaction.done()
+      await db.close()
+    }
   }
 }
 
 function lmdbOptions(path: string) {
   // `noSubdir: false`: by default LMDB treats a path that contains a dot as a file.
-  return { path, noSubdir: false, encoding: 'binary', keyEncoding: 'binary', overlappingSync: false } as const
+  return {
+    path,
+    noSubdir: false,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    overlappingSync: false,
+    // Missing in the library's types; otherwise its files can be read by everybody.
+    permissionsMode: FILE_MODE
+  } as const
 }
 
 /** ENOSPC, EDQUOT and MDB_MAP_FULL. */

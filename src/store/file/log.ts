@@ -2,21 +2,34 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
 import type { ChatTag, PostKey } from '../../chat/ids.ts'
-import { type EventsPage, JOIN_EVENT_BYTES, type MessagePage, type MessagesPage } from '../../chat/store.ts'
+import {
+  type EventsPage,
+  JOIN_EVENT_BYTES,
+  type MessagePage,
+  type MessagesPage,
+  type MessagesStart,
+  type MessagesStartFound,
+  type NewestMessages
+} from '../../chat/store.ts'
 import { escapeLineBreaks, escapeLineBreaksIn } from '../../wire/json.ts'
 import { COMMA } from '../codec.ts'
+import type { RetriedFaults } from '../retried-faults.ts'
+import { RecordDamaged } from './checksums.ts'
 import type { Disk, Entry } from './disk.ts'
 import type { ChatRecord } from './records.ts'
 import * as records from './records.ts'
 
 /** Entries that are read before the event loop continues with other work. */
 const ENTRIES_PER_TURN = 1000
+const FINDING_IDLE = 'finding idle chats'
 
 export class FileLog {
   readonly #disk: Disk
+  readonly #faults: RetriedFaults
 
-  constructor(disk: Disk) {
+  constructor(disk: Disk, faults: RetriedFaults) {
     this.#disk = disk
+    this.#faults = faults
   }
 
   /** `undefined` if `after` is not an event of this log, or if `allJoins` needs dropped join events. */
@@ -29,7 +42,7 @@ export class FileLog {
     if (!isKnownId(record, after, upTo) || (allJoins && after < record.newestForgotten)) return undefined
     const events: LoggedEvent[] = []
     let size = 0
-    for (const event of this.#eventsBetween(tag, after, lastOf(record, upTo))) {
+    for (const event of this.#eventsBetween(tag, record, after, lastOf(record, upTo))) {
       size += event.type === 'message' ? Buffer.byteLength(event.json) : JOIN_EVENT_BYTES
       if (events.length > 0 && size > maxBytes) break
       events.push(event)
@@ -37,78 +50,110 @@ export class FileLog {
     return events
   }
 
-  /** `undefined` if `after` is not an event of this log. `exists` tells whether the chat was removed during the read. */
-  async messagesAfter(
+  /** `undefined` if `after` is not an event of this log. */
+  messages(
     tag: ChatTag,
     record: ChatRecord,
-    after: number,
-    { limit = Number.POSITIVE_INFINITY, upTo }: MessagesPage,
-    exists: () => boolean
-  ): Promise<MessagePage | 'gone' | undefined> {
-    if (!isKnownId(record, after, upTo)) return undefined
-    const end = records.messageKey(tag, lastOf(record, upTo) + 1)
-    const entries: Entry[] = []
-    for (;;) {
-      const next = (entries.length === 0 ? after : idOf(entries.at(-1))) + 1
-      // One more than `limit`, to know whether there are more.
-      const count = Math.min(ENTRIES_PER_TURN, limit + 1 - entries.length)
-      const slice = [...this.#disk.range(records.messageKey(tag, next), end, count)]
-      entries.push(...slice)
-      if (entries.length > limit) {
-        entries.pop()
-        return { json: joined(entries), upTo: idOf(entries.at(-1)), hasMore: true }
+    start: MessagesStart,
+    { limit = Number.POSITIVE_INFINITY, upTo = record.lastEventId, maxBytes }: MessagesPage
+  ): MessagePage | undefined {
+    if ('after' in start && !isKnownId(record, start.after, upTo)) return undefined
+    const after = 'after' in start ? start.after : start.from - 1
+    const last = lastOf(record, upTo)
+    const found: Entry[] = []
+    let size = 0
+    for (const entry of this.#rangesOf(records.messageRanges(tag, record, after, last))) {
+      size += entry.value.length + 1
+      if (found.length === limit || (found.length > 0 && size > maxBytes)) {
+        return { json: joined(found), count: found.length, upTo: idOf(found.at(-1)), hasMore: true }
       }
-      if (slice.length < count) return { json: joined(entries), upTo: upTo ?? record.lastEventId, hasMore: false }
-      await nextTurn()
-      if (!exists()) return 'gone'
+      found.push(entry)
     }
+    return { json: joined(found), count: found.length, upTo, hasMore: false }
+  }
+
+  /** Where the newest `count` messages begin. */
+  newestMessages(tag: ChatTag, record: ChatRecord, { count, before, upTo }: NewestMessages): MessagesStartFound {
+    const last = Math.min(lastOf(record, upTo), (before ?? Number.POSITIVE_INFINITY) - 1)
+    let from = last + 1
+    let seen = 0
+    for (const range of records.messageRanges(tag, record, 0, last).reverse()) {
+      for (const key of this.#disk.keysBackwards(...range, count + 1 - seen)) {
+        if (++seen > count) return { from, hasOlder: true }
+        from = records.idIn(key)
+      }
+    }
+    return { from, hasOlder: false }
   }
 
   /** The message that was posted with this idempotency key. */
   posted(tag: ChatTag, key: PostKey): LoggedMessage | undefined {
-    const found = this.#disk.get(records.postKeyKey(tag, key))
+    const found = this.#disk.get(records.postKeyKey(tag, key)) ?? this.#disk.get(records.OLD.postKeyKey(tag, key))
     if (found === undefined) return undefined
     const id = records.decodeNumber(found)
-    const value = this.#disk.get(records.messageKey(tag, id))
+    const value = this.#disk.get(records.messageKey(tag, id)) ?? this.#disk.get(records.OLD.messageKey(tag, id))
     return value && { type: 'message', id, json: escapeLineBreaks(value.toString()) }
   }
 
   /** The ids of the oldest stored join events. */
-  oldestJoins(tag: ChatTag, { newestForgotten, lastEventId }: ChatRecord, count: number): number[] {
-    if (count <= 0) return []
-    const [start, end] = [records.joinKey(tag, newestForgotten + 1), records.joinKey(tag, lastEventId + 1)]
-    return Array.from(this.#disk.range(start, end, count), ({ key }) => records.idIn(key))
+  oldestJoins(tag: ChatTag, record: ChatRecord, count: number): number[] {
+    const ids: number[] = []
+    if (count <= 0) return ids
+    for (const range of records.joinRanges(tag, record, record.newestForgotten, record.lastEventId)) {
+      for (const key of this.#disk.keysForwards(...range, count - ids.length)) ids.push(records.idIn(key))
+      if (ids.length === count) break
+    }
+    return ids
   }
 
+  /** A chat whose record is damaged is not among them, because nobody knows whether it is idle. */
   async idleChats(since: number, emptySince: number): Promise<ChatTag[]> {
     const idle: ChatTag[] = []
+    let damage: RecordDamaged | undefined
+    const isIdle = (tag: ChatTag, latest: number): boolean => {
+      try {
+        return this.#idleSince(tag) <= latest
+      } catch (error) {
+        if (!(error instanceof RecordDamaged)) throw error
+        damage = error
+        return false
+      }
+    }
     for (const isEmpty of [true, false]) {
       const latest = isEmpty ? emptySince : since
       const end = records.idleEnd(isEmpty, latest)
       let [start] = records.rangeOf(isEmpty ? 'x' : 'y')
       for (;;) {
-        const keys = Array.from(this.#disk.range(start, end, ENTRIES_PER_TURN), ({ key }) => key)
-        idle.push(...keys.map(records.idleTagIn).filter((tag) => this.#idleSince(tag) <= latest))
+        const keys = [...this.#disk.keysForwards(start, end, ENTRIES_PER_TURN)]
+        idle.push(...keys.map(records.tagIn).filter((tag) => isIdle(tag, latest)))
         const last = keys.at(-1)
         if (last === undefined) break
         start = Buffer.concat([last, Buffer.alloc(1)])
         await nextTurn()
       }
     }
+    if (damage === undefined) this.#faults.ended(FINDING_IDLE)
+    else this.#faults.failed(FINDING_IDLE, damage)
     return idle
   }
 
   #idleSince(tag: ChatTag): number {
     const value = this.#disk.get(records.chatKey(tag))
-    return value === undefined ? Number.POSITIVE_INFINITY : records.decodeRecord(value).idleSince
+    if (value !== undefined) return records.decodeRecord(value).idleSince
+    const old = this.#disk.get(records.OLD.chatKey(tag))
+    return old === undefined ? Number.POSITIVE_INFINITY : records.decodeRecord(old, true).idleSince
   }
 
-  *#eventsBetween(tag: ChatTag, after: number, upTo: number): Generator<LoggedEvent, void, undefined> {
-    const joins = this.#joinsBetween(tag, after, upTo)
+  *#eventsBetween(
+    tag: ChatTag,
+    record: ChatRecord,
+    after: number,
+    upTo: number
+  ): Generator<LoggedEvent, void, undefined> {
+    const joins = this.#joinsBetween(tag, record, after, upTo)
     try {
       let join = joins.next()
-      const messages = this.#disk.range(records.messageKey(tag, after + 1), records.messageKey(tag, upTo + 1))
-      for (const { key, value } of messages) {
+      for (const { key, value } of this.#rangesOf(records.messageRanges(tag, record, after, upTo))) {
         const id = records.idIn(key)
         for (; !join.done && join.value.id < id; join = joins.next()) yield join.value
         yield { type: 'message', id, json: escapeLineBreaks(value.toString()) }
@@ -119,10 +164,19 @@ export class FileLog {
     }
   }
 
-  *#joinsBetween(tag: ChatTag, after: number, upTo: number): Generator<LoggedJoinEvent, void, undefined> {
-    for (const { key, value } of this.#disk.range(records.joinKey(tag, after + 1), records.joinKey(tag, upTo + 1))) {
+  *#joinsBetween(
+    tag: ChatTag,
+    record: ChatRecord,
+    after: number,
+    upTo: number
+  ): Generator<LoggedJoinEvent, void, undefined> {
+    for (const { key, value } of this.#rangesOf(records.joinRanges(tag, record, after, upTo))) {
       yield records.decodeJoin(records.idIn(key), value)
     }
+  }
+
+  *#rangesOf(ranges: readonly [start: Buffer, end: Buffer][]): Generator<Entry, void, undefined> {
+    for (const range of ranges) yield* this.#disk.range(...range)
   }
 }
 

@@ -1,11 +1,15 @@
 /**
- * The file store's format, version 1: its keys and values. A key is a letter, the chat's tag and, for some, a number or a
- * text. Numbers are big-endian, so that keys sort like them. Every change here needs a new format version.
+ * The file store's format, version 2: its keys and values. A key is a letter, the chat's tag and, for some, a number or a
+ * text. Numbers are big-endian, so that keys sort like them. Values under capital letters end in a checksum
+ * (`checksums.ts`). Every change here needs a new format version.
+ *
+ * Version 1 kept a chat under small letters: its record, its door in one piece, its events. The first write to such a chat
+ * stores record, head and requests as below; its events stay where they are.
  */
 import type { LoggedJoinEvent } from '../../chat/events.ts'
-import { type ChatTag, chatTag, type PostKey, TAG_LENGTH } from '../../chat/ids.ts'
+import { type ChatTag, chatTag, type PostKey, TAG_LENGTH, type UserDigest } from '../../chat/ids.ts'
 
-export const FORMAT = 1
+export const FORMAT = 2
 
 const NUMBER_BYTES = 6
 
@@ -20,14 +24,69 @@ export interface ChatRecord {
   readonly joins: number
   /** Id of the newest join event that was dropped; 0 for none. */
   readonly newestForgotten: number
+  /** See `Door`. */
+  readonly rights: number
+  /** Id of the last event that version 1 of the format has stored; 0 for none. */
+  readonly lastOldEvent: number
 }
 
-export const chatKey = (tag: ChatTag): Buffer => key('c', tag)
-export const doorKey = (tag: ChatTag): Buffer => key('d', tag)
-export const messageKey = (tag: ChatTag, id: number): Buffer => key('m', tag, number(id))
-export const joinKey = (tag: ChatTag, id: number): Buffer => key('j', tag, number(id))
+export const chatKey = (tag: ChatTag): Buffer => key('C', tag)
+/** The door without its requests. */
+export const headKey = (tag: ChatTag): Buffer => key('H', tag)
+export const requestKey = (tag: ChatTag, guest: UserDigest): Buffer => key('Q', tag, Buffer.from(guest))
+export const messageKey = (tag: ChatTag, id: number): Buffer => key('M', tag, number(id))
+export const joinKey = (tag: ChatTag, id: number): Buffer => key('J', tag, number(id))
 /** Its value is the id of the message that was posted with this idempotency key. */
-export const postKeyKey = (tag: ChatTag, post: PostKey): Buffer => key('p', tag, Buffer.from(post))
+export const postKeyKey = (tag: ChatTag, post: PostKey): Buffer => key('P', tag, Buffer.from(post))
+
+/** The keys of version 1. */
+export const OLD = {
+  chatKey: (tag: ChatTag): Buffer => key('c', tag),
+  doorKey: (tag: ChatTag): Buffer => key('d', tag),
+  messageKey: (tag: ChatTag, id: number): Buffer => key('m', tag, number(id)),
+  joinKey: (tag: ChatTag, id: number): Buffer => key('j', tag, number(id)),
+  postKeyKey: (tag: ChatTag, post: PostKey): Buffer => key('p', tag, Buffer.from(post))
+}
+
+/** The key under which a join event is stored. */
+export function joinKeyOf(tag: ChatTag, { lastOldEvent }: ChatRecord, id: number): Buffer {
+  return id <= lastOldEvent ? OLD.joinKey(tag, id) : joinKey(tag, id)
+}
+
+/** The ranges of the messages after one event and up to another, in order. */
+export function messageRanges(tag: ChatTag, record: ChatRecord, after: number, upTo: number) {
+  return eventRanges(
+    record,
+    after,
+    upTo,
+    (id) => OLD.messageKey(tag, id),
+    (id) => messageKey(tag, id)
+  )
+}
+
+/** The same for join events. */
+export function joinRanges(tag: ChatTag, record: ChatRecord, after: number, upTo: number) {
+  return eventRanges(
+    record,
+    after,
+    upTo,
+    (id) => OLD.joinKey(tag, id),
+    (id) => joinKey(tag, id)
+  )
+}
+
+function eventRanges(
+  { lastOldEvent }: ChatRecord,
+  after: number,
+  upTo: number,
+  oldKey: (id: number) => Buffer,
+  newKey: (id: number) => Buffer
+): [start: Buffer, end: Buffer][] {
+  const ranges: [Buffer, Buffer][] = []
+  if (after < lastOldEvent) ranges.push([oldKey(after + 1), oldKey(Math.min(upTo, lastOldEvent) + 1)])
+  if (upTo > lastOldEvent) ranges.push([newKey(Math.max(after, lastOldEvent) + 1), newKey(upTo + 1)])
+  return ranges
+}
 /** Marks a removed chat whose records have not all been deleted yet. */
 export const removedKey = (tag: ChatTag): Buffer => key('r', tag)
 
@@ -55,32 +114,55 @@ export function idleEnd(isEmpty: boolean, instant: number): Buffer {
 }
 
 const HOUR_MS = 3_600_000
+const IDLE_KINDS: ReadonlySet<string> = new Set(['x', 'y'])
+
+/** The range of all keys. */
+export const ALL: readonly [start: Buffer, end: Buffer] = [Buffer.of(0), Buffer.of(0xff)]
 
 /** The range of all keys of one kind; `end` is exclusive. */
 export function rangeOf(kind: 'r' | 'x' | 'y'): [start: Buffer, end: Buffer] {
   return [Buffer.from(kind), Buffer.from(String.fromCharCode(kind.charCodeAt(0) + 1))]
 }
 
-/** The ranges of a chat's messages, join events and idempotency keys. */
+/** The ranges of a chat's messages, join events, idempotency keys and requests, in both versions of the format. */
 export function partsOf(tag: ChatTag): [start: Buffer, end: Buffer][] {
-  return (['m', 'j', 'p'] as const).map((kind) => [key(kind, tag), key(kind, tag, Buffer.of(0xff))])
+  return [...'mjpMJP'].map((kind): [Buffer, Buffer] => rangeUnder(kind, tag)).concat([requestRange(tag)])
 }
 
-/** The tag in a key of the index of idle chats. */
-export function idleTagIn(key: Buffer): ChatTag {
-  return chatTag(key.toString('latin1', key.length - TAG_LENGTH))
+export function requestRange(tag: ChatTag): [start: Buffer, end: Buffer] {
+  return rangeUnder('Q', tag)
 }
 
-/** The tag in a key that marks a removed chat. */
-export function removedTagIn(key: Buffer): ChatTag {
-  return chatTag(key.toString('latin1', 1))
+function rangeUnder(kind: string, tag: ChatTag): [start: Buffer, end: Buffer] {
+  return [key(kind, tag), key(kind, tag, Buffer.of(0xff))]
+}
+
+/** The tag in a key. */
+export function tagIn(key: Buffer): ChatTag {
+  const start = isIndex(key) ? key.length - TAG_LENGTH : 1
+  return chatTag(key.toString('latin1', start, start + TAG_LENGTH))
+}
+
+/** Whether this is a key of the index of idle chats. Its value is empty. */
+export function isIndex(key: Buffer): boolean {
+  return IDLE_KINDS.has(kindIn(key))
+}
+
+/** The letter that a key begins with. */
+export function kindIn(key: Buffer): string {
+  return key.toString('latin1', 0, 1)
 }
 
 export function idIn(key: Buffer): number {
   return key.readUIntBE(1 + TAG_LENGTH, NUMBER_BYTES)
 }
 
-const RECORD_FIELDS = ['version', 'lastEventId', 'idleSince', 'messageBytes', 'joins', 'newestForgotten'] as const
+const OLD_FIELDS = ['version', 'lastEventId', 'idleSince', 'messageBytes', 'joins', 'newestForgotten'] as const
+const RECORD_FIELDS = [...OLD_FIELDS, 'rights', 'lastOldEvent'] as const
+
+/** The length of a record of version 1, and that of an event id under an idempotency key. */
+export const OLD_RECORD_BYTES = OLD_FIELDS.length * 8
+export const POST_VALUE_BYTES = NUMBER_BYTES
 
 export function encodeRecord(record: ChatRecord): Buffer {
   const bytes = Buffer.alloc(RECORD_FIELDS.length * 8)
@@ -89,10 +171,12 @@ export function encodeRecord(record: ChatRecord): Buffer {
   return bytes
 }
 
-export function decodeRecord(bytes: Buffer): ChatRecord {
-  const [version = 0, lastEventId = 0, idleSince = 0, messageBytes = 0, joins = 0, newestForgotten = 0] =
-    RECORD_FIELDS.map((_, index) => bytes.readDoubleBE(index * 8))
-  return { version, lastEventId, idleSince, messageBytes, joins, newestForgotten }
+/** Of version 1: `rights` are part of the door. */
+export function decodeRecord(bytes: Buffer, isOld = false): ChatRecord {
+  const fields = (isOld ? OLD_FIELDS : RECORD_FIELDS).map((_, index) => bytes.readDoubleBE(index * 8))
+  const [version = 0, lastEventId = 0, idleSince = 0, messageBytes = 0, joins = 0, newestForgotten = 0] = fields
+  const [rights = 0, lastOldEvent = lastEventId] = fields.slice(OLD_FIELDS.length)
+  return { version, lastEventId, idleSince, messageBytes, joins, newestForgotten, rights, lastOldEvent }
 }
 
 export function encodeJoin({ id: _, ...event }: LoggedJoinEvent): Buffer {

@@ -1,13 +1,16 @@
 /** Deletes the messages, join events and idempotency keys of removed chats in the background, in small writes. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ChatTag } from '../../chat/ids.ts'
-import { type FaultHooks, RetriedFaults } from '../retried-faults.ts'
-import type { Disk } from './disk.ts'
-import type { GroupCommit } from './group-commit.ts'
+import { StoreUnavailable } from '../../chat/store.ts'
+import type { RetriedFaults } from '../retried-faults.ts'
+import type { Change, Disk } from './disk.ts'
+import { CrowdedOut, type GroupCommit } from './group-commit.ts'
 import * as records from './records.ts'
 
 /** Entries that are deleted in one write. */
 const REMOVALS_PER_WRITE = 1000
+/** Fewer would not need noticeably less room on the disk. */
+const MIN_REMOVALS_PER_WRITE = 64
 const PURGING = 'purging removed chats'
 
 export class RemovedChatPurger {
@@ -18,8 +21,8 @@ export class RemovedChatPurger {
   #again = false
   #isClosed = false
 
-  constructor(disk: Disk, commits: GroupCommit, hooks: FaultHooks) {
-    this.#faults = new RetriedFaults(hooks)
+  constructor(disk: Disk, commits: GroupCommit, faults: RetriedFaults) {
+    this.#faults = faults
     this.#disk = disk
     this.#commits = commits
   }
@@ -76,7 +79,7 @@ export class RemovedChatPurger {
   }
 
   async #purge(removed: Buffer): Promise<void> {
-    for (const [start, end] of records.partsOf(records.removedTagIn(removed))) {
+    for (const [start, end] of records.partsOf(records.tagIn(removed))) {
       for (let keys = this.#keys(start, end); keys.length > 0; keys = this.#keys(start, end)) await this.#remove(keys)
     }
     await this.#remove([removed])
@@ -84,14 +87,32 @@ export class RemovedChatPurger {
 
   #keys(start: Buffer, end: Buffer): Buffer[] {
     if (this.#isClosed) return []
-    return Array.from(this.#disk.range(start, end, REMOVALS_PER_WRITE), ({ key }) => key)
+    return [...this.#disk.keysForwards(start, end, REMOVALS_PER_WRITE)]
   }
 
-  #remove(keys: readonly Buffer[]): Promise<void> {
+  async #remove(keys: readonly Buffer[]): Promise<void> {
     const changes = keys.map((key) => ({ key, value: undefined }))
+    for (let count = keys.length; changes.length > 0; ) {
+      try {
+        await this.#write(changes.slice(0, count))
+        changes.splice(0, count)
+      } catch (error) {
+        if (error instanceof CrowdedOut) continue
+        // A smaller write needs less room.
+        if (!isFull(error) || count <= MIN_REMOVALS_PER_WRITE) throw error
+        count = Math.ceil(count / 2)
+      }
+    }
+  }
+
+  #write(changes: readonly Change[]): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) reject(new Error('closed'))
-      else this.#commits.add(changes, resolve, reject)
+      else this.#commits.add(changes, { isWithdrawal: true }, resolve, reject)
     })
   }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof StoreUnavailable && error.why === 'full'
 }

@@ -12,6 +12,9 @@ import {
   JOIN_EVENTS_KEPT,
   type MessagePage,
   type MessagesPage,
+  type MessagesStart,
+  type MessagesStartFound,
+  type NewestMessages,
   type NewMessage
 } from '../../chat/store.ts'
 import { messageJson } from '../codec.ts'
@@ -109,16 +112,25 @@ export class ChatLog {
   }
 
   /** `undefined` if `after` is not an event of this log. */
-  messagesAfter(
-    after: number,
-    { limit = Number.POSITIVE_INFINITY, upTo = this.#lastEventId }: MessagesPage
+  messages(
+    start: MessagesStart,
+    { limit = Number.POSITIVE_INFINITY, upTo = this.#lastEventId, maxBytes }: MessagesPage
   ): MessagePage | undefined {
-    if (!this.#knows(after) || after > upTo) return undefined
-    const first = this.#countUpTo(after)
+    if ('after' in start && (!this.#knows(start.after) || start.after > upTo)) return undefined
+    const first = this.#countUpTo('after' in start ? start.after : start.from - 1)
     const all = this.#countUpTo(upTo)
-    const end = Math.min(all, first + limit)
+    const fitting = lastIndex(this.#ends, (end) => end - this.#end(first - 1) <= maxBytes) + 1
+    const end = Math.min(all, first + limit, Math.max(fitting, first + 1))
     const json = first < end ? this.#slices(this.#end(first - 1), this.#end(end - 1) - 1) : []
-    return end < all ? { json, upTo: this.#idAt(end - 1), hasMore: true } : { json, upTo, hasMore: false }
+    const count = Math.max(0, end - first)
+    return end < all ? { json, count, upTo: this.#idAt(end - 1), hasMore: true } : { json, count, upTo, hasMore: false }
+  }
+
+  newestMessages({ count, before, upTo = this.#lastEventId }: NewestMessages): MessagesStartFound {
+    const last = Math.min(upTo, (before ?? Number.POSITIVE_INFINITY) - 1)
+    const end = this.#countUpTo(last)
+    const first = Math.max(0, end - count)
+    return { from: first < end ? this.#idAt(first) : last + 1, hasOlder: first > 0 }
   }
 
   /** The JSON of the message with this event id. */

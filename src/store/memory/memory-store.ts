@@ -103,9 +103,13 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
       return chat === undefined ? 'gone' : (chat.log.eventsAfter(after, page) ?? 'cursor-unknown')
     },
 
-    async messages(tag, after, page = {}) {
+    async messages(tag, start, page) {
       const chat = chats.get(tag)
-      return chat === undefined ? 'gone' : (chat.log.messagesAfter(after, page) ?? 'cursor-unknown')
+      return chat === undefined ? 'gone' : (chat.log.messages(start, page) ?? 'cursor-unknown')
+    },
+
+    async newestMessages(tag, newest) {
+      return chats.get(tag)?.log.newestMessages(newest) ?? 'gone'
     },
 
     async watch(tag, listener) {

@@ -1,20 +1,37 @@
 -- Inserted before each script (scripts.ts).
 --
 -- The keys of a chat share the hash tag {tag}, so a cluster stores them in the same slot:
---   KEYS[1]  hash: door (JSON), version, rights, last (event id), idle (instant), bytes (of all messages), and
---            server (which server wrote it last, see `serverIdentity`), base (the lowest id for the next event),
+--   KEYS[1]  hash: layout (2), head (JSON of the door without its requests), version, headVersion (the version that
+--            changed the head last), rights, last (event id), idle (instant), bytes (of all messages), and
+--            floor (changes since this version or a later one are in KEYS[6]), server (which server wrote it last, see `serverIdentity`), base (the lowest id for the next event),
 --            gaps (ranges of ids without events: "after:before", separated by spaces),
---            forgotten (the newest join event that was dropped). Its name is also the name of the channel.
+--            forgotten (the newest join event that was dropped), lastOld (the last event of layout 1),
+--            count (number of messages; chats of earlier versions get it with their next event), lossAt (the last event when
+--            a loss was recorded, see `recordLoss`).
+--            Its name is also the name of the channel. Layout 1 has no layout, head, headVersion, floor and lastOld, but
+--            door (JSON with the requests); the first commit stores it anew.
 --   KEYS[2]  stream of messages, KEYS[3]  stream of join events: entry <event id>-0, field "e", value JSON
 --   KEYS[4]  hash of idempotency keys: key → event id
+--   KEYS[5]  hash of join requests: guest → record (codec.ts)
+--   KEYS[6]  sorted set of the guests whose records have changed, by version; the latest MAX_CHANGES at least
 --
 -- Each change publishes one message on the channel: "m <previous id> <instant> <id> <JSON>" for a message,
--- "j <previous id> <instant> <first id> <JSON array>" for join events, "g" when the chat is removed.
+-- "j <previous id> <instant> <first id> <JSON array>" for join events, "g" when the chat is removed, "l" when a loss was
+-- recorded: readers then read the log.
+--
+-- silly-chat:{layout}  the layout that the newest version that has used this Redis writes
 
-local CHAT, MESSAGES, JOINS, POSTS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local CHAT, MESSAGES, JOINS, POSTS, REQUESTS, CHANGES = unpack(KEYS)
+local MAX_CHANGES = 1000
 
 local function formatInteger(number)
   return string.format('%.0f', number)
+end
+
+-- The server's clock, in milliseconds.
+local function milliseconds()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
 -- Numeric fields of the chat; nil if there is no chat.
@@ -42,11 +59,11 @@ end
 local function detectFailover()
   local server = serverIdentity()
   if redis.call('HGET', CHAT, 'server') == server then return false end
-  local time = redis.call('TIME')
-  local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  local now = milliseconds()
   local chat = numbers('version', 'rights', 'last')
   redis.call('HSET', CHAT, 'server', server, 'version', formatInteger(math.max(chat.version + 1, now)),
-    'rights', formatInteger(math.max(chat.rights + 1, now)), 'base', formatInteger(math.max(chat.last + 1, now)))
+    'rights', formatInteger(math.max(chat.rights + 1, now)), 'base', formatInteger(math.max(chat.last + 1, now)),
+    'floor', formatInteger(math.max(chat.version + 1, now)))
   return true
 end
 
@@ -59,13 +76,39 @@ local function nextId(last)
   return base
 end
 
+-- Whether the log has fewer messages than were posted: Redis has evicted them, or somebody has deleted them.
+local function hasLostMessages()
+  local count = redis.call('HGET', CHAT, 'count')
+  return count and redis.call('XLEN', MESSAGES) < tonumber(count)
+end
+
+-- Records that messages were lost. Readers may know them, so all ids up to now become unknown, and the last event id jumps
+-- to the current time in milliseconds: readers get `reset`, each of them once.
+local function recordLoss()
+  local chat = numbers('last', 'base')
+  local last = math.max(chat.last + 1, chat.base, milliseconds())
+  redis.call('HSET', CHAT, 'lossAt', formatInteger(chat.last), 'last', formatInteger(last),
+    'base', formatInteger(last + 1), 'count', redis.call('XLEN', MESSAGES),
+    'gaps', redis.call('HGET', CHAT, 'gaps') .. formatInteger(chat.last) .. ':' .. formatInteger(last) .. ' ')
+  if redis.call('XLEN', MESSAGES) == 0 then redis.call('HSET', CHAT, 'bytes', 0) end
+  redis.call('SPUBLISH', CHAT, 'l')
+end
+
 -- Whether this id is 0 or belongs to an event of this log, even if the event was dropped since.
 local function isKnownId(chat, id)
   if id > chat.last then return false end
+  if id > 0 and id <= tonumber(redis.call('HGET', CHAT, 'lossAt') or 0) then return false end
   for after, before in string.gmatch(redis.call('HGET', CHAT, 'gaps'), '(%d+):(%d+)') do
     if id > tonumber(after) and id < tonumber(before) then return false end
   end
   return true
+end
+
+-- Lets keys expire together with the chat.
+local function expireLike(...)
+  local ttl = redis.call('PTTL', CHAT)
+  if ttl < 0 then return end
+  for _, key in ipairs({...}) do redis.call('PEXPIRE', key, ttl) end
 end
 
 -- Lets all keys of the chat expire after this time; "0" for never.

@@ -1,9 +1,11 @@
 #!lua flags=no-writes
 -- ARGV: event id after which to read, last event id to read ('' for the end of the log), maximum bytes, '1' if all join events
--- are needed. Returns [id, kind, JSON, id, kind, JSON, …], or 'gone', 'cursor-unknown'.
+-- are needed, '1' to read although messages were lost. Returns [id, kind, JSON, id, kind, JSON, …], or 'gone',
+-- 'cursor-unknown', 'lost'.
 local COUNT = 200
 local chat = numbers('last', 'forgotten')
 if not chat then return 'gone' end
+if ARGV[5] == '' and hasLostMessages() then return 'lost' end
 local after, maxBytes = tonumber(ARGV[1]), tonumber(ARGV[3])
 local upTo = ARGV[2] == '' and chat.last or tonumber(ARGV[2])
 if after > upTo or not isKnownId(chat, after) then return 'cursor-unknown' end

@@ -1,10 +1,17 @@
 /** Reads events and messages from Redis. */
 import type { LoggedEvent } from '../../chat/events.ts'
 import type { ChatTag } from '../../chat/ids.ts'
-import type { EventsPage, MessagePage, MessagesPage } from '../../chat/store.ts'
+import {
+  type EventsPage,
+  type MessagePage,
+  type MessagesPage,
+  type MessagesStart,
+  type MessagesStartFound,
+  type NewestMessages,
+  StoreUnavailable
+} from '../../chat/store.ts'
 import { escapeLineBreaksIn } from '../../wire/json.ts'
-import { COMMA } from '../codec.ts'
-import { isStatusReply, readEvents } from './replies.ts'
+import { isStatusReply, type Reply, readEvents } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'
 import type { RedisServer } from './server.ts'
 
@@ -14,8 +21,8 @@ export interface Head {
   readonly idleSince: number
 }
 
-/** Messages per script call. Redis runs nothing else during a call. */
-const MESSAGES_PER_CALL = 500
+/** More messages than a chat can have. */
+const MAX_LIMIT = 1e15
 
 export class RedisLog {
   readonly #server: RedisServer
@@ -25,7 +32,7 @@ export class RedisLog {
   }
 
   async head(tag: ChatTag): Promise<Head | 'gone'> {
-    const reply = await this.#server.run(SCRIPTS.head, tag, [])
+    const reply = await this.#noticingLoss(tag, (how) => this.#server.run(SCRIPTS.head, tag, [how]))
     if (isStatusReply(reply)) return 'gone'
     const [lastEventId, idleSince] = reply
     return { lastEventId: Number(lastEventId), idleSince: Number(idleSince) }
@@ -37,42 +44,55 @@ export class RedisLog {
     { maxBytes, allJoins, upTo }: EventsPage
   ): Promise<readonly LoggedEvent[] | 'cursor-unknown' | 'gone'> {
     if (!isId(after)) return await this.#unknownCursor(tag)
-    const reply = await this.#server.run(SCRIPTS.events, tag, [after, upTo ?? '', maxBytes, allJoins ? '1' : '0'])
+    const args = [after, upTo ?? '', maxBytes, allJoins ? '1' : '0']
+    const reply = await this.#noticingLoss(tag, (how) => this.#server.runPage(SCRIPTS.events, tag, [...args, how]))
     return isStatusReply(reply) ? unknownOrGone(reply) : readEvents(reply)
   }
 
   async messages(
     tag: ChatTag,
-    after: number,
-    { limit = Number.POSITIVE_INFINITY, upTo }: MessagesPage
+    start: MessagesStart,
+    { limit = MAX_LIMIT, upTo, maxBytes }: MessagesPage
   ): Promise<MessagePage | 'cursor-unknown' | 'gone'> {
-    if (!isId(after)) return await this.#unknownCursor(tag)
-    const parts: Uint8Array[] = []
-    let [from, end] = [after, upTo]
-    for (let remaining = limit; ; remaining -= MESSAGES_PER_CALL) {
-      const page = await this.#page(tag, from, end, Math.min(remaining, MESSAGES_PER_CALL))
-      if (typeof page === 'string') return page
-      // Messages logged during this read are not part of it.
-      end ??= page.lastEventId
-      if (page.json.length > 0) parts.push(COMMA, page.json)
-      from = page.upTo ?? from
-      const { hasMore } = page
-      if (!hasMore || remaining <= MESSAGES_PER_CALL)
-        return { json: parts.slice(1), upTo: hasMore ? from : end, hasMore }
+    if ('after' in start && !isId(start.after)) return await this.#unknownCursor(tag)
+    const cursor = 'after' in start ? [start.after, ''] : ['', start.from]
+    const args = [...cursor, upTo ?? '', limit, maxBytes]
+    const reply = await this.#noticingLoss(tag, (how) =>
+      this.#server.runPage(SCRIPTS.messages, tag, [...args, how], 'bytes')
+    )
+    if (isStatusReply(reply)) return unknownOrGone(reply)
+    const [json = '', count, lastId, more, lastEventId] = reply
+    const hasMore = `${more}` === '1'
+    return {
+      // Messages of older versions can contain raw line breaks.
+      json: json.length === 0 ? [] : [escapeLineBreaksIn(Buffer.from(json))],
+      count: Number(count),
+      upTo: hasMore ? Number(lastId) : (upTo ?? Number(lastEventId)),
+      hasMore
     }
   }
 
-  async #page(tag: ChatTag, after: number, upTo: number | undefined, count: number) {
-    const reply = await this.#server.run(SCRIPTS.messages, tag, [after, upTo ?? '', count], 'bytes')
-    if (isStatusReply(reply)) return unknownOrGone(reply)
-    const [json = '', lastId = '', hasMore, lastEventId] = reply
-    return {
-      // Messages of older versions can contain raw line breaks.
-      json: escapeLineBreaksIn(Buffer.from(json)),
-      upTo: lastId.length > 0 ? Number(lastId) : undefined,
-      hasMore: `${hasMore}` === '1',
-      lastEventId: Number(lastEventId)
+  async newestMessages(tag: ChatTag, { count, before, upTo }: NewestMessages): Promise<MessagesStartFound | 'gone'> {
+    const args = [count, before ?? '', upTo ?? '']
+    const reply = await this.#noticingLoss(tag, (how) => this.#server.run(SCRIPTS.newest, tag, [...args, how]))
+    if (isStatusReply(reply)) return 'gone'
+    const [from, hasOlder] = reply
+    return { from: Number(from), hasOlder: hasOlder === '1' }
+  }
+
+  /**
+   * Reads, and if messages were lost, records that and reads again. Where that cannot be written, it reads what there is.
+   * @param read its argument is the last one of the scripts that read
+   */
+  async #noticingLoss(tag: ChatTag, read: (how: '' | '1') => Promise<Reply>): Promise<Reply> {
+    const reply = await read('')
+    if (reply !== 'lost') return reply
+    try {
+      await this.#server.run(SCRIPTS.loss, tag, [])
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
     }
+    return await read('1')
   }
 
   async #unknownCursor(tag: ChatTag): Promise<'cursor-unknown' | 'gone'> {

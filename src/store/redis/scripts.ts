@@ -15,17 +15,23 @@ export const SCRIPTS = {
   load: script('load'),
   head: script('head'),
   commit: script('commit'),
+  /** The same, but it also runs when the server is full. */
+  withdraw: script('commit', '#!lua flags=allow-oom'),
   append: script('append'),
   events: script('events'),
   messages: script('messages'),
+  newest: script('newest'),
   remove: script('remove'),
+  loss: script('loss'),
+  layout: script('layout'),
+  probe: script('probe'),
   count: script('count')
 }
 
-function script(name: string): Script {
+function script(name: string, otherFlags?: string): Script {
   // The first line (`#!lua flags=…`) must stay the first.
   const [flags = '', ...lines] = read(name).split('\n')
-  const source = [flags, common, ...lines].join('\n')
+  const source = [otherFlags ?? flags, common, ...lines].join('\n')
   return { source, digest: createHash('sha1').update(source).digest('hex') }
 }
 

@@ -1,49 +1,35 @@
 /**
- * The connection to Redis or Valkey, a single server or a cluster.
- *
- * A command without an answer fails after a deadline, and until the server answers again further commands fail at once.
- * Commands that were in progress when a server was lost may or may not have been executed.
+ * Redis or Valkey, a single server or a cluster: what is checked at the start and while it runs, and connections each for
+ * small commands and for pages of logs, so that those who read much do not delay the others.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createClient, createCluster, ErrorReply, RESP_TYPES } from 'redis'
+import { createClient, ErrorReply } from 'redis'
 import { StoreUnavailable } from '../../chat/store.ts'
 import { type FaultHooks, RetriedFaults } from '../retried-faults.ts'
+import { StoreClock } from './clock.ts'
+import {
+  type Client,
+  type ClientOptions,
+  Connection,
+  clientOptions,
+  evaluate,
+  isRedirection,
+  toStoreFault
+} from './connection.ts'
+import { keysOf, LAYOUT_TAG } from './keys.ts'
+import { PageConnections } from './page-connections.ts'
 import { type Reply, readReply } from './replies.ts'
-import type { Script } from './scripts.ts'
+import { SCRIPTS, type Script } from './scripts.ts'
 
-/** How long a server may take to answer. */
-export const COMMAND_DEADLINE_MS = 3000
-/** A connection without any answer for this long is closed, although a PING is sent every second. */
-const SILENCE_MS = 5000
-const PING_MS = 1000
-const CONNECT_DEADLINE_MS = 3000
-/** Exponential backoff with jitter for lost connections. */
-const RECONNECT_MS = { first: 50, most: 1000, spread: 100 }
 /** How long the start waits for a server. */
 const START_DEADLINE_MS = 10_000
 const START_RETRY_MS = 250
 const MIN_VERSION = 7
-/** The name of the work in `RetriedFaults`. */
+/** The layout of chats that this version writes. It reads layout 1 as well. */
+const LAYOUT = 2
+/** Names of work in `RetriedFaults`. */
 const COMMANDS = 'commands'
-/** How long and how often a command is retried (TRYAGAIN) while a cluster moves the chat's slot to another server. */
-const SLOT_MIGRATION_MS = { most: 2000, pause: 50 }
-
-/** Error codes (first words) of a server that cannot work at the moment. Other errors are bugs in Silly Chat. */
-const TRANSIENT_ERRORS = new Set([
-  'ASK',
-  'BUSY',
-  'CLUSTERDOWN',
-  'LOADING',
-  'MASTERDOWN',
-  'MISCONF',
-  'MOVED',
-  'NOAUTH',
-  'NOREPLICAS',
-  'READONLY',
-  'TRYAGAIN',
-  'UNKILLABLE',
-  'WRONGPASS'
-])
+const PAGES = 'pages'
 
 /** Why the server of STORE_URL cannot be used. */
 class ServerRefused extends Error {
@@ -53,106 +39,103 @@ class ServerRefused extends Error {
 export interface ServerHooks extends FaultHooks {
   readonly onLost: (cause: unknown) => void
   readonly onBack: () => void
+  /** Something that the operator should change. */
+  readonly onWarning?: (sentence: string) => void
 }
 
-/** A connection to one server. */
-export type Client = ReturnType<typeof clientOf>
+export interface ServerOptions {
+  /** What to do with a server that deletes chats when it is full. */
+  readonly eviction?: 'refuse' | 'warn'
+}
 
 export class RedisServer {
-  readonly #options: Options
   readonly hooks: ServerHooks
-  #client: Client
-  readonly #cluster: Cluster | undefined
-  /** Connections with a command that got no answer in time. */
-  readonly #unresponsive = new WeakSet<Client>()
+  readonly clock: StoreClock
+  readonly #commands: Connection
+  readonly #pages = new PageConnections()
   readonly #faults: RetriedFaults
+  readonly #onReconnected: (() => void)[] = []
   #isLost = false
+  #isLayoutStored = false
 
-  private constructor(options: Options, client: Client, cluster: Cluster | undefined, hooks: ServerHooks) {
-    this.#options = options
+  private constructor(options: ClientOptions, isCluster: boolean, hooks: ServerHooks) {
     this.hooks = hooks
+    this.clock = new StoreClock((sentence) => hooks.onWarning?.(sentence))
     this.#faults = new RetriedFaults(hooks)
-    this.#client = client
-    this.#cluster = cluster
-    if (cluster === undefined) this.#observe(client)
-    else cluster.on('error', this.#onLost).on('node-error', this.#onLost).on('node-ready', this.#onBack)
+    this.#commands = new Connection(options, isCluster, {
+      onLost: (cause) => this.#onLost(cause),
+      onBack: () => this.#onBack()
+    })
   }
 
-  /** @throws ServerRefused if the server cannot be reached or is too old */
-  static async open(url: string, hooks: ServerHooks): Promise<RedisServer> {
-    const options = optionsOf(url)
+  /** @throws ServerRefused if the server cannot be reached or must not be used */
+  static async open(
+    url: string,
+    hooks: ServerHooks,
+    { eviction = 'refuse' }: ServerOptions = {}
+  ): Promise<RedisServer> {
+    const options = clientOptions(url)
+    const host = hostOf(url)
     const info = await firstInfo(options, url)
     const version = valueIn(info, 'redis_version')
     if (Number.parseInt(version, 10) < MIN_VERSION) {
       throw new ServerRefused(
-        `${hostOf(url)} runs Redis ${version}. Silly Chat needs Redis ${MIN_VERSION} or newer, or Valkey.`
+        `${host} runs Redis ${version}. Silly Chat needs Redis ${MIN_VERSION} or newer, or Valkey.`
       )
     }
-    const cluster = valueIn(info, 'redis_mode') === 'cluster' ? clusterOf(options) : undefined
-    const server = new RedisServer(options, clientOf(options), cluster, hooks)
+    const server = new RedisServer(options, valueIn(info, 'redis_mode') === 'cluster', hooks)
     try {
-      await (cluster ?? server.#client).connect()
+      await server.#connect(host)
+      await server.#examine(host, eviction)
+      await server.#settleLayout(host)
+      return server
     } catch (error) {
-      throw new ServerRefused(`The store at ${hostOf(url)} cannot be reached: ${reasonOf(error)}.`)
+      server.close()
+      throw error
     }
-    return server
   }
 
   /**
-   * Runs a script on the keys of a chat, in one round trip. With `bytes`, strings in the reply are Buffers.
+   * Runs a script on the keys of a chat, in one round trip.
    * @throws StoreUnavailable
    */
-  async run(script: Script, tag: string, args: readonly (string | number)[], as?: 'bytes'): Promise<Reply> {
-    const current = this.#client
-    try {
-      const client = await this.clientFor(tag)
-      const reply = readReply(
-        await this.#send(client, () => this.#evaluateDuringMigration(script, tag, args.map(String), as))
-      )
-      this.#faults.ended(COMMANDS)
-      return reply
-    } catch (error) {
-      const fault = this.#toStoreFault(error, current)
-      // The caller retries or answers 503 without logging the cause, so it is reported here.
-      if (fault instanceof StoreUnavailable && !this.#isLost) this.#faults.failed(COMMANDS, fault)
-      throw fault
-    }
+  run(script: Script, tag: string, args: readonly (string | number)[]): Promise<Reply> {
+    return this.#reporting(COMMANDS, () => this.#commands.run(script, tag, args))
+  }
+
+  /**
+   * The same for a script that returns a page of a log. With `bytes`, strings in the reply are Buffers.
+   * @throws StoreUnavailable
+   */
+  runPage(script: Script, tag: string, args: readonly (string | number)[], as?: 'bytes'): Promise<Reply> {
+    return this.#reporting(PAGES, () => this.#runPage(script, tag, args.map(String), as))
   }
 
   /**
    * The connection to the server that has this chat, as far as the cluster's topology is known.
    * @throws StoreUnavailable
    */
-  async clientFor(tag: string): Promise<Client> {
-    if (this.#cluster === undefined) return this.#client
-    try {
-      return await withDeadline(this.#cluster.getNodeClientForKey(chatKey(tag)))
-    } catch (cause) {
-      this.#onLost(cause)
-      void this.refresh()
-      throw new StoreUnavailable('unreachable', { cause })
-    }
+  clientFor(tag: string): Promise<Client> {
+    return this.#commands.clientFor(tag)
   }
 
-  /** Reads the topology of a cluster. If that fails, the known topology stays. */
-  async refresh(): Promise<void> {
-    // A MOVED reply to a command also updates the topology, but subscriptions and lost servers get no such reply.
-    // `_slots` is a private interface of the library, so package.json pins its version and a test checks that it does.
-    await this.#cluster?._slots.rediscover().catch(this.#onLost)
+  /** Lets a cluster tell where this chat is now. */
+  locate(tag: string): Promise<void> {
+    return this.#commands.locate(tag)
   }
 
-  /** @throws StoreUnavailable unless every server answers */
+  /**
+   * @throws StoreUnavailable unless every server can write
+   * @throws Error if the clock of this process is wrong
+   */
   async ping(): Promise<void> {
-    const current = this.#client
-    try {
-      const clients =
-        this.#cluster === undefined
-          ? [this.#client]
-          : await withDeadline(Promise.all(this.#cluster.masters.map((master) => this.#cluster?.nodeClient(master))))
-      await Promise.all(clients.map((client) => client && this.#send(client, () => client.ping())))
-    } catch (error) {
-      throw this.#toStoreFault(error, current)
-    }
+    if (!this.#isLayoutStored) await this.#settleLayout('The server')
+    await this.#commands.onEachServer(async (client) => {
+      const sentAt = Date.now()
+      const time = Number(await evaluate(client, SCRIPTS.probe))
+      this.clock.observe(sentAt, Date.now(), time)
+    })
+    if (this.clock.fault !== undefined) throw new Error(this.clock.fault)
   }
 
   /** Whether `onLost` was called, and not `onBack` since. */
@@ -160,209 +143,149 @@ export class RedisServer {
     return this.#isLost
   }
 
+  /** Calls `listener` whenever the connection for commands works again. */
+  onReconnected(listener: () => void): void {
+    this.#onReconnected.push(listener)
+  }
+
   close(): void {
-    if (this.#cluster === undefined) this.#client.destroy()
-    else this.#cluster.destroy()
+    this.#commands.close()
+    this.#pages.close()
   }
 
-  async #evaluate(script: Script, tag: string, args: string[], as: 'bytes' | undefined): Promise<unknown> {
-    const options = { keys: keysOf(tag), arguments: args }
-    const mapping = as === 'bytes' ? BYTES : {}
-    const target = this.#cluster?.withTypeMapping(mapping) ?? this.#client.withTypeMapping(mapping)
+  async #connect(host: string): Promise<void> {
     try {
-      return await target.evalSha(script.digest, options)
+      await this.#commands.connect()
     } catch (error) {
-      // The server has restarted and lost its script cache.
-      if (!hasCode(error, 'NOSCRIPT')) throw error
-      return await target.eval(script.source, options)
+      throw unreachable(host, error)
     }
   }
 
-  /** While a cluster moves a slot, its keys can be split between two servers, and both reply TRYAGAIN. */
-  async #evaluateDuringMigration(
-    script: Script,
-    tag: string,
-    args: string[],
-    as: 'bytes' | undefined
-  ): Promise<unknown> {
-    const deadline = performance.now() + SLOT_MIGRATION_MS.most
-    for (;;) {
-      try {
-        return await this.#evaluate(script, tag, args, as)
-      } catch (error) {
-        if (!hasCode(error, 'TRYAGAIN') || performance.now() > deadline) throw error
-        await sleep(SLOT_MIGRATION_MS.pause)
+  /** Reads the time, and refuses servers that delete chats when they are full. A server that is away is not examined. */
+  async #examine(host: string, eviction: 'refuse' | 'warn'): Promise<void> {
+    const policies = new Set<string>()
+    try {
+      await this.#commands.onEachServer(async (client) => {
+        const sentAt = Date.now()
+        const [seconds, microseconds] = await client.time()
+        this.clock.observe(sentAt, Date.now(), Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000))
+        policies.add(await evictionPolicy(client))
+      })
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+    }
+    for (const policy of policies) {
+      if (policy === 'noeviction') continue
+      if (policy === '') {
+        this.hooks.onWarning?.(
+          `${host} does not tell its maxmemory-policy. It must be noeviction, or Redis deletes chats when it is full.`
+        )
+        continue
       }
+      const deletes = `${host} has maxmemory-policy ${policy}, so it deletes chats when it is full.`
+      if (eviction === 'refuse') {
+        throw new ServerRefused(`${deletes} Set it to noeviction, or set REDIS_EVICTION=warn to accept the losses.`)
+      }
+      this.hooks.onWarning?.(`${deletes} Set it to noeviction.`)
     }
   }
 
-  /** Writing resets the socket's idle timer, so nothing is sent to a server that is not answering. */
-  async #send<Answer>(client: Client, command: () => Promise<Answer>): Promise<Answer> {
-    if (this.#unresponsive.has(client)) throw new NoAnswer()
-    return await withDeadline(command(), () => this.#pauseUntilAnswer(client))
-  }
-
-  /** Stops sending to this server until it answers a PING or its connection is closed by the idle timeout. */
-  #pauseUntilAnswer(client: Client): void {
-    if (this.#unresponsive.has(client)) return
-    this.#unresponsive.add(client)
-    const resume = (): void => {
-      this.#unresponsive.delete(client)
-      this.#onBack()
+  /**
+   * Records the layout that this version writes. If the server is away or read-only, the next ping tries again.
+   * @throws ServerRefused if a newer version has written it
+   */
+  async #settleLayout(host: string): Promise<void> {
+    try {
+      const stored = await this.#commands.get(LAYOUT_TAG)
+      if (stored !== null && !(Number(stored) <= LAYOUT)) {
+        throw new ServerRefused(
+          `${host} has chats of layout ${stored}, written by a newer version of Silly Chat. This version reads layouts up to ${LAYOUT}. Start that version again, or use another database.`
+        )
+      }
+      if (stored !== `${LAYOUT}`) await this.#commands.run(SCRIPTS.layout, LAYOUT_TAG, [LAYOUT])
+      this.#isLayoutStored = true
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
     }
-    this.#onLost(new NoAnswer())
-    // If the PING fails the connection is lost, and its `error` listener has been called.
-    client.ping().then(resume, () => this.#unresponsive.delete(client))
   }
 
-  #toStoreFault(error: unknown, client: Client): unknown {
-    if (error instanceof StoreUnavailable || PROGRAMMING_ERRORS.some((kind) => error instanceof kind)) return error
-    if (!(error instanceof ErrorReply)) return new StoreUnavailable('unreachable', { cause: error })
-    const code = errorCode(error)
-    if (code === 'OOM') return new StoreUnavailable('full', { cause: error })
-    // This server is no longer the master. The address may lead to the new master by now.
-    if (code === 'READONLY') this.#reconnect(client)
-    return isRetryable(error) ? new StoreUnavailable('unreachable', { cause: error }) : error
+  async #reporting(work: string, run: () => Promise<Reply>): Promise<Reply> {
+    try {
+      const reply = await run()
+      this.#faults.ended(work)
+      return reply
+    } catch (error) {
+      // The caller retries or answers 503 without logging the cause, so it is reported here.
+      if (error instanceof StoreUnavailable && !this.isLost) this.#faults.failed(work, error)
+      throw error
+    }
   }
 
-  #reconnect(client: Client): void {
-    // If many commands fail at once, only the first one reconnects.
-    if (this.#cluster !== undefined || client !== this.#client) return
-    this.#client.destroy()
-    this.#client = clientOf(this.#options)
-    this.#observe(this.#client)
-    // The client retries until it is connected. Its errors reach the `error` listener.
-    this.#client.connect().catch(this.#onLost)
+  async #runPage(script: Script, tag: string, args: string[], as: 'bytes' | undefined): Promise<Reply> {
+    try {
+      const server = await this.#commands.clientFor(tag)
+      return readReply(await this.#pages.run(server, script, keysOf(tag), args, as))
+    } catch (error) {
+      // The connection for commands follows redirections, and learns from them where the chat is.
+      if (isRedirection(error)) return await this.#commands.run(script, tag, args)
+      throw toStoreFault(error)
+    }
   }
 
-  #observe(client: Client): void {
-    client.on('error', this.#onLost).on('ready', this.#onBack)
-  }
-
-  readonly #onLost = (cause: unknown): void => {
+  #onLost(cause: unknown): void {
     if (!this.#isLost) this.hooks.onLost(cause)
     this.#isLost = true
   }
 
-  readonly #onBack = (): void => {
-    if (this.#isLost) this.hooks.onBack()
+  #onBack(): void {
+    if (!this.#isLost) return
     this.#isLost = false
+    this.hooks.onBack()
+    for (const listener of this.#onReconnected) listener()
   }
 }
 
-class NoAnswer extends Error {
-  override readonly name = 'NoAnswer'
-}
-
-/** Whether a retry can succeed: after every connection error and after TRANSIENT_ERRORS of the server. */
-export function isRetryable(error: unknown): boolean {
-  if (error instanceof ErrorReply) return TRANSIENT_ERRORS.has(errorCode(error))
-  return !PROGRAMMING_ERRORS.some((kind) => error instanceof kind)
-}
-
-const PROGRAMMING_ERRORS = [TypeError, RangeError, ReferenceError, SyntaxError]
-
-function errorCode({ message }: ErrorReply): string {
-  return message.split(' ', 1)[0] ?? ''
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof ErrorReply && errorCode(error) === code
-}
-
-async function withDeadline<Answer>(answer: Promise<Answer>, onLate?: () => void): Promise<Answer> {
-  let timer: NodeJS.Timeout | undefined
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      onLate?.()
-      reject(new NoAnswer())
-    }, COMMAND_DEADLINE_MS)
-  })
+/** The server's `maxmemory-policy`; empty if it does not tell. */
+async function evictionPolicy(client: Client): Promise<string> {
   try {
-    return await Promise.race([answer, deadline])
-  } finally {
-    clearTimeout(timer)
+    return valueIn(await client.info('memory'), 'maxmemory_policy')
+  } catch (error) {
+    // Managed servers can forbid INFO.
+    if (error instanceof ErrorReply) return ''
+    throw error
   }
 }
 
-/** The first key of a chat and the name of its channel. `chat.lua` describes all keys. */
-export function chatKey(tag: string): string {
-  return `silly-chat:{${tag}}`
-}
-
-/** The tag in the name of a channel. */
-export function tagIn(channel: string): string {
-  return channel.slice('silly-chat:{'.length, -1)
-}
-
-function keysOf(tag: string): string[] {
-  const chat = chatKey(tag)
-  return [chat, `${chat}:messages`, `${chat}:joins`, `${chat}:posts`]
-}
-
-const BYTES = { [RESP_TYPES.BLOB_STRING]: Buffer }
-
-type Options = ReturnType<typeof optionsOf>
-type Cluster = ReturnType<typeof clusterOf>
-
-function optionsOf(url: string) {
-  return {
-    url,
-    RESP: 3 as const,
-    // Without a connection commands fail at once instead of waiting in a queue.
-    disableOfflineQueue: true,
-    // Turns off the library's timeout, which covers only the time in the queue; `withDeadline` covers the answer.
-    commandOptions: { timeout: 0 },
-    pingInterval: PING_MS,
-    socket: {
-      connectTimeout: CONNECT_DEADLINE_MS,
-      socketTimeout: SILENCE_MS,
-      reconnectStrategy: (retries: number) =>
-        Math.min(RECONNECT_MS.most, RECONNECT_MS.first * 2 ** retries) + Math.random() * RECONNECT_MS.spread
-    }
-  }
-}
-
-function clientOf(options: Options) {
-  return createClient(options)
-}
-
-function clusterOf({ url, ...defaults }: Options) {
-  const { username, password, protocol } = new URL(url)
-  return createCluster({
-    rootNodes: [{ url }],
-    defaults: {
-      ...defaults,
-      ...(username !== '' && { username: decodeURIComponent(username) }),
-      ...(password !== '' && { password: decodeURIComponent(password) }),
-      socket: { ...defaults.socket, ...(protocol === 'rediss:' && { tls: true as const }) }
-    },
-    // Otherwise one unreachable server would delay reading the topology of all of them.
-    minimizeConnections: true,
-    // How soon the topology is read again after a server is lost, to find its replacement.
-    topologyRefreshOnReconnectionAttemptStrategy: RECONNECT_MS.first
-  })
-}
-
-/** The reply to INFO. Waits for the server to start. */
-async function firstInfo(options: Options, url: string): Promise<string> {
+/** The reply to INFO. Waits for the server to start, and for a cluster until each slot has a server. */
+async function firstInfo(options: ClientOptions, url: string): Promise<string> {
   const deadline = performance.now() + START_DEADLINE_MS
   for (;;) {
     const client = createClient({ ...options, socket: { ...options.socket, reconnectStrategy: false } })
     client.on('error', () => undefined) // `connect` rejects with the same error
     try {
       await client.connect()
-      return await client.info('server')
+      const info = await client.info('server')
+      if (valueIn(info, 'redis_mode') === 'cluster' && !(await hasAllSlots(client))) {
+        throw new Error('no server has some of the slots of the cluster')
+      }
+      return info
     } catch (error) {
       const isRefusal = error instanceof ErrorReply && !error.message.startsWith('LOADING')
-      if (isRefusal || performance.now() > deadline) {
-        throw new ServerRefused(`The store at ${hostOf(url)} cannot be reached: ${reasonOf(error)}.`)
-      }
+      if (isRefusal || performance.now() > deadline) throw unreachable(hostOf(url), error)
       await sleep(START_RETRY_MS)
     } finally {
       client.destroy()
     }
   }
+}
+
+/** The library reads the topology again when a slot has moved, but not when a slot had no server at first. */
+async function hasAllSlots(client: Client): Promise<boolean> {
+  return valueIn(await client.clusterInfo(), 'cluster_slots_assigned') === '16384'
+}
+
+function unreachable(host: string, cause: unknown): ServerRefused {
+  return new ServerRefused(`The store at ${host} cannot be reached: ${reasonOf(cause)}.`)
 }
 
 /** Without the password. */

@@ -1,12 +1,15 @@
 /**
  * Subscriptions to the channels of chats (sharded Pub/Sub, Redis 7), each on a connection to the server that has the chat.
- * A lost subscription is renewed until it succeeds. `onRenewed` then tells the owner to read what it has missed.
+ * A lost subscription is renewed until it succeeds. `onRenewed` then tells the owner to check what it has missed. Nothing here
+ * proves that a subscription works: `position-checks.ts` finds those that do not.
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { type ChatTag, chatTag } from '../../chat/ids.ts'
 import { StoreUnavailable } from '../../chat/store.ts'
 import { RetriedFaults } from '../retried-faults.ts'
-import { type Client, COMMAND_DEADLINE_MS, chatKey, isRetryable, type RedisServer, tagIn } from './server.ts'
+import { type Client, COMMAND_DEADLINE_MS, isRetryable } from './connection.ts'
+import { chatKey, tagIn } from './keys.ts'
+import type { RedisServer } from './server.ts'
 
 const RETRY_MS = { first: 50, most: 1000 }
 /** Subscriptions that are renewed concurrently. */
@@ -17,7 +20,6 @@ const CHECK_MS = 5000
 const CHECKS_PER_TURN = 1000
 /** Names in `RetriedFaults` for work that is not about one chat. */
 const ADDING = 'subscribing'
-const VERIFYING = 'verifying connections'
 const FINDING = 'finding moved chats'
 
 export interface SubscriptionHooks {
@@ -66,13 +68,18 @@ export class Subscriptions {
       await this.#subscribe(tag, subscription, await this.#server.clientFor(tag))
       this.#faults.ended(ADDING)
     } catch (cause) {
-      void this.#server.refresh()
+      void this.#server.locate(tag)
       if (this.#subscriptions.get(tag) === subscription) this.remove(tag)
       if (!isRetryable(cause)) throw cause
       // The caller retries without logging the cause, so it is reported here.
       this.#failed(ADDING, cause)
       throw new StoreUnavailable('unreachable', { cause })
     }
+  }
+
+  /** For a chat of which messages did not arrive. */
+  renew(tag: ChatTag): void {
+    this.#renew([tag])
   }
 
   remove(tag: ChatTag): void {
@@ -143,15 +150,16 @@ export class Subscriptions {
     this.#renew(this.#tagsOn(client))
   }
 
-  /** Finds chats whose slot was moved or whose server was replaced after a failure. */
+  /** Finds chats whose slot was moved or whose server was replaced, as far as a command has noticed that. */
   async #findMoved(): Promise<void> {
     if (this.#isChecking || this.#subscriptions.size === 0) return
     this.#isChecking = true
     try {
-      await this.#server.refresh()
-      await Promise.all(
-        [...this.#subscriberConnections].map(([server, connecting]) => this.#verify(server, connecting))
-      )
+      for (const [server, connecting] of this.#subscriberConnections) {
+        // Its `error` listener has been called if it could not connect.
+        const client = await connecting.catch(() => undefined)
+        if (client !== undefined && !server.isOpen) this.#drop(server, client)
+      }
       let checked = 0
       for (const [tag, { client }] of this.#subscriptions) {
         if (client !== undefined && (await this.#connectionOf(tag)) !== client) this.#renew([tag])
@@ -162,23 +170,6 @@ export class Subscriptions {
       this.#failed(FINDING, error)
     } finally {
       this.#isChecking = false
-    }
-  }
-
-  /** Drops a connection that is no longer needed or lacks a subscription that it should have. */
-  async #verify(server: Client, connecting: Promise<Client>): Promise<void> {
-    try {
-      const client = await connecting
-      const tags = this.#tagsOn(client)
-      // While a reply is pending, the library mistakes the message that a chat has moved for that reply. So subscriptions
-      // can be lost unnoticed, and the server is asked how many there are.
-      const { ssub = 0 } = await client.clientInfo()
-      const expected = tags.filter((tag) => this.#subscriptions.get(tag)?.client === client).length
-      if (!server.isOpen || ssub < expected) this.#drop(server, client)
-      this.#faults.ended(VERIFYING)
-    } catch (error) {
-      // Lost connections are dropped by their `error` listener. But an ACL can also forbid CLIENT INFO.
-      this.#failed(VERIFYING, error)
     }
   }
 
@@ -246,7 +237,7 @@ export class Subscriptions {
       this.#failed(tag, error)
       if (server !== undefined) down.add(server)
       // So that the next round finds a chat that has moved.
-      await this.#server.refresh()
+      await this.#server.locate(tag)
       return
     }
     if (this.#subscriptions.get(tag) !== subscription) return

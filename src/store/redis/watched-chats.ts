@@ -1,20 +1,26 @@
 /**
  * The chats that this process watches. Each channel message contains the id of the previous event. If that is not the
- * newest event known here, or after a lost connection, the missing events are read from the log. So all listeners
- * get the same sequence, whichever process committed it.
+ * newest event known here, the missing events are read from the log. Messages that never arrive are found by comparing
+ * positions (`position-checks.ts`). So all listeners get the same sequence, whichever process committed it.
  */
 import type { LoggedEvent } from '../../chat/events.ts'
 import type { ChatTag } from '../../chat/ids.ts'
 import type { EventsPage, Listener, Unwatch } from '../../chat/store.ts'
 import { RetriedFaults } from '../retried-faults.ts'
+import { isRetryable } from './connection.ts'
 import type { RedisLog } from './log.ts'
+import { PositionChecks } from './position-checks.ts'
 import { readChannelMessage } from './replies.ts'
-import { isRetryable, type RedisServer } from './server.ts'
+import type { RedisServer } from './server.ts'
 import { Subscriptions } from './subscriptions.ts'
 
 const PAGE: EventsPage = { maxBytes: 262_144, allJoins: true }
 /** After a failed attempt to read missing events. */
 const RETRY_MS = 500
+/** How long a channel message can take. If an event was found without one, the subscription is renewed. */
+const CHANNEL_DELAY_MS = 1000
+/** The name of the work in `RetriedFaults`. */
+const CHECKING = 'checking positions'
 
 interface WatchedChat {
   readonly listeners: Set<Listener>
@@ -25,6 +31,10 @@ interface WatchedChat {
   idleSince: number
   /** The newest event that is known to exist. Infinity: unknown, so the log must be read again. */
   newestKnown: number
+  /** The newest event that a channel message has announced, or that was read when the subscription was new. */
+  newestAnnounced: number
+  /** The subscription was renewed, so what was missed meanwhile does not mean that it is broken. */
+  isRenewed: boolean
   /** While the log is being read, channel messages only update `newestKnown`. */
   isReading: boolean
 }
@@ -32,6 +42,7 @@ interface WatchedChat {
 export class WatchedChats {
   readonly #chats = new Map<ChatTag, WatchedChat>()
   readonly #subscriptions: Subscriptions
+  readonly #positions: PositionChecks
   readonly #server: RedisServer
   readonly #log: RedisLog
   readonly #faults: RetriedFaults
@@ -44,9 +55,15 @@ export class WatchedChats {
       onMessage: (tag, text) => this.#onMessage(tag, text),
       onRenewed: (tag) => {
         const chat = this.#chats.get(tag)
-        if (chat !== undefined) this.#catchUp(tag, chat)
+        if (chat === undefined) return
+        chat.isRenewed = true
+        // What is being read now may have ended before the subscription worked.
+        if (chat.isReading) chat.newestKnown = Number.POSITIVE_INFINITY
+        this.#positions.checkSoon(tag)
       }
     })
+    this.#positions = new PositionChecks((tag) => this.#checkPosition(tag))
+    server.onReconnected(() => this.#positions.checkAllSoon())
   }
 
   async watch(tag: ChatTag, listener: Listener): Promise<Unwatch | 'gone'> {
@@ -84,6 +101,7 @@ export class WatchedChats {
   }
 
   close(): void {
+    this.#positions.close()
     this.#subscriptions.close()
     this.#chats.clear()
   }
@@ -95,6 +113,8 @@ export class WatchedChats {
       newest: 0,
       idleSince: Number.POSITIVE_INFINITY,
       newestKnown: 0,
+      newestAnnounced: 0,
+      isRenewed: false,
       isReading: true
     }
     this.#chats.set(tag, chat)
@@ -111,7 +131,9 @@ export class WatchedChats {
       }
       chat.newest = head.lastEventId
       chat.idleSince = head.idleSince
+      chat.newestAnnounced = Math.max(chat.newestAnnounced, head.lastEventId)
       chat.isReading = false
+      if (this.#chats.get(tag) === chat) this.#positions.add(tag)
       if (chat.newestKnown > chat.newest) this.#catchUp(tag, chat)
       return 'watched'
     } catch (error) {
@@ -124,6 +146,7 @@ export class WatchedChats {
     if (this.#chats.get(tag) !== chat) return
     this.#chats.delete(tag)
     this.#faults.ended(tag)
+    this.#positions.remove(tag)
     this.#subscriptions.remove(tag)
   }
 
@@ -141,10 +164,43 @@ export class WatchedChats {
     }
     const last = message.events.at(-1)?.id ?? 0
     chat.newestKnown = Math.max(chat.newestKnown, last)
+    chat.newestAnnounced = Math.max(chat.newestAnnounced, last)
     if (chat.isReading) return
     // Even if the id seems to be known: after a failover ids start at the clock of the new server, which may be slow.
     if (message.before === chat.newest) this.#advance(chat, message.events, message.instant)
     else this.#catchUp(tag, chat)
+  }
+
+  /**
+   * Compares the end of the log with what listeners were notified of. It finds whatever was missed, for whatever reason, and
+   * that the chat is gone. Resolves to false if the check must be repeated soon.
+   */
+  async #checkPosition(tag: ChatTag): Promise<boolean> {
+    const chat = this.#chats.get(tag)
+    if (chat === undefined || chat.isReading) return true
+    const { newest } = chat
+    try {
+      const head = await this.#log.head(tag)
+      if (this.#chats.get(tag) !== chat) return true
+      if (head === 'gone') this.onGone(tag)
+      // Otherwise a channel message has overtaken the answer.
+      else if (chat.newest === newest && head.lastEventId !== newest) this.#onMissed(tag, chat, head.lastEventId)
+      chat.isRenewed = false
+      this.#faults.ended(CHECKING)
+      return true
+    } catch (error) {
+      this.#failed(CHECKING, error)
+      return false
+    }
+  }
+
+  #onMissed(tag: ChatTag, chat: WatchedChat, last: number): void {
+    this.#catchUp(tag, chat)
+    if (chat.isRenewed) return
+    const renewUnlessAnnounced = (): void => {
+      if (this.#chats.get(tag) === chat && chat.newestAnnounced < last) this.#subscriptions.renew(tag)
+    }
+    setTimeout(renewUnlessAnnounced, CHANNEL_DELAY_MS).unref()
   }
 
   /** Reads missing events and notifies the listeners of them. */
@@ -169,9 +225,9 @@ export class WatchedChats {
   }
 
   /** Failed reads are not reported while the server itself is reported as lost. */
-  #failed(tag: ChatTag, error: unknown): void {
+  #failed(work: string, error: unknown): void {
     const isTransient = isRetryable(error)
-    if (!isTransient || !this.#server.isLost) this.#faults.failed(tag, error, isTransient)
+    if (!isTransient || !this.#server.isLost) this.#faults.failed(work, error, isTransient)
   }
 
   async #readMissing(tag: ChatTag, chat: WatchedChat): Promise<void> {

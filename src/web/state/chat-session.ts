@@ -10,7 +10,6 @@ import {
   type JoinRequest,
   type JoinRequests,
   type Message,
-  type Messages,
   SillyChatError
 } from '../../client/index.ts'
 import { isRefusal, isTransient } from './errors.ts'
@@ -33,8 +32,8 @@ type TabMessage =
   /** A visible tab asks for the state of the connection. */
   | { readonly ask: true }
 
-/** The number of event ids that one request for older messages covers. */
-const PAGE_IDS = 200
+/** The number of messages that one request reads. */
+const PAGE_SIZE = 200
 const RETRY_MS = 2000
 
 export class ChatSession {
@@ -46,7 +45,7 @@ export class ChatSession {
   readonly isOwner = signal(false)
   /** All messages from the oldest one read to the newest, without a gap. */
   readonly messages = signal<readonly Message[]>([])
-  /** Whether there can be messages before these. */
+  /** Whether there are messages before these. */
   readonly hasOlder = signal(false)
   /** By request id, oldest first. */
   readonly requests = signal<ReadonlyMap<string, JoinRequest>>(new Map())
@@ -56,8 +55,6 @@ export class ChatSession {
   onKnock: (request: JoinRequest) => void = () => {}
   /** The newest event id that this tab has received. */
   #receivedUpTo = 0
-  /** Messages up to this event id have not been fetched. */
-  #unreadUpTo = 0
   /** Events that arrive while the chat is being read; otherwise undefined. */
   #early: ChatEvent[] | undefined
   #isReadingOlder = false
@@ -96,21 +93,16 @@ export class ChatSession {
 
   /** Fetches older messages. */
   async older(): Promise<void> {
-    if (this.#isReadingOlder || !this.hasOlder.value) return
+    const [oldest] = this.messages.value
+    if (this.#isReadingOlder || !this.hasOlder.value || oldest === undefined) return
     this.#isReadingOlder = true
     try {
-      let found: readonly Message[] = []
-      while (found.length === 0 && this.#unreadUpTo > 0) {
-        const upTo = this.#unreadUpTo
-        const after = Math.max(0, upTo - PAGE_IDS)
-        const { messages } = await this.#readAfter(after, upTo - after)
-        if (upTo !== this.#unreadUpTo) return
-        this.#unreadUpTo = after
-        found = messages.filter(({ id }) => id <= upTo)
-      }
+      const { messages, has_more } = await this.chat.read({ last: PAGE_SIZE, before: oldest.id })
+      // After a reset, the chat was read again meanwhile.
+      if (this.messages.value[0]?.id !== oldest.id) return
       batch(() => {
-        this.messages.value = [...found, ...this.messages.value]
-        this.hasOlder.value = this.#unreadUpTo > 0
+        this.messages.value = [...messages, ...this.messages.value]
+        this.hasOlder.value = has_more
       })
     } catch (error) {
       // After a transient error, scrolling on calls this again.
@@ -139,13 +131,15 @@ export class ChatSession {
       this.#early ??= []
       const attempt = this.#newAttempt()
       try {
-        const [joinRequests, newest] = await Promise.all([this.#readRequests(), this.#newestId(attempt.signal)])
-        const { messages, last_event_id } = await this.#readAfter(Math.max(0, newest - PAGE_IDS))
+        const chat = new Chat(this.chat.url, this.chat.userId, { signal: attempt.signal })
+        const [joinRequests, { messages, last_event_id, has_more }] = await Promise.all([
+          this.#readRequests(chat),
+          chat.read({ last: PAGE_SIZE })
+        ])
         batch(() => {
-          this.#unreadUpTo = Math.max(0, newest - PAGE_IDS)
           this.#receivedUpTo = Math.min(joinRequests?.last_event_id ?? last_event_id, last_event_id)
           this.messages.value = messages
-          this.hasOlder.value = this.#unreadUpTo > 0
+          this.hasOlder.value = has_more
           this.isOwner.value = joinRequests !== undefined
           this.requests.value = new Map(joinRequests?.join_requests.map((one) => [one.request_id, one]))
           this.status.value = 'in'
@@ -157,7 +151,7 @@ export class ChatSession {
       } catch (error) {
         if (this.#stop.signal.aborted || !canRetry(error, attempt)) return this.#fail(error)
         this.line.value = 'lost'
-        // `#newestId` may still be retrying.
+        // The other request can still be in progress.
         attempt.abort()
         await pause(RETRY_MS)
       }
@@ -165,31 +159,12 @@ export class ChatSession {
   }
 
   /** Returns undefined if this person is not the owner. */
-  async #readRequests(): Promise<JoinRequests | undefined> {
+  async #readRequests(chat: Chat): Promise<JoinRequests | undefined> {
     try {
-      return await this.chat.joinRequests()
+      return await chat.joinRequests()
     } catch (error) {
       if (error instanceof SillyChatError && error.kind === 'not-the-owner') return undefined
       throw error
-    }
-  }
-
-  /** The newest event id of the chat, without fetching events. */
-  async #newestId(signal: AbortSignal): Promise<number> {
-    for await (const event of this.chat.events({ signal })) {
-      if (event.event === 'ready') return event.data.last_event_id
-    }
-    return 0
-  }
-
-  /** The store can skip ids, so the log may not know an id in between. Then this reads all messages. */
-  async #readAfter(after: number, limit?: number): Promise<Messages> {
-    try {
-      return await this.chat.read(limit === undefined ? { after } : { after, limit })
-    } catch (error) {
-      if (!isUnknownCursor(error)) throw error
-      const all = await this.chat.read()
-      return { ...all, messages: all.messages.filter(({ id }) => id > after) }
     }
   }
 
@@ -198,7 +173,7 @@ export class ChatSession {
     try {
       const { messages, last_event_id } = await this.chat.read({ after: this.#receivedUpTo })
       for (const data of messages) this.#share({ event: { event: 'message', id: data.id, data } })
-      const joinRequests = this.isOwner.value ? await this.#readRequests() : undefined
+      const joinRequests = this.isOwner.value ? await this.#readRequests(this.chat) : undefined
       for (const data of joinRequests?.join_requests ?? []) this.#share({ event: { event: eventOf(data), data } })
       this.#share({ event: { event: 'ready', id: last_event_id, data: { last_event_id } } })
     } catch (error) {
@@ -298,8 +273,10 @@ export class ChatSession {
 
   /** Inserts a message in the order of the ids; returns false if it is a duplicate. */
   #add(message: Message): boolean {
-    if (message.id <= this.#unreadUpTo) return false
     const before = this.messages.value
+    const [oldest] = before
+    // The messages between this one and the oldest one are missing, so `older` will read it with them.
+    if (this.hasOlder.value && oldest !== undefined && message.id < oldest.id) return false
     let at = before.length
     while (at > 0 && (before[at - 1]?.id ?? 0) > message.id) at--
     if (before[at - 1]?.id === message.id) return false

@@ -28,13 +28,13 @@ export function Messages({ session }: { session: ChatSession }) {
   const anchor = useRef<{ element: Element; bottom: number } | undefined>(undefined)
   const all = session.messages.value
   const drafts = session.outbox.drafts.value
-  const start = all.length - countAfter(all, from.value - 1)
+  const start = all.length - countNewest(all, (id) => id >= from.value)
   const shown = all.slice(start)
   // Not by the name in the text, which anybody can write.
   const isOwn = (message: Message | undefined): boolean =>
     message !== undefined && session.sentIds.ids.value.has(message.id)
   const last = all.at(-1)?.id ?? 0
-  const unread = countAfter(all, readUpTo.value)
+  const unread = countNewest(all, (id) => id > readUpTo.value)
 
   const toEnd = (): void => {
     const element = box.current
@@ -73,7 +73,10 @@ export function Messages({ session }: { session: ChatSession }) {
   useLayoutEffect(() => {
     const element = box.current
     if (element === null || isAtEnd.current || anchor.current === undefined) return
-    element.scrollTop += anchor.current.element.getBoundingClientRect().bottom - anchor.current.bottom
+    // After a reset, that message can be gone.
+    if (anchor.current.element.isConnected) {
+      element.scrollTop += anchor.current.element.getBoundingClientRect().bottom - anchor.current.bottom
+    }
     remember()
   }, [shown[0]?.id])
 
@@ -92,11 +95,8 @@ export function Messages({ session }: { session: ChatSession }) {
     return () => clearTimeout(timer)
   }, [isRead, shown[0]?.id])
 
-  // Renders more if the view is not full.
-  useEffect(() => {
-    const element = box.current
-    if (element !== null && element.scrollHeight <= element.clientHeight) showMore()
-  }, [shown.length, session.hasOlder.value])
+  // The view can be near the top without scrolling: if it is not full, or after a reset.
+  useEffect(showMoreNearTop, [shown.length, shown[0]?.id, session.hasOlder.value])
 
   function remember(): void {
     const element = box.current
@@ -112,7 +112,12 @@ export function Messages({ session }: { session: ChatSession }) {
     isAtEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX
     if (isAtEnd.current) readUpTo.value = last
     remember()
-    if (element.scrollTop < element.clientHeight * 2) showMore()
+    showMoreNearTop()
+  }
+
+  function showMoreNearTop(): void {
+    const element = box.current
+    if (element !== null && element.scrollTop < element.clientHeight * 2) showMore()
   }
 
   const isEmpty = all.length === 0 && drafts.length === 0 && isRead
@@ -163,10 +168,17 @@ export function Messages({ session }: { session: ChatSession }) {
   )
 }
 
-function countAfter(messages: readonly Message[], id: number): number {
-  let count = 0
-  while (count < messages.length && (messages.at(-1 - count)?.id ?? 0) > id) count++
-  return count
+/** The number of messages from the first one that `isCounted` accepts to the newest. */
+function countNewest(messages: readonly Message[], isCounted: (id: number) => boolean): number {
+  let start = messages.length
+  for (
+    let message = messages[start - 1];
+    message !== undefined && isCounted(message.id);
+    message = messages[start - 1]
+  ) {
+    start--
+  }
+  return messages.length - start
 }
 
 const TOGETHER_MS = 5 * 60_000

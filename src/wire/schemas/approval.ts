@@ -1,21 +1,20 @@
 /** Schemas of `/v1/approval`. */
 import { z } from 'zod'
-import { readRequestId } from '../../chat/ids.ts'
-import { EXAMPLE, emptyIsNone, linkUrlAnswer, linkUrlInput, requestId, time, userIdMember } from './common.ts'
+import {
+  EXAMPLE,
+  emptyIsNone,
+  linkUrlAnswer,
+  linkUrlInput,
+  requestId,
+  requestIdInput,
+  time,
+  userIdMember
+} from './common.ts'
 import { type MemberFacts, member } from './members.ts'
 
-const requestIdInput = z
-  .string()
-  .transform((typed, context) => {
-    const parsed = readRequestId(typed)
-    if (parsed !== undefined) return parsed
-    context.addIssue(`Send a request_id of eight characters, like ${EXAMPLE.requestId}.`)
-    return z.NEVER
-  })
-  .meta({
-    description:
-      'The join request, like `7QF2-9KXM`. Case, dashes and look-alikes (O for 0, I or L for 1) do not matter.'
-  })
+const namedRequest = requestIdInput.meta({
+  description: 'The join request, like `7QF2-9KXM`. Case, dashes and look-alikes (O for 0, I or L for 1) do not matter.'
+})
 
 /** Misnamed ids are refused: ignoring one could approve another guest, the only one who is waiting. */
 const REQUEST_ID: MemberFacts = {
@@ -62,7 +61,7 @@ const VERDICT: MemberFacts = {
 
 export const approvalQuery = z.object({
   link: linkUrlInput,
-  request_id: member(emptyIsNone(requestIdInput.optional()), REQUEST_ID),
+  request_id: member(emptyIsNone(namedRequest.optional()), REQUEST_ID),
   user_id: userIdMember
 })
 
@@ -73,7 +72,7 @@ export const approvalStatus = z
 export const approveBody = z
   .object({
     link: linkUrlInput,
-    request_id: member(requestIdInput.optional(), REQUEST_ID),
+    request_id: member(namedRequest.optional(), REQUEST_ID),
     approval_status: member(
       z
         .boolean()

@@ -6,6 +6,8 @@ import {
   EXAMPLE,
   eventId,
   formatCount,
+  pageSize,
+  requireLastWithBefore,
   time,
   userIdAnswer,
   userIdMember,
@@ -65,44 +67,72 @@ export const message = z
   .object({ id: eventId, text: z.string().meta({ examples: ['Hello, Ana'] }), created_at: time })
   .meta({ id: 'Message', description: 'A message cannot be changed or deleted.' })
 
-const MAX_PAGE = 1000
-const limitMessage = `Send a whole number from 1 to ${formatCount(MAX_PAGE)}.`
+const EVENT_ID = 'Send an event id: a whole number from 0.'
 
-export const readMessagesQuery = z.object({
-  after: member(
-    wholeNumber(z.number('Send an event id: a whole number from 0.').optional()).meta({
-      type: 'integer',
-      minimum: 0,
-      description:
-        'Return only messages after this event id. 0 is the beginning. `last_event_id` is accepted as another name.'
-    }),
-    {
-      also: ['last_event_id'],
-      mistakenFor: {
-        names: ['since', 'since_id', 'after_id', 'cursor', 'offset'],
-        message: 'Send `after`: the event id after which to read.'
+/** What `last` cannot be combined with: these read forwards. */
+const FORWARDS = ['after', 'limit', 'wait'] as const
+
+export const readMessagesQuery = z
+  .object({
+    after: member(
+      wholeNumber(z.number(EVENT_ID).optional()).meta({
+        type: 'integer',
+        minimum: 0,
+        description:
+          'Return only messages after this event id. 0 is the beginning. `last_event_id` is accepted as another name.'
+      }),
+      {
+        also: ['last_event_id'],
+        mistakenFor: {
+          names: ['since', 'since_id', 'after_id', 'cursor', 'offset'],
+          message: 'Send `after`: the event id after which to read.'
+        }
       }
-    }
-  ),
-  limit: member(
-    wholeNumber(z.number(limitMessage).min(1, limitMessage).max(MAX_PAGE, limitMessage).optional()).meta({
-      type: 'integer',
-      minimum: 1,
-      maximum: MAX_PAGE,
-      description: 'Return at most this many messages. Default: all.'
-    }),
-    {
+    ),
+    limit: member(pageSize('Return at most this many messages. Default: all.'), {
       mistakenFor: {
         names: ['count', 'max', 'max_results', 'page_size', 'per_page'],
         message: 'Send `limit`: how many messages to read.'
       }
+    }),
+    wait: waitSeconds(
+      'If there is no newer message, wait up to this many seconds for one. If none is posted in that time, or if the server stops, the answer is empty.'
+    ),
+    last: member(
+      pageSize(
+        'Return the newest messages, this many at most, oldest first. It cannot be combined with `after`, `limit` or `wait`.'
+      ),
+      {
+        mistakenFor: {
+          names: ['latest', 'newest', 'tail'],
+          message: 'Send `last`: how many of the newest messages to read.'
+        }
+      }
+    ),
+    before: member(
+      wholeNumber(z.number(EVENT_ID).optional()).meta({
+        type: 'integer',
+        minimum: 0,
+        description:
+          'With `last`: return the newest messages before this event id, which need not be the id of an event. To read backwards, send the id of the oldest message that you have, until `has_more` is false.'
+      }),
+      {
+        mistakenFor: {
+          names: ['before_id', 'max_id', 'until', 'until_id'],
+          message: 'Send `before`: the event id before which to read.'
+        }
+      }
+    ),
+    user_id: userIdMember
+  })
+  .superRefine(requireLastWithBefore)
+  .superRefine((query, context) => {
+    if (query.last === undefined) return
+    for (const name of FORWARDS.filter((one) => query[one] !== undefined)) {
+      const message = 'Leave out either this or `last`: they cannot be combined.'
+      context.addIssue({ code: 'custom', path: [name], message })
     }
-  ),
-  wait: waitSeconds(
-    'If there is no newer message, wait up to this many seconds for one. If none is posted in that time, or if the server stops, the answer is empty.'
-  ),
-  user_id: userIdMember
-})
+  })
 
 export const messages = z
   .object({
@@ -110,8 +140,11 @@ export const messages = z
     messages: z.array(message).meta({ description: 'Oldest first.' }),
     last_event_id: eventId.meta({
       description:
-        'The event id up to which this answer is complete. Pass it as `after`, or as the cursor of the stream, to continue without gaps or repeats.'
+        'The event id up to which this answer is complete. Pass it as `after`, or as the cursor of the stream, to continue without gaps or repeats. With `last`, it is the newest event id of the chat.'
     }),
-    has_more: z.boolean().meta({ description: 'Whether there are more messages than `limit`.', examples: [false] })
+    has_more: z.boolean().meta({
+      description: 'Whether there are more messages than `limit`; with `last`, whether there are older ones.',
+      examples: [false]
+    })
   })
   .meta({ id: 'Messages' })

@@ -1,5 +1,6 @@
 /** Parts shared by several schemas. */
 import { z } from 'zod'
+import { readRequestId } from '../../chat/ids.ts'
 import { readChatUrl, readLinkUrl } from '../urls.ts'
 import { member } from './members.ts'
 
@@ -31,6 +32,14 @@ export const requestId = z.string().meta({
   description:
     'The public code of a join request: eight Crockford base32 characters that guest and owner can compare by phone.',
   examples: [EXAMPLE.requestId]
+})
+
+/** A request id as people type it. */
+export const requestIdInput = z.string().transform((typed, context) => {
+  const parsed = readRequestId(typed)
+  if (parsed !== undefined) return parsed
+  context.addIssue(`Send a request_id of eight characters, like ${EXAMPLE.requestId}.`)
+  return z.NEVER
 })
 
 export const chatUrlAnswer = z.url().meta({ description: 'The secret URL of the chat.', examples: [EXAMPLE.chat] })
@@ -96,12 +105,39 @@ export function emptyIsNone<Schema extends z.ZodType>(schema: Schema) {
   return z.preprocess((value) => (value === '' ? undefined : value), schema)
 }
 
-/** A whole number in a query: decimal digits only. Any other text is passed to `schema` unchanged. */
+/**
+ * A whole number in a query: decimal digits only. Any other text is passed to `schema` unchanged. A number that is too large
+ * for JavaScript becomes the largest safe one: it is still a whole number, and greater than any event id.
+ */
 export function wholeNumber<Schema extends z.ZodType>(schema: Schema) {
   return z.preprocess((value) => {
     if (value === '') return undefined
-    return typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
+    if (typeof value !== 'string' || !/^\d+$/.test(value)) return value
+    return Math.min(Number(value), Number.MAX_SAFE_INTEGER)
   }, schema)
+}
+
+/** The highest `limit` or `last`. */
+const MAX_PAGE = 1000
+const pageMessage = `Send a whole number from 1 to ${formatCount(MAX_PAGE)}.`
+
+/** How many entries a request reads. */
+export function pageSize(description: string) {
+  return wholeNumber(z.number(pageMessage).min(1, pageMessage).max(MAX_PAGE, pageMessage).optional()).meta({
+    type: 'integer',
+    minimum: 1,
+    maximum: MAX_PAGE,
+    description
+  })
+}
+
+/** `before` reads backwards, so it needs to know how far. For `superRefine` of a query. */
+export function requireLastWithBefore(
+  { last, before }: { readonly last?: number | undefined; readonly before?: unknown },
+  context: z.RefinementCtx
+): void {
+  if (before === undefined || last !== undefined) return
+  context.addIssue({ code: 'custom', path: ['before'], message: 'Send `last` as well: how many to read.' })
 }
 
 const MAX_WAIT_SECONDS = 300

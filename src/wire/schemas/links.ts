@@ -102,7 +102,15 @@ export const links = z
             approved: z
               .int()
               .meta({ description: 'Number of current members who joined through this link.', examples: [1] }),
-            created_at: time
+            created_at: time,
+            made_by: z
+              .string()
+              .nullable()
+              .meta({
+                description:
+                  '`owner`, the `request_id` of the member who created the link, or null if it was created with the chat URL alone.',
+                examples: ['owner']
+              })
           })
           .meta({ id: 'CountedLink' })
       )

@@ -51,6 +51,7 @@ const HEADERS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
 const ALWAYS = [
   'bad-host',
   'uri-too-long',
+  'cross-site',
   'rate-limited',
   'overloaded',
   'store-full',

@@ -12,6 +12,7 @@ import {
   readTexts,
   refusal
 } from '../../support/api.ts'
+import { eventually } from '../../support/eventually.ts'
 import { isOverMemory, startServer } from '../../support/server.ts'
 import { openStream } from '../../support/streams.ts'
 
@@ -139,7 +140,7 @@ describe('an idle chat', () => {
   })
 
   it.runIf(isOverMemory)('frees its memory', async () => {
-    const server = await startServer({ env: { ...TTL, MAX_STORE_BYTES: '10000' } })
+    const server = await startServer({ env: { CHAT_TTL_SECONDS: '1', MAX_STORE_BYTES: '10000' } })
     const { chat, owner } = await createChat(server)
     const fill = async (to: string, user: string) => {
       for (let count = 0; ; count++) {
@@ -148,8 +149,10 @@ describe('an idle chat', () => {
     }
     await fill(chat, owner)
     expect((await call(`POST ${server.url}/v1/chats`)).status).toBe(503)
-    server.clock.now += 100_000
+    server.clock.now += 1000
     expect((await call(chat, { user: owner })).status).toBe(404)
+    const hasRoom = async () => (await call(`POST ${server.url}/v1/chats`)).status === 201
+    await eventually(hasRoom, 'the idle chat is removed')
     const next = await createChat(server)
     expect(await fill(next.chat, next.owner)).toBeGreaterThan(5)
   })

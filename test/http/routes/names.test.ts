@@ -136,6 +136,9 @@ describe('a name with one typo', () => {
     ['afer', 'after'],
     ['Aftre', 'after'],
     ['waitt', 'wait'],
+    ['lst', 'last'],
+    ['lasst', 'last'],
+    ['befor', 'before'],
     ['last_even_id', 'after']
   ])('%s is 400 and asks for %s, unless that is there too', async (sent, meant) => {
     const { chat, owner } = await aDoor()

@@ -79,30 +79,32 @@ describe('DELETE /v1/links/:link', () => {
 })
 
 describe('GET /v1/chats/:chat/links', () => {
-  it('lists the links, oldest first, with the numbers of pending guests and members', async () => {
+  it('lists the links, oldest first, with the numbers of pending guests and members, and who has made each', async () => {
     const server = await startServer()
     const { chat, owner, link, ana } = await createChatWithWaiting(server)
     server.clock.now += 1000
     const expiring = await createLink(chat, owner, { expires_in: 60 })
     const full = await createLink(chat, undefined, { max_guests: 1 })
+    await approve(link, owner, ana.requestId)
     const revoked = await createLink(chat, owner)
     await knock(expiring)
     await knock(full)
     await approve(full, owner)
-    await approve(link, owner, ana.requestId)
+    const ofAna = await createLink(chat, ana.client)
     await call(`DELETE ${revoked}`, { user: owner })
     server.clock.now += 60_000
     const answer = await call(`${chat}/links/?user_id=${owner}`)
     expect(answer.status).toBe(200)
     const body = links.parse(await answer.json())
     const [made, later] = [{ created_at: NOON }, { created_at: '2026-11-22T12:00:01.000Z' }]
-    const none = { expires_at: null, max_guests: null, pending: 0, approved: 0 }
+    const none = { expires_at: null, max_guests: null, pending: 0, approved: 0, made_by: 'owner' }
     expect(body).toEqual({
       links: [
         { ...none, ...made, link, state: 'open', pending: 1, approved: 1 },
         { ...none, ...later, link: expiring, state: 'expired', expires_at: '2026-11-22T12:01:01.000Z' },
-        { ...none, ...later, link: full, state: 'full', max_guests: 1, approved: 1 },
-        { ...none, ...later, link: revoked, state: 'revoked' }
+        { ...none, ...later, link: full, state: 'full', max_guests: 1, approved: 1, made_by: null },
+        { ...none, ...later, link: revoked, state: 'revoked' },
+        { ...none, ...later, link: ofAna, state: 'open', made_by: ana.requestId }
       ]
     })
   })

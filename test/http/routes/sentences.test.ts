@@ -133,7 +133,18 @@ describe('every message about invalid input is our own', () => {
       for (const { path } of errors) seen.add(path)
     }
     expect([...seen]).toEqual(
-      expect.arrayContaining(['after', 'limit', 'wait', 'name', 'link', 'request_id', 'last_event_id'])
+      expect.arrayContaining([
+        'after',
+        'limit',
+        'wait',
+        'last',
+        'before',
+        'state',
+        'name',
+        'link',
+        'request_id',
+        'last_event_id'
+      ])
     )
   })
 })

@@ -57,6 +57,7 @@ it('requests, streams, deliveries, chats and join requests are counted exactly',
   expect(value('silly_chat_pending_requests')).toBe(1)
   expect(value('silly_chat_join_events_total{type="join_request"}')).toBe(3)
   expect(value('silly_chat_join_events_total{type="join_declined"}')).toBe(1)
+  expect(value('silly_chat_clock_skew_seconds')).toBe(0)
   expect(value('nodejs_eventloop_lag_p99_seconds')).toBeGreaterThanOrEqual(0)
 
   // A second scrape counts nothing again.

@@ -1,6 +1,7 @@
 /** Stores with faults in creating, loading and committing doors. */
 import type { Door } from '../../../src/chat/door.ts'
 import { newChatId, tagOf } from '../../../src/chat/ids.ts'
+import { Requests } from '../../../src/chat/requests.ts'
 import type { Store } from '../../../src/chat/store.ts'
 import type { Breaking } from './breaking.ts'
 
@@ -60,7 +61,9 @@ export const BROKEN_DOORS: Record<string, Breaking> = {
   'loads join requests in the wrong order': (store) => ({
     load: async (tag) => {
       const chat = await store.load(tag)
-      return chat && { ...chat, door: { ...chat.door, requests: new Map([...chat.door.requests].reverse()) } }
+      return (
+        chat && { ...chat, door: { ...chat.door, requests: Requests.from([...chat.door.requests.values()].reverse()) } }
+      )
     }
   }),
   'returns live objects': (store) => {

@@ -25,7 +25,7 @@ export const BROKEN_POSTING: Record<string, Breaking> = {
   },
   'checks the limit before the key': (store, { maxChatBytes }) => ({
     append: async (tag, rights, message, key) => {
-      const page = await store.messages(tag, 0)
+      const page = await store.messages(tag, { after: 0 }, { maxBytes: maxChatBytes })
       const used = typeof page === 'string' ? 0 : Buffer.concat(page.json).length
       if (used + message.text.length > maxChatBytes) return 'chat-full'
       return store.append(tag, rights, message, key)

@@ -11,7 +11,7 @@ export const BROKEN_READING: Record<string, Breaking> = {
   'does not refuse an unknown cursor of messages': (store) => ({
     messages: async (tag, after, wanted) => {
       const page = await store.messages(tag, after, wanted)
-      return page === 'cursor-unknown' ? { json: [], upTo: 0, hasMore: false } : page
+      return page === 'cursor-unknown' ? { json: [], count: 0, upTo: 0, hasMore: false } : page
     }
   }),
   'includes the cursor itself': (store) => ({
@@ -31,7 +31,7 @@ export const BROKEN_READING: Record<string, Breaking> = {
       const page = await store.messages(tag, after, wanted)
       if (typeof page === 'string') return page
       const messages: { id: number }[] = JSON.parse(`[${Buffer.concat(page.json)}]`)
-      return { ...page, upTo: messages.at(-1)?.id ?? after }
+      return { ...page, upTo: messages.at(-1)?.id ?? 0 }
     }
   }),
   'never reports that there are more messages': (store) => ({
@@ -57,7 +57,7 @@ export const BROKEN_READING: Record<string, Breaking> = {
     }
   },
   'reads messages beyond `upTo`': (store) => ({
-    messages: (tag, after, page) => store.messages(tag, after, { limit: page?.limit })
+    messages: (tag, after, page) => store.messages(tag, after, { limit: page.limit, maxBytes: page.maxBytes })
   }),
   'ends a page of messages before `upTo`': (store) => ({
     messages: (tag, after, page) => store.messages(tag, after, { ...page, upTo: page?.upTo && page.upTo - 1 })
@@ -72,7 +72,41 @@ export const BROKEN_READING: Record<string, Breaking> = {
     messages: async (tag, after, page) => {
       const found = await store.messages(tag, after, page)
       const isBehind = found === 'cursor-unknown' && page?.upTo !== undefined
-      return isBehind ? { json: [], upTo: page.upTo, hasMore: false } : found
+      return isBehind ? { json: [], count: 0, upTo: page.upTo, hasMore: false } : found
+    }
+  }),
+  'does not limit a page of messages': (store) => ({
+    messages: (tag, start, page) => store.messages(tag, start, { ...page, maxBytes: Number.MAX_SAFE_INTEGER })
+  }),
+  'returns no message that is larger than a page': (store) => ({
+    messages: async (tag, start, page) =>
+      page.maxBytes < 100 ? { json: [], count: 0, upTo: 0, hasMore: true } : store.messages(tag, start, page)
+  }),
+  'miscounts a page of messages': (store) => ({
+    messages: async (tag, start, page) => {
+      const found = await store.messages(tag, start, page)
+      return typeof found === 'string' ? found : { ...found, count: found.count + 1 }
+    }
+  }),
+  'begins after the message it is asked to begin with': (store) => ({
+    messages: (tag, start, page) => store.messages(tag, 'from' in start ? { after: start.from } : start, page)
+  }),
+  'finds one of the newest messages too few': (store) => ({
+    newestMessages: (tag, newest) => store.newestMessages(tag, { ...newest, count: Math.max(1, newest.count - 1) })
+  }),
+  'counts join events as newest messages': (store) => ({
+    newestMessages: async (tag, { count, before, upTo }) => {
+      const last = Math.min(upTo ?? (await store.load(tag))?.lastEventId ?? 0, (before ?? 1e9) - 1)
+      return { from: Math.max(1, last - count + 1), hasOlder: last > count }
+    }
+  }),
+  'finds the newest messages of all, not of those before an event': (store) => ({
+    newestMessages: (tag, { before: _, ...newest }) => store.newestMessages(tag, newest)
+  }),
+  'does not say that there are older messages': (store) => ({
+    newestMessages: async (tag, newest) => {
+      const found = await store.newestMessages(tag, newest)
+      return found === 'gone' ? found : { ...found, hasOlder: false }
     }
   }),
   'reads events beyond `upTo`': (store) => ({

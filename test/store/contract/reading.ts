@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import type { LoggedEvent } from '../../../src/chat/events.ts'
 import type { ChatTag } from '../../../src/chat/ids.ts'
 import type { Store } from '../../../src/chat/store.ts'
-import { ALL, aChat, append, type Check, commitKnock, ids, message, texts } from './support.ts'
+import { ALL, aChat, append, type Check, commitKnock, ids, message, messagesAfter, texts, textsIn } from './support.ts'
 
 const from = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index)
 
@@ -89,13 +89,65 @@ export const READING: readonly Check[] = [
       await append(store, tag, 'c')
       await commitKnock(store, tag)
       expect(await texts(store, tag)).toEqual(['a', 'b', 'c'])
-      expect(await store.messages(tag, 0)).toMatchObject({ upTo: 6, hasMore: false })
+      expect(await messagesAfter(store, tag, 0)).toMatchObject({ upTo: 6, hasMore: false })
       expect(await texts(store, tag, 0, { limit: 2 })).toEqual(['a', 'b'])
-      expect(await store.messages(tag, 0, { limit: 2 })).toMatchObject({ upTo: 4, hasMore: true })
+      expect(await messagesAfter(store, tag, 0, { limit: 2 })).toMatchObject({ upTo: 4, hasMore: true })
       expect(await texts(store, tag, 4, { limit: 2 })).toEqual(['c'])
-      expect(await store.messages(tag, 4, { limit: 1 })).toMatchObject({ upTo: 6, hasMore: false })
+      expect(await messagesAfter(store, tag, 4, { limit: 1 })).toMatchObject({ upTo: 6, hasMore: false })
       expect(await texts(store, tag, 6)).toEqual([])
-      expect(await store.messages(tag, 3, { limit: 3 })).toMatchObject({ upTo: 6, hasMore: false })
+      expect(await messagesAfter(store, tag, 3, { limit: 3 })).toMatchObject({ upTo: 6, hasMore: false })
+    }
+  },
+  {
+    promise: 'a page of messages is limited in bytes, but contains at least one message, and knows how many it has',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      for (let count = 0; count < 20; count++) await append(store, tag, `${count}${'x'.repeat(98)}`)
+      const all: string[] = []
+      for (let after = 0, hasMore = true; hasMore; ) {
+        const page = await messagesAfter(store, tag, after, { maxBytes: 500, upTo: 19 })
+        if (typeof page === 'string') throw new Error(page)
+        expect(page.count).toBe(textsIn(page).length)
+        if (page.hasMore) expect(page.count).toBe(3)
+        all.push(...textsIn(page))
+        after = page.upTo
+        hasMore = page.hasMore
+      }
+      expect(all.map((text) => Number.parseInt(text, 10))).toEqual(Array.from({ length: 19 }, (_, index) => index))
+      expect(await texts(store, tag, 0, { maxBytes: 1, limit: 5 })).toHaveLength(1)
+      expect(await texts(store, tag, 0, { maxBytes: 500, limit: 2 })).toHaveLength(2)
+      expect(await messagesAfter(store, tag, 20)).toEqual({ json: [], count: 0, upTo: 20, hasMore: false })
+    }
+  },
+  {
+    promise: 'the newest messages are found, also those before an event that need not be one of the log',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      expect(await store.newestMessages(tag, { count: 3 })).toEqual({ from: 1, hasOlder: false })
+      for (const text of ['a', 'b']) await append(store, tag, text)
+      await commitKnock(store, tag)
+      for (const text of ['c', 'd', 'e']) await append(store, tag, text)
+      await commitKnock(store, tag)
+      const cases = [
+        { newest: { count: 2 }, from: 5, hasOlder: true },
+        { newest: { count: 3 }, from: 4, hasOlder: true },
+        { newest: { count: 4 }, from: 2, hasOlder: true },
+        { newest: { count: 5 }, from: 1, hasOlder: false },
+        { newest: { count: 60 }, from: 1, hasOlder: false },
+        { newest: { count: 2, before: 5 }, from: 2, hasOlder: true },
+        { newest: { count: 2, before: 4 }, from: 1, hasOlder: false },
+        { newest: { count: 2, before: 1 }, from: 1, hasOlder: false },
+        { newest: { count: 2, before: 0 }, from: 0, hasOlder: false },
+        { newest: { count: 1, before: 900 }, from: 6, hasOlder: true },
+        { newest: { count: 1, upTo: 4 }, from: 4, hasOlder: true },
+        { newest: { count: 2, upTo: 4, before: 6 }, from: 2, hasOlder: true }
+      ]
+      for (const { newest, ...found } of cases) expect(await store.newestMessages(tag, newest)).toEqual(found)
+      const page = await store.messages(tag, { from: 3 }, { ...ALL, limit: 2 })
+      expect(textsIn(page)).toEqual(['c', 'd'])
+      expect(textsIn(await store.messages(tag, { from: 5 }, { ...ALL, upTo: 4 }))).toEqual([])
     }
   },
   {
@@ -104,7 +156,7 @@ export const READING: readonly Check[] = [
       const store = await make()
       const tag = await aChat(store)
       await append(store, tag, 'first')
-      const page = await store.messages(tag, 0)
+      const page = await messagesAfter(store, tag, 0)
       if (typeof page === 'string') throw new Error(page)
       const before = Buffer.concat(page.json).toString()
       for (let count = 0; count < 50; count++) await store.append(tag, 0, message('later'))
@@ -119,7 +171,7 @@ export const READING: readonly Check[] = [
       await append(store, tag, 'hello')
       for (const cursor of [2, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
         expect(await store.events(tag, cursor, ALL)).toBe('cursor-unknown')
-        expect(await store.messages(tag, cursor)).toBe('cursor-unknown')
+        expect(await messagesAfter(store, tag, cursor)).toBe('cursor-unknown')
       }
     }
   },
@@ -145,10 +197,10 @@ export const READING: readonly Check[] = [
       ]
       for (const { after, page, expected, upTo, hasMore } of pages) {
         expect(await texts(store, tag, after, page)).toEqual(expected)
-        expect(await store.messages(tag, after, page)).toMatchObject({ upTo, hasMore })
+        expect(await messagesAfter(store, tag, after, page)).toMatchObject({ upTo, hasMore })
       }
-      expect(await store.messages(tag, 3, { upTo: 2 })).toBe('cursor-unknown')
-      expect(await store.messages(tag, 4, { upTo: 3, limit: 1 })).toBe('cursor-unknown')
+      expect(await messagesAfter(store, tag, 3, { upTo: 2 })).toBe('cursor-unknown')
+      expect(await messagesAfter(store, tag, 4, { upTo: 3, limit: 1 })).toBe('cursor-unknown')
     }
   },
   {

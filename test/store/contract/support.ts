@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import type { Door } from '../../../src/chat/door.ts'
 import type { JoinEvent, LoggedEvent } from '../../../src/chat/events.ts'
 import { type ChatTag, readChatId, tagOf } from '../../../src/chat/ids.ts'
-import type { EventsPage, LoadedChat, MessagesPage, NewMessage, Store } from '../../../src/chat/store.ts'
+import type { EventsPage, LoadedChat, MessagePage, MessagesPage, NewMessage, Store } from '../../../src/chat/store.ts'
 import { aDoor, withKnock, withLink } from '../../support/doors.ts'
 import { eventually } from '../../support/eventually.ts'
 import type { Limits } from '../contract.ts'
@@ -59,8 +59,15 @@ export async function commitKnock(store: Store, tag: ChatTag, { now = NOON, coun
   expect(await store.commit(tag, version, door, all, now)).toHaveLength(count)
 }
 
-export async function texts(store: Store, tag: ChatTag, after = 0, page?: MessagesPage): Promise<string[]> {
-  const found = await store.messages(tag, after, page)
+/** A page of messages with room for all of them, unless `page` limits it. */
+export const messagesAfter = (store: Store, tag: ChatTag, after = 0, page: Partial<MessagesPage> = {}) =>
+  store.messages(tag, { after }, { maxBytes: ALL.maxBytes, ...page })
+
+export async function texts(store: Store, tag: ChatTag, after = 0, page?: Partial<MessagesPage>): Promise<string[]> {
+  return textsIn(await messagesAfter(store, tag, after, page))
+}
+
+export function textsIn(found: MessagePage | string): string[] {
   if (typeof found === 'string') throw new Error(found)
   const messages: { text: string }[] = JSON.parse(`[${Buffer.concat(found.json)}]`)
   return messages.map(({ text }) => text)
@@ -107,7 +114,8 @@ export async function expectGone(store: Store, door: Door): Promise<void> {
   expect(await store.commit(tag, 1, door, [], NOON)).toBe('gone')
   expect(await store.append(tag, door.rights, message('hello'))).toBe('gone')
   expect(await store.events(tag, 0, ALL)).toBe('gone')
-  expect(await store.messages(tag, 0)).toBe('gone')
+  expect(await messagesAfter(store, tag)).toBe('gone')
+  expect(await store.newestMessages(tag, { count: 1 })).toBe('gone')
   expect(await store.watch(tag, () => {})).toBe('gone')
   expect(await store.remove(tag)).toBe(false)
 }

@@ -100,18 +100,18 @@ describe('a write', () => {
     const { disk, store, tag } = await aHeldStore()
     const first = append(store, tag, 'first')
     await turns()
-    expect(kindsIn(disk)).toEqual(['c', 'm', 'x', 'y'])
+    expect(kindsIn(disk)).toEqual(['C', 'M', 'x', 'y'])
     const others = Array.from({ length: 50 }, (_, index) => append(store, tag, `${index}`))
     const knock = commitKnock(store, tag)
     const other = store.create(aDoor().door)
     await turns()
-    expect(kindsIn(disk)).toEqual(['c', 'm', 'x', 'y'])
+    expect(kindsIn(disk)).toEqual(['C', 'M', 'x', 'y'])
     const before = disk.writes
     await disk.acknowledge()
     await first
     await turns()
     expect(disk.writes).toBe(before + 1)
-    expect(kindsIn(disk).join('')).toBe(`ccddj${'m'.repeat(50)}x`)
+    expect(kindsIn(disk).join('')).toBe(`CCHHJ${'M'.repeat(50)}Qx`)
     await disk.acknowledge()
     await Promise.all([...others, knock, other])
     expect(await texts(store, tag)).toEqual(['first', ...others.map((_, index) => `${index}`)])
@@ -225,7 +225,7 @@ describe('a refusal', () => {
 function countedReads(disk: Disk) {
   const reads = new Map<string, number>()
   return {
-    reads: (tag: ChatTag) => reads.get(records.doorKey(tag).toString('latin1')) ?? 0,
+    reads: (tag: ChatTag) => reads.get(records.headKey(tag).toString('latin1')) ?? 0,
     disk: {
       ...disk,
       get(key: Buffer) {
@@ -312,7 +312,7 @@ describe('the records of a removed chat', () => {
     await turns()
     await disk.acknowledge()
     expect(await removed).toBe(true)
-    expect(recordsOf(under.keys(), tag)).toEqual({ m: 2500, j: 20, p: 30, r: 1 })
+    expect(recordsOf(under.keys(), tag)).toEqual({ M: 2500, J: 20, P: 30, Q: 1, r: 1 })
     const sizes: number[] = []
     for (await turns(); disk.pending !== undefined; await turns()) {
       sizes.push(disk.pending.length)
@@ -333,7 +333,7 @@ describe('the records of a removed chat', () => {
       await turns()
     }
     expect(await removed).toBe(true)
-    expect(recordsOf(under.keys(), tag)).toMatchObject({ m: 1500, r: 1 })
+    expect(recordsOf(under.keys(), tag)).toMatchObject({ M: 1500, r: 1 })
     const next = storeOver(under)
     await next.close()
     expect(recordsOf(under.keys(), tag)).toMatchObject({ r: 1 })
@@ -352,7 +352,7 @@ describe('the records of a removed chat', () => {
     await turns()
     disk.fail('full')
     await turns()
-    expect(recordsOf(under.keys(), tag)).toMatchObject({ m: 2500, r: 1 })
+    expect(recordsOf(under.keys(), tag)).toMatchObject({ M: 2500, r: 1 })
     const idle = store.idleChats(0, 0)
     await finishWrites(disk)
     await idle
@@ -375,7 +375,7 @@ describe('the records of a removed chat', () => {
     expect(await created).toBe('created')
     await finished(disk, commitKnock(store, tag))
     expect(await texts(store, tag)).toEqual(['new', 'new', 'new'])
-    expect(recordsOf(under.keys(), tag)).toEqual({ c: 1, d: 1, m: 3, j: 1, p: 3, y: 1 })
+    expect(recordsOf(under.keys(), tag)).toEqual({ C: 1, H: 1, M: 3, J: 1, P: 3, Q: 1, y: 1 })
   })
 
   it('delay a new chat with the same tag only while the disk is full', async () => {
@@ -399,11 +399,14 @@ describe('background work', () => {
   it('is reported once if it fails: deleting the records of a removed chat', async () => {
     const disk = memoryDisk()
     const faults: unknown[] = []
-    let range = disk.range
-    const store = storeOver({ ...disk, range: (...call) => range(...call) }, { onFault: (fault) => faults.push(fault) })
+    let keys = disk.keysForwards
+    const store = storeOver(
+      { ...disk, keysForwards: (...call) => keys(...call) },
+      { onFault: (fault) => faults.push(fault) }
+    )
     await turns()
-    const fault = new TypeError('no range')
-    range = () => {
+    const fault = new TypeError('no keys')
+    keys = () => {
       throw fault
     }
     for (let index = 0; index < 3; index++) {
@@ -411,7 +414,7 @@ describe('background work', () => {
       await turns()
     }
     expect(faults).toEqual([fault])
-    range = disk.range
+    keys = disk.keysForwards
     await store.idleChats(0, 0)
     await turns()
     expect(faults).toEqual([fault])
@@ -423,6 +426,7 @@ describe('background work', () => {
     const fault = new TypeError('in a listener')
     commits.add(
       [],
+      { isWithdrawal: false },
       () => {
         throw fault
       },

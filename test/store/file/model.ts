@@ -13,7 +13,7 @@ import type { Disk } from '../../../src/store/file/disk.ts'
 import { fileStore } from '../../../src/store/file/file-store.ts'
 import { type HeldDisk, heldDisk, turns } from '../../support/disks.ts'
 import { aDoor, aUser, withKnock, withLink } from '../../support/doors.ts'
-import { ALL } from '../contract/support.ts'
+import { ALL, messagesAfter } from '../contract/support.ts'
 
 const CHATS = 3
 const KEYS = 3
@@ -182,7 +182,8 @@ class Model {
     const door = { ...knocked, rights: knocked.rights + (takesRight ? 1 : 0) }
     const events = Array.from({ length: joins }, () => ({ type: 'join_request' as const, request }))
     const now = this.#clock
-    const outcome = this.#store.commit(this.#tag(index), version, door, events, now)
+    const options = { isWithdrawal: takesRight }
+    const outcome = this.#store.commit(this.#tag(index), version, door, events, now, options)
     this.#call({ verb: 'commit', chat: index, door, version, joins, now }, outcome)
   }
 
@@ -337,7 +338,7 @@ class Model {
   async #checkChat(tag: ChatTag, known: Known | undefined): Promise<void> {
     const loaded = await this.#store.load(tag)
     const events = await this.#store.events(tag, 0, ALL)
-    const page = await this.#store.messages(tag, 0)
+    const page = await messagesAfter(this.#store, tag)
     if (known === undefined) {
       expect([loaded, events, page]).toEqual([undefined, 'gone', 'gone'])
       return
@@ -385,11 +386,12 @@ function storeOver(disk: Disk): Store {
   })
 }
 
-function kindsOf({ events }: Known): string {
+function kindsOf({ door, events }: Known): string {
   const messages = events.filter((event) => event.type === 'message')
   const keyed = messages.filter((event) => textOf(event).startsWith('key'))
   const [joins, idle] = [events.length - messages.length, events.length === 0 ? 'x' : 'y']
-  return `cd${'j'.repeat(joins)}${'m'.repeat(messages.length)}${'p'.repeat(keyed.length)}${idle}`
+  const requests = 'Q'.repeat(door.requests.size)
+  return `CH${'J'.repeat(joins)}${'M'.repeat(messages.length)}${'P'.repeat(keyed.length)}${requests}${idle}`
 }
 
 function textOf({ json }: LoggedMessage): string {

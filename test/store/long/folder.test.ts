@@ -111,7 +111,7 @@ describe('a folder', () => {
     const folder = aFolder()
     await opened(folder)
     expect(readdirSync(folder).sort()).toEqual(['data.mdb', 'lock.mdb', FORMAT_FILE])
-    expect(readFileSync(join(folder, FORMAT_FILE), 'utf8')).toBe('1\n')
+    expect(readFileSync(join(folder, FORMAT_FILE), 'utf8')).toBe('2\n')
     expect(await refusal(join(dirname(folder), 'no', 'parent'))).toMatch(/cannot be used: ENOENT: .*\.$/)
   })
 
@@ -124,9 +124,9 @@ describe('a folder', () => {
 
   it('of a newer format is refused with that reason and not changed', async () => {
     const { folder } = await aUsedFolder()
-    writeFileSync(join(folder, FORMAT_FILE), '2\n')
+    writeFileSync(join(folder, FORMAT_FILE), '3\n')
     const before = readFileSync(dataOf(folder))
-    const sentence = `${folder} was written by a newer version of Silly Chat (format 2; this one reads 1). Use that version.`
+    const sentence = `${folder} was written by a newer version of Silly Chat (format 3; this one reads 2). Use that version.`
     expect(await refusal(folder)).toBe(sentence)
     expect(await refusalOfProgram(folder)).toBe(sentence)
     expect(readFileSync(dataOf(folder)).equals(before)).toBe(true)
@@ -173,7 +173,7 @@ describe('a folder', () => {
 
   it.skipIf(!isRoot('setpriv'))('without write permission is refused', async () => {
     const { folder } = await aUsedFolder()
-    chmodSync(dirname(folder), 0o755)
+    for (const path of [dirname(folder), folder]) chmodSync(path, 0o755)
     const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
     expect(await refusalOfProgram(folder, asNobody)).toMatch(/ cannot be (used|opened): .*(EACCES|Permission denied)/)
     for (const file of readdirSync(folder)) chownSync(join(folder, file), 65534, 65534)

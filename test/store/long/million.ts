@@ -2,7 +2,8 @@
 import { open } from 'lmdb'
 import { newDoor } from '../../../src/chat/changes.ts'
 import { type ChatId, digestOf, newChatId, newUserId, tagOf, type UserId } from '../../../src/chat/ids.ts'
-import { encodeDoor, messageJson } from '../../../src/store/codec.ts'
+import { messageJson, wholeDoor } from '../../../src/store/codec.ts'
+import { withChecksum } from '../../../src/store/file/checksums.ts'
 import * as records from '../../../src/store/file/records.ts'
 import { opened } from '../../support/file-store.ts'
 
@@ -31,7 +32,7 @@ export async function fill(folder: string): Promise<FilledChat[]> {
   for (let first = 0; first < CHATS; first += CHATS_AT_ONCE) {
     await db.batch(() => {
       for (const one of chats.slice(first, first + CHATS_AT_ONCE)) {
-        for (const [key, value] of entriesOf(one)) db.put(key, value)
+        for (const [key, value] of entriesOf(one)) db.put(key, withChecksum(key, value))
       }
     })
   }
@@ -54,9 +55,11 @@ function* entriesOf({ chat, owner }: FilledChat): Generator<[key: Buffer, value:
     idleSince: now,
     messageBytes,
     joins: 0,
-    newestForgotten: 0
+    newestForgotten: 0,
+    rights: 0,
+    lastOldEvent: 0
   }
   yield [records.chatKey(tag), records.encodeRecord(record)]
-  yield [records.doorKey(tag), Buffer.from(encodeDoor(newDoor(chat, digestOf(owner), now)))]
+  yield [records.headKey(tag), Buffer.from(wholeDoor(newDoor(chat, digestOf(owner), now)).head)]
   yield [records.idleKey(tag, record), Buffer.alloc(0)]
 }

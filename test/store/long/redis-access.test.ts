@@ -1,8 +1,8 @@
-/** Passwords and TLS of the Redis store, with the built program. */
+/** Passwords, TLS and the eviction policy of the Redis store, with the built program. */
 import { mkdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { makeCertificate } from '../../foreign/certificate.ts'
-import { createChat, post } from '../../support/api.ts'
+import { call, createChat, post } from '../../support/api.ts'
 import { startBuilt } from '../../support/built-server.ts'
 import { eventually } from '../../support/eventually.ts'
 import { aFolder } from '../../support/file-store.ts'
@@ -15,6 +15,21 @@ import { aChat, append, watched } from '../contract/support.ts'
 
 /** Has characters that must be escaped in a URL. */
 const PASSWORD = 'open:s3same@/é'
+
+describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a Redis that evicts', () => {
+  it('stops the start with a sentence, and with REDIS_EVICTION=warn it is logged', async () => {
+    const redis = await aRedis('--maxmemory-policy', 'allkeys-lru')
+    const { code, err } = await runProgram({ env: { STORE_URL: redis.url } }).ended
+    expect(code).toBe(1)
+    expect(err).toMatch(
+      /^STORE_URL: 127\.0\.0\.1:\d+ has maxmemory-policy allkeys-lru, so it deletes chats when it is full\. .*\n$/
+    )
+    const server = await startBuilt({ env: { STORE_URL: redis.url, REDIS_EVICTION: 'warn', LOG_LEVEL: 'warn' } })
+    expect((await call(`${server.url}/ready`)).status).toBe(200)
+    await server.stop()
+    expect(server.output()).toContain('has maxmemory-policy allkeys-lru')
+  })
+})
 
 describe.skipIf(!haveAll('redis-server', 'redis-cli', 'openssl'))('a Redis with a password or TLS', () => {
   it('accepts the password in the URL, which is never logged', async () => {

@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import type { ChatTag } from '../../../src/chat/ids.ts'
 import { StoreUnavailable } from '../../../src/chat/store.ts'
-import { chatKey } from '../../../src/store/redis/server.ts'
+import { chatKey } from '../../../src/store/redis/keys.ts'
 import type { Crowd } from '../../kit/crowd.ts'
 import { call, createChat, post } from '../../support/api.ts'
 import { startBuilt } from '../../support/built-server.ts'
@@ -13,7 +13,7 @@ import { aNode, inTurn } from '../../support/redis.ts'
 import { aCluster, type RedisCluster, startCluster } from '../../support/redis-cluster.ts'
 import type { Redis } from '../../support/redis-server.ts'
 import { openStream } from '../../support/streams.ts'
-import { aChat, append, message, tagIn, watched } from '../contract/support.ts'
+import { aChat, append, message, tagIn, texts, watched } from '../contract/support.ts'
 import { gatherAt, startNode } from './nodes.ts'
 
 const TIMEOUT_MS = 60_000
@@ -143,6 +143,28 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('chats on a cluster', { t
     }
     // Posts can be delayed, but are not refused.
     expect(await finish()).toMatchObject({ lost: 0, refused: 0, reconnects: 0 })
+  })
+
+  it('are watched on their new server at once, also by a node that sends no commands about them', async () => {
+    const cluster = await aCluster()
+    const [posting, watching] = [await aNode(cluster.url), await aNode(cluster.url)]
+    const tags = await Promise.all(Array.from({ length: MANY }, () => aChat(posting)))
+    for (const tag of tags.slice(0, -1)) await watched(watching, tag)
+    // Its position is checked after those of all others.
+    const [last] = tags.slice(-1)
+    if (last === undefined) throw new Error()
+    const { notified } = await watched(watching, last)
+    const [from] = await homesOf(cluster, [last])
+    const to = cluster.masters.find((master) => master !== from)
+    if (from === undefined || to === undefined) throw new Error()
+    expect(await texts(posting, last)).toEqual([])
+    await moveSlot(await cluster.slotOf(chatKey(last)), from, to, cluster)
+    // The node does not know yet, and its connection for pages is told.
+    expect(await texts(posting, last)).toEqual([])
+    // Another server: the caller must load the door again.
+    expect(await posting.append(last, 0, message('moved'))).toBe('conflict')
+    await append(posting, last, 'moved')
+    await eventually(() => notified.length === 1, 'the watcher is notified', { withinMs: 8000 })
   })
 
   it('can be used again after a replica has replaced a dead server, and open streams continue', async () => {

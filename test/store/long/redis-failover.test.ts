@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { postKey } from '../../../src/chat/ids.ts'
 import { messages as historyAnswer, message as messageAnswer } from '../../../src/wire/schemas/chats.ts'
 import { openWire } from '../../kit/wire.ts'
-import { call, createChat, createChatWithMember, decline } from '../../support/api.ts'
+import { call, createChat, createChatWithMember, decline, post } from '../../support/api.ts'
 import { startBuilt } from '../../support/built-server.ts'
 import { aDoor, aUser } from '../../support/doors.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -15,6 +15,8 @@ import { aNode, aRedis } from '../../support/redis.ts'
 import { openStream } from '../../support/streams.ts'
 import { ALL, aChat, aKnock, loaded, message, NOON, texts, watched } from '../contract/support.ts'
 import { untilReady } from './nodes.ts'
+
+const from = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index)
 
 /** A master and its replica at one address. */
 async function aPair() {
@@ -87,6 +89,46 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a re
     expect([unknown.status, await unknown.text()]).toEqual([400, expect.stringContaining('cursor-unknown')])
   })
 
+  it('the newest messages are read across the gap in the ids, and before any id in it', async () => {
+    const pair = await aPair()
+    const node = await startBuilt({ env: { STORE_URL: pair.url, RATE_LIMIT: 'off' } })
+    const { chat, owner, member } = await createChatWithMember(node)
+    const ids: number[] = []
+    const postAll = async (texts: readonly string[]) => {
+      for (const text of texts) ids.push(await post(chat, owner, text))
+    }
+    const sent = Array.from({ length: 130 }, (_, index) => `${index + 1}`)
+    await postAll(sent.slice(0, 70))
+    await pair.lag()
+    const lost = await post(chat, owner, 'lost')
+    await pair.failOver()
+    await untilReady(node)
+    await postAll(sent.slice(70))
+    const [atGap = 0, behindGap = 0] = ids.slice(69)
+    expect([lost - atGap, behindGap > 1_700_000_000_000]).toEqual([1, true])
+
+    const read = async (query: string) =>
+      historyAnswer.parse(await (await call(`${chat}?${query}`, { user: member })).json())
+    const texts = async (query: string) => (await read(query)).messages.map(({ text }) => Number(text))
+    let found: string[] = []
+    const answers: number[] = []
+    for (let before = '', hasMore = true; hasMore; ) {
+      const page = await read(`last=60${before}`)
+      expect(page.last_event_id).toBe(ids.at(-1))
+      answers.push(page.messages.length)
+      found = [...page.messages.map(({ text }) => text), ...found]
+      before = `&before=${page.messages[0]?.id}`
+      hasMore = page.has_more
+    }
+    expect([found, answers]).toEqual([sent, [60, 60, 10]])
+    expect(await texts('last=62')).toEqual(from(69, 130))
+    expect(await texts(`last=3&before=${ids[72]}`)).toEqual([70, 71, 72])
+    for (const before of [atGap + 1, lost + 1, 1_000_000_000, behindGap]) {
+      expect(await texts(`last=2&before=${before}`)).toEqual([69, 70])
+    }
+    expect(await texts(`last=2&before=${atGap}`)).toEqual([68, 69])
+  })
+
   it('a lost version or lost rights do not allow a change', async () => {
     const pair = await aPair()
     const store = await aNode(pair.url)
@@ -133,7 +175,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('after a failover to a re
     const store = await aNode(master.url)
     const tag = await aChat(store)
     await store.append(tag, 0, message('kept'))
-    await eventually(async () => (await other.cli('dbsize')) === '2', 'the replica has the chat')
+    await eventually(async () => (await other.cli('dbsize')) === '3', 'the replica has the chat')
     await other.cli('replicaof', 'no', 'one')
     expect(await store.append(tag, 0, message('lost'))).toMatchObject({ id: 2 })
     // Nothing is written to the chat while the other server is the master.

@@ -1,12 +1,12 @@
 /** The JSON of messages can contain raw line breaks if a node with an older version stores or publishes them. */
 import { expect, it } from 'vitest'
 import { postKey } from '../../../src/chat/ids.ts'
-import { chatKey } from '../../../src/store/redis/server.ts'
+import { chatKey } from '../../../src/store/redis/keys.ts'
 import { aUser } from '../../support/doors.ts'
 import { RAW_TEXT, rawJson, sentEvent, sentJson } from '../../support/raw-message.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { aNode, aRedis } from '../../support/redis.ts'
-import { ALL, aChat, allNotified, append, loaded, message, texts, watched } from '../contract/support.ts'
+import { ALL, aChat, allNotified, append, loaded, message, messagesAfter, texts, watched } from '../contract/support.ts'
 
 it.skipIf(!haveAll('redis-server', 'redis-cli'))(
   'a message of an older version is notified and read without raw line breaks',
@@ -27,7 +27,12 @@ it.skipIf(!haveAll('redis-server', 'redis-cli'))(
 
     expect(events).toEqual([sentEvent(2)])
     expect(await texts(store, tag)).toEqual(['hello', RAW_TEXT])
-    expect(await store.messages(tag, 1)).toEqual({ json: [Buffer.from(sentJson(2))], upTo: 2, hasMore: false })
+    expect(await messagesAfter(store, tag, 1)).toEqual({
+      json: [Buffer.from(sentJson(2))],
+      count: 1,
+      upTo: 2,
+      hasMore: false
+    })
     expect(await store.events(tag, 1, ALL)).toEqual([sentEvent(2)])
     expect(await store.append(tag, door.rights, message('another'), key)).toEqual(sentEvent(2))
   }

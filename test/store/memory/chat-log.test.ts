@@ -83,17 +83,26 @@ function checkEvents({ log, all }: ReturnType<typeof filled>, after: number, wan
 }
 
 function checkMessages({ log, all }: ReturnType<typeof filled>, after: number, page: MessagesPage): void {
-  const { limit = all.length, upTo = all.length } = page
-  const found = log.messagesAfter(after, page)
+  const { limit = all.length, upTo = all.length, maxBytes } = page
+  const found = log.messages({ after }, page)
   if (after < 0 || after > all.length || after > upTo) {
     expect(found).toBeUndefined()
     return
   }
   const messages = all.slice(after, upTo).flatMap((event) => (event.type === 'message' ? [event] : []))
-  const expected = messages.slice(0, limit)
+  const sizes = messages.map((_, index) =>
+    Buffer.byteLength(
+      messages
+        .slice(0, index + 1)
+        .map(({ json }) => json)
+        .join()
+    )
+  )
+  const fitting = sizes.filter((size) => size + 1 <= maxBytes).length
+  const expected = messages.slice(0, Math.min(limit, Math.max(1, fitting)))
   const hasMore = expected.length < messages.length
   expect(Buffer.concat(found?.json ?? []).toString()).toBe(expected.map(({ json }) => json).join(','))
-  expect(found).toMatchObject({ hasMore, upTo: hasMore ? expected.at(-1)?.id : upTo })
+  expect(found).toMatchObject({ hasMore, count: expected.length, upTo: hasMore ? expected.at(-1)?.id : upTo })
 }
 
 interface Query extends Omit<EventsPage, 'upTo'> {
@@ -121,7 +130,7 @@ function checkLog(parts: readonly Logged[], wanted: readonly Query[]): void {
     const after = placeIn(query.after, last)
     const upTo = query.upTo && Math.max(0, Math.min(last, placeIn(query.upTo, last)))
     checkEvents(filledLog, after, { ...query, upTo })
-    checkMessages(filledLog, after, { limit: query.limit, upTo })
+    checkMessages(filledLog, after, { limit: query.limit, upTo, maxBytes: query.maxBytes })
   }
 }
 

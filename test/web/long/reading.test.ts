@@ -1,35 +1,43 @@
 /** Reading a long chat, a chat with new messages, and malicious texts. */
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
+import type { Store } from '../../../src/chat/store.ts'
 import { startChromium } from '../../foreign/chromium.ts'
 import { tagIn } from '../../store/contract/support.ts'
-import { createChat } from '../../support/api.ts'
+import { createChat, post } from '../../support/api.ts'
+import { eventually } from '../../support/eventually.ts'
 import { haveAll } from '../../support/real-parts.ts'
+import { aNode, aRedis } from '../../support/redis.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
 import { openWindow, SOON, send, untilLive, type Window } from '../window.ts'
 
 interface Reading {
   readonly server: TestServer
+  readonly chat: string
+  readonly owner: string
   /** Adds messages to the chat directly in the store. */
   write(messages: readonly string[]): Promise<void>
   /** Opens the chat as its owner Olga. */
-  read(size?: { width?: number; height?: number }): Promise<Window>
+  read(size?: { width?: number; height?: number }, prepare?: (page: Page) => void): Promise<Window>
 }
 
-async function startReading(): Promise<Reading> {
-  const server = await startServer({ env: { RATE_LIMIT: 'off' } })
+async function startReading(store?: Store): Promise<Reading> {
+  const server = await startServer({ env: { RATE_LIMIT: 'off' }, wrap: (own) => store ?? own })
   const browser = await startChromium()
   const { chat, owner } = await createChat(server)
   const path = new URL(chat).pathname
   const tag = tagIn(chat)
   return {
     server,
+    chat,
+    owner,
     write: async (messages) => {
       const rights = (await server.store.load(tag))?.door.rights ?? 0
       for (const text of messages) await server.store.append(tag, rights, { text, createdAt: server.clock.now })
     },
-    read: async (size = {}) => {
+    read: async (size = {}, prepare = () => {}) => {
       const window = await openWindow(browser, size)
+      prepare(window.page)
       const key = JSON.stringify({ userId: owner, name: 'Olga', since: server.clock.now })
       await window.page.addInitScript(`localStorage.setItem('silly-chat:chat:${path}', ${JSON.stringify(key)})`)
       await window.page.goto(chat)
@@ -302,5 +310,73 @@ describe.skipIf(!haveAll('chromium'))('reading', { timeout: 120_000 }, () => {
     expect(
       await page.evaluate("[...document.querySelectorAll('.said')].map((one) => getComputedStyle(one).contain)")
     ).toEqual(shown.map(() => 'content'))
+  })
+})
+
+describe.skipIf(!haveAll('chromium', 'redis-server', 'redis-cli'))('reading a chat whose ids have jumped', () => {
+  it('shows every message, with a request for each page and one stream', { timeout: 120_000 }, async () => {
+    const redis = await aRedis()
+    const store = await aNode(redis.url)
+    const { chat, owner, read } = await startReading(store)
+    const restart = async () => {
+      await redis.kill()
+      await redis.start()
+      await eventually(() => store.ping().then(() => true), 'the store reaches the server', { withinMs: 10_000 })
+    }
+    const ids: number[] = []
+    const say = async (from: number, to: number) => {
+      for (const text of lines(from, to)) ids.push(await post(chat, owner, text))
+    }
+    await say(1, 150)
+    await redis.cli('save')
+    await restart()
+    await say(151, 300)
+    await redis.cli('save')
+    await restart()
+    await say(301, 450)
+    await redis.cli('save')
+    expect([ids[0], ids[149], ids.length]).toEqual([1, 150, 450])
+    expect(ids[150]).toBeGreaterThan(1_700_000_000_000)
+
+    const requests: string[] = []
+    const { page, errors } = await read({ width: 400 }, (page) =>
+      page.on('request', (request) => {
+        const url = new URL(request.url())
+        if (request.resourceType() === 'fetch' && url.href.startsWith(chat)) requests.push(url.href.slice(chat.length))
+      })
+    )
+    expect([...requests].sort()).toEqual(['/events', '/join-requests', '?last=200'])
+    expect(await page.locator('.said').last().innerText()).toContain('Line 450')
+
+    const texts = () => page.locator('.said .text').allInnerTexts()
+    const expectAll = async (to: number) => {
+      await page.locator('.scroll').hover()
+      await expect
+        .poll(async () => {
+          await page.mouse.wheel(0, -5000)
+          return (await texts()).at(0)
+        }, SOON)
+        .toBe('Line 1')
+      expect(await texts()).toEqual(Array.from({ length: to }, (_, index) => `Line ${index + 1}`))
+    }
+    await expectAll(450)
+    expect(requests.filter((one) => one.startsWith('?'))).toEqual([
+      '?last=200',
+      `?last=200&before=${ids[250]}`,
+      `?last=200&before=${ids[50]}`
+    ])
+
+    // The log loses its end while the page is open: the stream gets a reset, and the page reads the newest messages again.
+    await post(chat, owner, 'Ana: Lost')
+    await page.getByText('Lost', { exact: true }).waitFor({ state: 'attached' })
+    requests.length = 0
+    await restart()
+    await say(451, 453)
+    await page.getByText('Line 453', { exact: true }).waitFor({ state: 'attached' })
+    await untilLive(page)
+    await expectAll(453)
+    expect(requests.filter((one) => one.startsWith('?')).length).toBeLessThanOrEqual(4)
+    expect(requests.length).toBeLessThanOrEqual(8)
+    expect(errors).toEqual([])
   })
 })

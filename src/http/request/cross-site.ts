@@ -1,0 +1,22 @@
+/**
+ * Refuses requests that a foreign page makes its visitors' browsers send without being able to read the answer: an image, a
+ * script or a `no-cors` fetch with a link as its URL must not knock, nor create a chat. Browsers send these headers to
+ * https and localhost only (Fetch Metadata Request Headers, https://www.w3.org/TR/fetch-metadata/).
+ */
+import fp from 'fastify-plugin'
+import { Problem } from '../../wire/problems.ts'
+
+/** What pages fetch to read, and what people navigate to. */
+const HARMLESS = new Set<unknown>([undefined, 'empty', 'document'])
+
+export const crossSite = fp(
+  (app, _options, done) => {
+    app.addHook('onRequest', ({ headers, originalUrl }, _reply, next) => {
+      const isForeign = headers['sec-fetch-mode'] === 'no-cors' || !HARMLESS.has(headers['sec-fetch-dest'])
+      if (isForeign && /^(?:https?:\/\/[^/?#]*)?\/(?:v1|i)\//i.test(originalUrl)) throw new Problem('cross-site')
+      next()
+    })
+    done()
+  },
+  { name: 'cross-site', dependencies: ['known-paths'] }
+)
