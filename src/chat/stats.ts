@@ -1,6 +1,6 @@
 /** Counters of what this process has done to chats and join requests. */
 import type { Door } from './door.ts'
-import { pendingRequests } from './door.ts'
+import { isEnded, pendingRequests, provisionalUntil } from './door.ts'
 import type { JoinEvent } from './events.ts'
 
 export class DoorStats {
@@ -15,13 +15,17 @@ export class DoorStats {
   }
   /** Requests created here minus requests decided here. Only the sum over all processes is the number of pending requests. */
   pending = 0
+  /** Provisional requests that were withdrawn because nobody has claimed them. */
+  lapsed = 0
 
   /** Counts a committed change; `before` is the door before it. */
   changed(before: Door, events: readonly JoinEvent[]): void {
     for (const { type, request } of events) {
       this.joinEvents[type]++
+      const earlier = before.requests.get(request.guest)
       if (type === 'join_request') this.pending++
-      else if (before.requests.get(request.guest)?.state === 'pending') this.pending--
+      else if (earlier?.state === 'pending') this.pending--
+      if (earlier !== undefined && isEnded(request) && request.decidedAt === provisionalUntil(earlier)) this.lapsed++
     }
   }
 

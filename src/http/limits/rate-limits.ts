@@ -24,6 +24,7 @@ export const RATE_LIMITS = {
   'create-link': { own: 60, network: 600 },
   knock: { own: 60, network: 600 },
   post: { own: 600, network: 6000 },
+  decide: { own: 600, network: 6000 },
   read: { own: 1200, network: 12_000 },
   stream: { own: 120, network: 6000 }
 } as const satisfies Record<string, { own: number; network: number }>

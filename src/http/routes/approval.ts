@@ -49,7 +49,7 @@ export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (
   app.post(
     '/v1/approval',
     {
-      onRequest: limits.on('read'),
+      onRequest: limits.on('decide'),
       preValidation: requireUserId,
       schema: {
         operationId: 'approve',

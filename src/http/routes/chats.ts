@@ -206,7 +206,7 @@ Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`close
   app.delete(
     '/v1/chats/:chat',
     {
-      onRequest: limits.on('read'),
+      onRequest: limits.on('decide'),
       preValidation: requireUserId,
       schema: {
         operationId: 'closeChat',

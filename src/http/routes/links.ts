@@ -198,7 +198,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
   app.delete(
     '/v1/links/:link',
     {
-      onRequest: limits.on('read'),
+      onRequest: limits.on('decide'),
       preValidation: requireUserId,
       schema: {
         operationId: 'revokeLink',
@@ -223,7 +223,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
   app.delete(
     '/v1/links/:link/request',
     {
-      onRequest: limits.on('read'),
+      onRequest: limits.on('decide'),
       preValidation: requireUserId,
       schema: {
         operationId: 'leave',

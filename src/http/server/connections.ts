@@ -74,6 +74,13 @@ export class Connections {
     })
   }
 
+  /** Bytes that wait in this process for their readers. */
+  get unreadBytes(): number {
+    let bytes = 0
+    for (const socket of this.#open.keys()) bytes += socket.writableLength
+    return bytes
+  }
+
   /** Ends a silent connection whose client does not take its answer, or which is kept alive for nothing. */
   onSilent(socket: Socket): void {
     const connection = this.#open.get(socket)

@@ -30,6 +30,7 @@ export const metrics = fp<MetricsOptions>(
     addRequests(app, hub, registry)
     addStreams(hub, registry)
     addDoors(doors, registry)
+    addHeld(app, registry)
     addGauge(
       registry,
       'clock_skew_seconds',
@@ -62,7 +63,7 @@ export const metrics = fp<MetricsOptions>(
     })
     done()
   },
-  { name: 'metrics', dependencies: ['broken-off'] }
+  { name: 'metrics', dependencies: ['broken-off', 'connections', 'open-budget'] }
 )
 
 function addRequests(app: FastifyInstance, hub: Hub, registry: Registry): void {
@@ -116,10 +117,27 @@ function addStreams(hub: Hub, registry: Registry): void {
   addGauge(registry, 'followed_chats', 'Chats with at least one open stream or wait in this process.', () => hub.chats)
 }
 
+/** What clients hold open. */
+function addHeld({ openBudget, connections }: FastifyInstance, registry: Registry): void {
+  addGauge(registry, 'held_places', 'Open streams, waits and answers that are not taken.', () => openBudget.open)
+  addGauge(
+    registry,
+    'unread_bytes',
+    'Bytes of answers and streams that wait for their readers.',
+    () => connections.unreadBytes
+  )
+}
+
 function addDoors(doors: DoorStats, registry: Registry): void {
   addCounter(registry, 'messages_total', 'Messages posted.', () => doors.messages)
   addCounter(registry, 'chats_created_total', 'Chats created by this process.', () => doors.chatsCreated)
   addCounter(registry, 'chats_ended_total', 'Chats closed or expired by this process.', () => doors.chatsEnded)
+  addCounter(
+    registry,
+    'lapsed_requests_total',
+    'Join requests withdrawn because their guests never got the client id.',
+    () => doors.lapsed
+  )
   const happened = deltas()
   const joins: Counter<'type'> = new Counter({
     name: 'silly_chat_join_events_total',
