@@ -5,7 +5,13 @@ import type { RequestId, UserId } from './ids.ts'
 export type ServiceRefusal =
   | Refusal
   | {
-      readonly refused: 'chat-not-found' | 'chat-full' | 'store-full' | 'cursor-unknown' | 'idempotency-key-reused'
+      readonly refused:
+        | 'chat-not-found'
+        | 'chat-full'
+        | 'store-full'
+        | 'cursor-unknown'
+        | 'idempotency-key-reused'
+        | 'not-stored'
     }
   /** The guest's own join request has ended. */
   | {

@@ -32,6 +32,7 @@ import {
 import { isRefusal, orRefuse, Refused } from './refusals.ts'
 import { DoorStats } from './stats.ts'
 import { type LoadedChat, type Store, StoreUnavailable } from './store.ts'
+import { UnstoredWithdrawals } from './unstored.ts'
 
 export interface ServiceDependencies {
   readonly store: Store
@@ -92,13 +93,13 @@ export interface NewLink {
 export type Service = ReturnType<typeof createService>
 
 export function createService({
-  store,
+  store: stored,
   now: ownNow,
   chatTtlMs,
   stats = new DoorStats(),
   onFault = () => undefined
 }: ServiceDependencies) {
-  const clockSkewMs = store.clockSkewMs?.bind(store) ?? (() => 0)
+  const clockSkewMs = stored.clockSkewMs?.bind(stored) ?? (() => 0)
   const now = (): number => ownNow() + clockSkewMs()
   // The store's clock knows nothing of the clock of a test.
   const toStoreTime = (instant: number): number => instant - (ownNow() - Date.now())
@@ -107,7 +108,9 @@ export function createService({
     chatTtlMs === 0
       ? { afterEventMs: Number.POSITIVE_INFINITY, emptyMs: Number.POSITIVE_INFINITY }
       : { afterEventMs: chatTtlMs, emptyMs: emptyTtlMs }
-  const decisions = new Decisions({ store, now, toStoreTime, lifetime, stats })
+  const decisions = new Decisions({ store: stored, now, toStoreTime, lifetime, stats })
+  const unstored = new UnstoredWithdrawals(stored, now, onFault)
+  const store = unstored.view()
 
   async function createChat(): Promise<{ chat: ChatId; author: UserId }> {
     const author = newUserId()
@@ -180,7 +183,15 @@ export function createService({
   async function closeChat(chat: ChatId, user: UserId): Promise<void> {
     const { door } = await loadChat(chat)
     orRefuse(rules.requireOwner(door, digestOf(user)))
-    if (await store.remove(tagOf(chat))) stats.ended(door)
+    const tag = tagOf(chat)
+    const remove = async () => {
+      if (await store.remove(tag)) stats.ended(door)
+    }
+    await remove().catch((error: unknown) => {
+      if (!(error instanceof StoreUnavailable)) throw error
+      unstored.add({ tag, key: 'close', decide: undefined, store: remove })
+      throw new Refused({ refused: 'not-stored' })
+    })
   }
 
   async function joinRequests(
@@ -214,7 +225,8 @@ export function createService({
   }
 
   async function revokeLink(link: LinkId, user: UserId): Promise<void> {
-    await change(link, 'link-not-found', (door, at) => changes.revokeLink(door, link, digestOf(user), at))
+    const revoke: Decide<undefined> = (door, at) => changes.revokeLink(door, link, digestOf(user), at)
+    await withdraw(link, revoke, () => [`revoke ${link}`, revoke])
   }
 
   /** Opens a link. Without a user id this creates a join request; with one it returns the state of that user. */
@@ -281,7 +293,8 @@ export function createService({
   /** Withdraws a guest's request, or removes the guest from the chat. If the request has ended, this changes nothing. */
   async function leave(link: LinkId, client: UserId): Promise<void> {
     const guest = digestOf(client)
-    await change(link, 'link-not-found', (door, at) => changes.leave(door, link, guest, at))
+    const leaving: Decide<undefined> = (door, at) => changes.leave(door, link, guest, at)
+    await withdraw(link, leaving, () => [`leave ${guest}`, leaving])
   }
 
   /** Checks that a newcomer can join through the link. Creates no join request. */
@@ -319,11 +332,18 @@ export function createService({
     request: RequestId | undefined,
     verdict: 'approve' | 'decline'
   ): Promise<rules.ApprovedRequest | rules.DeclinedRequest> {
-    const ref = { link, id: request }
     const digest = digestOf(user)
-    return change<rules.ApprovedRequest | rules.DeclinedRequest>(link, 'link-not-found', (door, at) =>
-      verdict === 'approve' ? changes.approve(door, ref, digest, at) : changes.decline(door, ref, digest, at)
-    )
+    if (verdict === 'approve') {
+      return await change(link, 'link-not-found', (door, at) =>
+        changes.approve(door, { link, id: request }, digest, at)
+      )
+    }
+    const decline =
+      (id: RequestId | undefined): Decide<rules.DeclinedRequest> =>
+      (door, at) =>
+        changes.decline(door, { link, id }, digest, at)
+    // Later, without an id, it could be about somebody else.
+    return await withdraw(link, decline(request), ({ id }) => [`decline ${id}`, decline(id)])
   }
 
   /** Stores what is due in a chat. Resolves to the milliseconds until something else is, or to undefined for never. */
@@ -337,7 +357,7 @@ export function createService({
       true
     )
     // It only looks as if it had ended, perhaps because the clock is wrong.
-    if (next === 'gone' && store.canRemoveIdle?.() === false) return RECHECK_MS
+    if (next === 'gone' && stored.canRemoveIdle?.() === false) return RECHECK_MS
     return next === 'gone' || next === Number.POSITIVE_INFINITY ? undefined : next - now()
   }
 
@@ -350,7 +370,7 @@ export function createService({
     const faults: unknown[] = []
     let swept = 0
     const idle = await store.idleChats(now() - chatTtlMs, now() - emptyTtlMs)
-    if (store.canRemoveIdle?.() === false) return
+    if (stored.canRemoveIdle?.() === false) return
     for (const tag of idle) {
       if (++swept % SWEPT_PER_TURN === 0) await nextTurn()
       await applyDueExpiries(tag).catch((error: unknown) => {
@@ -398,7 +418,34 @@ export function createService({
     return result
   }
 
+  /**
+   * Changes a door by taking a right away. If the store can be read but not written, the withdrawal is enforced here until it is
+   * stored; `later` gives it a name, and the decision to store.
+   * @throws Refused `not-stored`
+   */
+  async function withdraw<Result>(
+    link: LinkId,
+    decide: Decide<Result>,
+    later: (result: Result) => [key: string, decide: Decide<Result>]
+  ): Promise<Result> {
+    const tag = tagOf(link)
+    try {
+      return await change(link, 'link-not-found', decide)
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      const chat = await load(tag).catch(() => undefined)
+      if (chat === undefined) throw error
+      const [key, again] = later(orRefuse(decide(chat.door, now(), chat)).result)
+      unstored.add({ tag, key, decide: again, store: () => change(link, 'link-not-found', again) })
+      throw new Refused({ refused: 'not-stored' })
+    }
+  }
+
   return {
+    /** The store as this process enforces it: what streams must read. */
+    store,
+    /** The number of withdrawals that are enforced but not stored yet. */
+    unstored: () => unstored.size,
     createChat,
     postMessage,
     readMessages,

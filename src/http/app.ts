@@ -95,7 +95,7 @@ export async function buildApp({
   const onFault = (err: unknown): void => app.log.error({ err }, 'a join request was not withdrawn or claimed')
   const service = createService({ store, now, chatTtlMs, stats: doors, onFault })
   const hub = new Hub({
-    store,
+    store: service.store,
     applyDueExpiries: service.applyDueExpiries,
     heartbeatMs: settings.HEARTBEAT_SECONDS * 1000,
     maxBufferBytes: settings.MAX_STREAM_BUFFER_BYTES,
@@ -133,7 +133,7 @@ export async function buildApp({
   if (settings.METRICS_ADDRESS) {
     // Imported lazily to keep the cold start short.
     const { metrics } = await import('./server/metrics.ts')
-    await app.register(metrics, { address: settings.METRICS_ADDRESS, hub, doors, clockSkewMs: service.clockSkewMs })
+    await app.register(metrics, { address: settings.METRICS_ADDRESS, hub, doors, service })
   }
 
   await app.register(api, { service, hub })

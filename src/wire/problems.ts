@@ -115,6 +115,11 @@ const catalogue = {
   ],
   overloaded: [503, 'Overloaded', 'The server is overloaded. Send the request again in a moment.'],
   'shutting-down': [503, 'Shutting down', 'The server is shutting down. Send the request again in a moment.'],
+  'not-stored': [
+    503,
+    'Not stored yet',
+    'The server enforces this from now on, but its store cannot write. It is stored as soon as possible; other nodes learn of it then.'
+  ],
   'store-unreachable': [503, 'Store unreachable', 'The server cannot reach its store. Try again later.']
 } as const satisfies Record<string, readonly [status: number, title: string, detail: string]>
 

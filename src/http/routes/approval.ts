@@ -71,7 +71,9 @@ export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (
             'not-the-owner',
             'nobody-asked',
             'request-closed',
-            'several-requests'
+            'several-requests',
+            'link-full',
+            'not-stored'
           )
         }
       }

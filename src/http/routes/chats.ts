@@ -218,7 +218,7 @@ Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`close
         params: chatParams,
         response: {
           204: emptyAnswer('The chat is closed and deleted.'),
-          ...problemResponses(...READING_PROBLEMS, 'user-id-required', 'chat-not-found', 'not-the-owner')
+          ...problemResponses(...READING_PROBLEMS, 'user-id-required', 'chat-not-found', 'not-the-owner', 'not-stored')
         }
       }
     },

@@ -210,7 +210,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
         params: linkParams,
         response: {
           204: emptyAnswer('The link has ended.'),
-          ...problemResponses(...READING_PROBLEMS, 'user-id-required', 'link-not-found', 'not-the-owner')
+          ...problemResponses(...READING_PROBLEMS, 'user-id-required', 'link-not-found', 'not-the-owner', 'not-stored')
         }
       }
     },
@@ -235,7 +235,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
         params: linkParams,
         response: {
           204: emptyAnswer('The guest is neither pending nor a member.'),
-          ...problemResponses(...READING_PROBLEMS, 'user-id-required', 'link-not-found', 'not-this-guest')
+          ...problemResponses(...READING_PROBLEMS, 'user-id-required', 'link-not-found', 'not-this-guest', 'not-stored')
         }
       }
     },

@@ -7,6 +7,7 @@ import { createServer } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Service } from '../../chat/service.ts'
 import type { DoorStats } from '../../chat/stats.ts'
 import type { Hub } from '../../streams/hub.ts'
 import { CLIENT_CLOSED_REQUEST, outcomeOf } from './broken-off.ts'
@@ -17,14 +18,14 @@ export interface MetricsOptions {
   readonly address: { readonly host: string; readonly port: number }
   readonly hub: Hub
   readonly doors: DoorStats
-  readonly clockSkewMs: () => number
+  readonly service: Pick<Service, 'clockSkewMs' | 'unstored'>
 }
 
 const DURATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 300]
 
 /** Counts requests, and answers `/metrics` from when the server is ready until it closes. */
 export const metrics = fp<MetricsOptions>(
-  (app, { address, hub, doors, clockSkewMs }, done) => {
+  (app, { address, hub, doors, service }, done) => {
     const registry = new Registry()
     collectDefaultMetrics({ register: registry })
     addRequests(app, hub, registry)
@@ -35,8 +36,9 @@ export const metrics = fp<MetricsOptions>(
       registry,
       'clock_skew_seconds',
       'How far the clock of the store is ahead of the clock of this process; 0 for stores without a clock.',
-      () => clockSkewMs() / 1000
+      () => service.clockSkewMs() / 1000
     )
+    addGauge(registry, 'unstored_withdrawals', 'Withdrawals that are enforced but not stored yet.', service.unstored)
     const server = createServer((request, response) => {
       if (request.url !== '/metrics' || request.method !== 'GET') {
         response.writeHead(404).end()

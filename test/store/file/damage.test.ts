@@ -239,7 +239,9 @@ describe('a server with a damaged chat', () => {
     const all = call(damaged.chat, { user: damaged.owner }).then((answer) => answer.json())
     await expect(all).rejects.toThrow()
     const stream = await openStream(`${damaged.chat}/events?last_event_id=0`, { user: damaged.owner })
-    expect((await stream.until('ready')).map(({ event }) => event)).not.toContain('ready')
+    // Newer versions of Node.js reject a body that was cut off.
+    const received = await stream.until('ready').catch(() => [])
+    expect(received.map(({ event }) => event)).not.toContain('ready')
     await eventually(() => server.log.some((line) => line.includes('RecordDamaged')), 'the damage is logged')
     expect(server.log.join('').includes(tagIn(damaged.chat))).toBe(false)
 

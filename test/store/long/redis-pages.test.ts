@@ -61,7 +61,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('pages of a log', () => {
     const isPage = (sent: Buffer) => digests.some((digest) => sent.includes(digest))
     const wire = await openWire(redis.port, { mark: (sent) => isPage(sent) || undefined })
     onTestFinished(wire.close)
-    const store = await aNode(`redis://127.0.0.1:${wire.port}`)
+    const store = await aNode(`redis://127.0.0.1:${wire.port}`, { maxChatBytes: 100_000_000 })
     const tag = await aChat(store)
     await append(store, tag, 'hello')
     expect(await texts(store, tag)).toEqual(['hello'])
