@@ -110,6 +110,7 @@ export function createService({
       : { afterEventMs: chatTtlMs, emptyMs: emptyTtlMs }
   const decisions = new Decisions({ store: stored, now, toStoreTime, lifetime, stats })
   const unstored = new UnstoredWithdrawals(stored, now, onFault)
+  let isClosed = false
   const store = unstored.view()
 
   async function createChat(): Promise<{ chat: ChatId; author: UserId }> {
@@ -263,7 +264,10 @@ export function createService({
   /** Withdraws the request of a guest who will never learn their client id, as soon as the store can be reached. */
   async function withdrawLater(link: LinkId, client: UserId): Promise<void> {
     try {
-      await retryWhileUnavailable(() => leave(link, client))
+      await retryWhileUnavailable(
+        () => leave(link, client),
+        () => isClosed
+      )
     } catch (error) {
       // Refused: the store has not recorded the request, or the chat was removed.
       if (!(error instanceof Refused)) onFault(error)
@@ -468,7 +472,12 @@ export function createService({
     applyDueExpiries,
     sweep,
     clockSkewMs,
-    ping: () => store.ping()
+    ping: () => store.ping(),
+    /** Stops work in the background, after a last attempt to store what is not stored yet. */
+    close: () => {
+      isClosed = true
+      return unstored.close()
+    }
   }
 }
 
@@ -479,8 +488,8 @@ export function assertNotEnded(request: rules.JoinRequest, client: UserId): rule
   throw new Refused({ refused: 'request-ended', ending: rules.endingOf(request), state, request: id, client })
 }
 
-async function retryWhileUnavailable(act: () => Promise<void>): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
+async function retryWhileUnavailable(act: () => Promise<void>, isClosed: () => boolean): Promise<void> {
+  for (let attempt = 1; !isClosed(); attempt++) {
     try {
       await act()
       return

@@ -26,6 +26,7 @@ export class UnstoredWithdrawals {
   readonly #onFault: (error: unknown) => void
   readonly #unstored = new Map<ChatTag, Map<string, Withdrawal>>()
   readonly #listeners = new Map<ChatTag, Set<Listener>>()
+  #isClosed = false
 
   constructor(store: Store, now: () => number, onFault: (error: unknown) => void) {
     this.#store = store
@@ -71,21 +72,30 @@ export class UnstoredWithdrawals {
     this.#retryLater(withdrawal)
   }
 
+  /** Tries to store everything once more, for the last time. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const all = [...this.#unstored.values()].flatMap((ofChat) => [...ofChat.values()])
+    await Promise.all(all.map((withdrawal) => this.#retry(withdrawal)))
+  }
+
   #retryLater(withdrawal: Withdrawal): void {
-    const retry = async (): Promise<void> => {
-      try {
-        await withdrawal.store()
-      } catch (error) {
-        if (error instanceof StoreUnavailable) {
-          this.#retryLater(withdrawal)
-          return
-        }
-        // Refused: somebody else has done it, or the chat is gone.
-        if (!(error instanceof Refused)) this.#onFault(error)
-      }
-      this.#forget(withdrawal)
-    }
+    const retry = () => (this.#isClosed ? undefined : this.#retry(withdrawal))
     setTimeout(retry, RETRY_MS).unref()
+  }
+
+  async #retry(withdrawal: Withdrawal): Promise<void> {
+    try {
+      await withdrawal.store()
+    } catch (error) {
+      if (error instanceof StoreUnavailable) {
+        this.#retryLater(withdrawal)
+        return
+      }
+      // Refused: somebody else has done it, or the chat is gone.
+      if (!(error instanceof Refused)) this.#onFault(error)
+    }
+    this.#forget(withdrawal)
   }
 
   #forget({ tag, key }: Withdrawal): void {

@@ -129,6 +129,7 @@ export async function buildApp({
   await app.register(jsonBody)
   await app.register(misplacedInput)
 
+  app.addHook('onClose', () => service.close())
   await app.register(idleSweep, { chatTtlMs, sweep: service.sweep })
   if (settings.METRICS_ADDRESS) {
     // Imported lazily to keep the cold start short.

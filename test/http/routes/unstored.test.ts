@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Store } from '../../../src/chat/store.ts'
 import { StoreUnavailable } from '../../../src/chat/store.ts'
+import { tagIn } from '../../store/contract/support.ts'
 import {
   approve,
   call,
@@ -103,8 +104,19 @@ describe('while the store cannot write', () => {
     expect(await refusal(await call(closing.chat, { user: closing.owner }))).toEqual([404, 'chat-not-found'])
     expect((await stream.rest()).at(-1)).toMatchObject({ event: 'closed', data: { reason: 'chat_closed' } })
     state.isReadOnly = false
-    const isGone = async () => (await server.store.idleChats(1e15, 1e15)).length === 2
+    const isGone = async () => (await server.store.load(tagIn(closing.chat))) === undefined
     await eventually(isGone, 'the chat is removed')
+  })
+
+  it('a server that stops stores it first, if it can by then', async () => {
+    const { server, state } = await aServer()
+    const { chat, link, member } = await createChatWithMember(server)
+    state.isReadOnly = true
+    expect((await call(`DELETE ${link}/request`, { user: member })).status).toBe(503)
+    state.isReadOnly = false
+    await server.close()
+    const requests = (await server.store.load(tagIn(chat)))?.door.requests.values() ?? []
+    expect([...requests]).toMatchObject([{ state: 'closed', reason: 'left' }])
   })
 
   it('nobody withdraws what is not theirs', async () => {
