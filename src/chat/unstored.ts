@@ -43,8 +43,7 @@ export class UnstoredWithdrawals {
 
   /** The store as readers of this process must see it. What it decides on must be read from the store itself. */
   view(): Store {
-    return {
-      ...this.#store,
+    const differences: Pick<Store, 'load' | 'cached' | 'watch'> = {
       load: async (tag) => this.#enforced(tag, await this.#store.load(tag)),
       cached: (tag) => this.#enforced(tag, this.#store.cached(tag)),
       watch: async (tag, listener) => {
@@ -59,6 +58,7 @@ export class UnstoredWithdrawals {
         }
       }
     }
+    return Object.assign(Object.create(this.#store), differences)
   }
 
   /** Enforces a withdrawal until it is stored. */
