@@ -32,6 +32,8 @@ export function sentenceFor(error: unknown): string {
       return 'This request has ended meanwhile. The guest may ask again.'
     case 'store-full':
       return 'The server has no room for more at the moment. Try again later.'
+    case 'not-stored':
+      return 'This is done. The server cannot write it down at the moment and does so as soon as it can.'
     case 'chat-not-found':
     case 'link-not-found':
       return 'This chat is no longer there.'
