@@ -5,6 +5,7 @@ import { HEARTBEAT, opening } from '../wire/sse-format.ts'
 import type { Base } from '../wire/urls.ts'
 import type { Batch } from './batch.ts'
 import { chunk, LAST_CHUNK } from './chunked.ts'
+import { drained } from './drained.ts'
 import type { ChatSource, Follower } from './follower.ts'
 import type { StreamStats } from './stats.ts'
 
@@ -142,19 +143,7 @@ export abstract class EventStream implements Follower {
 
   /** Resolves once the socket takes more or is closed, and not before other work has had its turn. */
   protected roomForMore(): Promise<void> {
-    return new Promise((resolve) => {
-      const { socket } = this
-      if (this.isOver || !socket.writableNeedDrain) {
-        setImmediate(resolve)
-        return
-      }
-      const done = () => {
-        socket.off('drain', done)
-        socket.off('close', done)
-        resolve()
-      }
-      socket.on('drain', done)
-      socket.on('close', done)
-    })
+    if (!this.isOver && this.socket.writableNeedDrain) return drained(this.socket)
+    return new Promise((resolve) => setImmediate(resolve))
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
+import { drained } from '../../streams/drained.ts'
 import { hijack } from './hijack.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
@@ -99,16 +100,7 @@ function writePage(response: ServerResponse, page: readonly Uint8Array[]): Promi
   response.cork()
   for (const part of page) response.write(part)
   response.uncork()
-  if (!response.writableNeedDrain || response.destroyed) return Promise.resolve()
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off('drain', done)
-      response.off('close', done)
-      resolve()
-    }
-    response.on('drain', done)
-    response.on('close', done)
-  })
+  return drained(response)
 }
 
 let end: Promise<void> | undefined

@@ -53,40 +53,24 @@ export function joinKeyOf(tag: ChatTag, { lastOldEvent }: ChatRecord, id: number
   return id <= lastOldEvent ? OLD.joinKey(tag, id) : joinKey(tag, id)
 }
 
-/** The ranges of the messages after one event and up to another, in order. */
-export function messageRanges(tag: ChatTag, record: ChatRecord, after: number, upTo: number) {
-  return eventRanges(
-    record,
-    after,
-    upTo,
-    (id) => OLD.messageKey(tag, id),
-    (id) => messageKey(tag, id)
-  )
+type Range = [start: Buffer, end: Buffer]
+type EventKey = (tag: ChatTag, id: number) => Buffer
+
+function rangesOf(oldKey: EventKey, newKey: EventKey) {
+  return (tag: ChatTag, { lastOldEvent }: ChatRecord, after: number, upTo: number): Range[] => {
+    const ranges: Range[] = []
+    if (after < lastOldEvent) ranges.push([oldKey(tag, after + 1), oldKey(tag, Math.min(upTo, lastOldEvent) + 1)])
+    if (upTo > lastOldEvent) ranges.push([newKey(tag, Math.max(after, lastOldEvent) + 1), newKey(tag, upTo + 1)])
+    return ranges
+  }
 }
+
+/** The ranges of the messages after one event and up to another, in order. */
+export const messageRanges = rangesOf(OLD.messageKey, messageKey)
 
 /** The same for join events. */
-export function joinRanges(tag: ChatTag, record: ChatRecord, after: number, upTo: number) {
-  return eventRanges(
-    record,
-    after,
-    upTo,
-    (id) => OLD.joinKey(tag, id),
-    (id) => joinKey(tag, id)
-  )
-}
+export const joinRanges = rangesOf(OLD.joinKey, joinKey)
 
-function eventRanges(
-  { lastOldEvent }: ChatRecord,
-  after: number,
-  upTo: number,
-  oldKey: (id: number) => Buffer,
-  newKey: (id: number) => Buffer
-): [start: Buffer, end: Buffer][] {
-  const ranges: [Buffer, Buffer][] = []
-  if (after < lastOldEvent) ranges.push([oldKey(after + 1), oldKey(Math.min(upTo, lastOldEvent) + 1)])
-  if (upTo > lastOldEvent) ranges.push([newKey(Math.max(after, lastOldEvent) + 1), newKey(upTo + 1)])
-  return ranges
-}
 /** Marks a removed chat whose records have not all been deleted yet. */
 export const removedKey = (tag: ChatTag): Buffer => key('r', tag)
 
