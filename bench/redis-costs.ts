@@ -58,7 +58,14 @@ async function append(client: Client, tags: readonly ChatTag[], count: number, i
       begun += 1
       const now = Date.now()
       const key = isKeyed ? postKey(digestOf(newUserId()), `${begun}`) : ''
-      const args = [0, messageJsonAfterId({ text: TEXT, createdAt: now }), now, MAX_CHAT_BYTES, TTL_MS, key].map(String)
+      const args = [
+        0,
+        messageJsonAfterId({ from: 'owner', text: TEXT, createdAt: now }),
+        now,
+        MAX_CHAT_BYTES,
+        TTL_MS,
+        key
+      ].map(String)
       const reply = await client.evalSha(digest, { keys: keysOf(tag), arguments: args })
       if (!Array.isArray(reply)) throw new Error(`An append was answered with ${reply}.`)
     }

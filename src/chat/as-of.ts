@@ -1,7 +1,7 @@
 /** What a chat is at an instant: with everything applied that is due by then, whether or not a store has it yet. Pure. */
 import { applyDue } from './changes.ts'
 import { nextDue } from './door.ts'
-import type { JoinEvent } from './events.ts'
+import type { DoorEvent } from './events.ts'
 import type { LoadedChat } from './store.ts'
 
 /** How long a chat lives after its last event, and after its creation if it never has one; in milliseconds, or Infinity. */
@@ -13,13 +13,13 @@ export interface Lifetime {
 export interface PresentChat {
   readonly chat: LoadedChat
   /** What has come due: not yet in the log, and so without ids. */
-  readonly events: readonly JoinEvent[]
+  readonly events: readonly DoorEvent[]
 }
 
 /** `ended`: the chat has been idle for too long. */
 export function asOf(stored: LoadedChat, now: number, lifetime: Lifetime): PresentChat | 'ended' {
   let chat = stored
-  const events: JoinEvent[] = []
+  const events: DoorEvent[] = []
   for (;;) {
     const due = Math.min(nextDue(chat.door) ?? Number.POSITIVE_INFINITY, now)
     if (due >= endOf(chat, events.length > 0, lifetime)) return 'ended'

@@ -20,10 +20,12 @@ import {
   type RequestIdentity,
   requestAt,
   requestOf,
-  roleOf
+  requireInviter,
+  requireOwner
 } from './door.ts'
-import type { JoinEvent } from './events.ts'
+import type { DoorEvent, JoinEvent } from './events.ts'
 import type { ChatId, LinkId, RequestId, Source, UserDigest } from './ids.ts'
+import { changedProfile, isSame, NO_PROFILE, type Profile, type ProfileChange, toldProfile } from './profile.ts'
 import { Requests } from './requests.ts'
 
 /** Open links per chat. */
@@ -34,7 +36,10 @@ export const MAX_OPEN_LINKS_OF_OTHERS = 20
 export const MAX_WAITING_PER_LINK = 100
 /** Pending join requests per chat from one source, so that one network cannot fill the door. */
 export const MAX_WAITING_PER_SOURCE = 50
-/** How many ended join requests, and how many ended links without any request, a door keeps: the latest ones. */
+/**
+ * How many ended join requests of guests who were never let in, and how many ended links without any request, a door keeps: the
+ * latest ones.
+ */
 export const MAX_ENDED_KEPT = 200
 /** How many requests that ended with their link are kept. More, because many can end at once before their guests poll. */
 export const MAX_ENDED_WITH_LINK_KEPT = 1000
@@ -42,19 +47,28 @@ export const MAX_ENDED_WITH_LINK_KEPT = 1000
 /** The changed door, the events to log with it, and the result for the caller. */
 export interface Change<Result> {
   readonly door: Door
-  readonly events: readonly JoinEvent[]
+  readonly events: readonly DoorEvent[]
   readonly result: Result
 }
 
-export function newDoor(chat: ChatId, owner: UserDigest, now: number): Door {
-  return { chat, owner, createdAt: now, rights: 0, links: [], nextExpiry: null, requests: Requests.from([]) }
+export function newDoor(chat: ChatId, owner: UserDigest, now: number, profile: Profile = NO_PROFILE): Door {
+  return { chat, owner, createdAt: now, rights: 0, profile, links: [], nextExpiry: null, requests: Requests.from([]) }
+}
+
+/** For the owner. */
+export function changeProfile(door: Door, by: UserDigest, change: ProfileChange): Change<Profile> | Refusal {
+  const allowed = requireOwner(door, by)
+  if (typeof allowed === 'object') return allowed
+  const profile = changedProfile(door.profile, change)
+  const events: DoorEvent[] = isSame(profile, door.profile) ? [] : [{ type: 'chat', profile: toldProfile(profile) }]
+  return { door: profile === door.profile ? door : { ...door, profile }, events, result: profile }
 }
 
 export type LinkLimits = Pick<Link, 'expiresAt' | 'maxGuests'>
 
 const UNLIMITED: LinkLimits = { expiresAt: null, maxGuests: null }
 
-/** Anyone who knows the chat's URL can create links; users other than the owner can create fewer. */
+/** Anyone who knows the chat's URL can create links, unless only members can; users other than the owner can create fewer. */
 export function addLink(
   door: Door,
   id: LinkId,
@@ -62,13 +76,14 @@ export function addLink(
   now: number,
   { expiresAt, maxGuests }: LinkLimits = UNLIMITED
 ): Change<Link> | Refusal {
-  const madeByOwner = maker === door.owner
+  const sender = requireInviter(door, maker)
+  if (typeof sender === 'object') return sender
+  const madeByOwner = sender === 'owner'
   const open = door.links.filter(({ ended }) => ended === null)
   const ofOthers = open.filter((link) => !link.madeByOwner).length
   if (open.length >= MAX_OPEN_LINKS) return { refused: 'too-many-links' }
   if (!madeByOwner && ofOthers >= MAX_OPEN_LINKS_OF_OTHERS) return { refused: 'too-many-links' }
-  const member = maker === undefined || roleOf(door, maker) !== 'member' ? undefined : door.requests.get(maker)
-  const madeBy = member === undefined ? {} : { madeBy: member.id }
+  const madeBy = sender === undefined || sender === 'owner' ? {} : { madeBy: sender }
   const link: Link = { id, createdAt: now, madeByOwner, ...madeBy, expiresAt, maxGuests, ended: null }
   return { door: withLinks(door, [...door.links, link]), events: [], result: link }
 }
@@ -100,8 +115,8 @@ export function applyDue(door: Door, now: number): Change<undefined> {
       const until = provisionalUntil(request)
       // Its link may have ended just now, and the request with it.
       if (until === undefined || until > now || changed.door.requests.get(request.guest) !== request) return changed
-      const left: ClosedRequest = { ...identityOf(request), state: 'closed', reason: 'left', decidedAt: until }
-      const events: JoinEvent[] = [...changed.events, { type: 'join_closed', request: left }]
+      const left: ClosedRequest = { ...endOf(request, until), state: 'closed', reason: 'left' }
+      const events: DoorEvent[] = [...changed.events, { type: 'join_closed', request: left }]
       return { ...closeRequest(changed.door, request, left), events, result: undefined }
     },
     expireLinks(door, now)
@@ -206,9 +221,11 @@ export function decline(door: Door, ref: RequestRef, by: UserDigest, now: number
   if ('refused' in request) return request
   if (request.state === 'declined') return { door, events: [], result: request }
   if (request.state === 'closed') return { refused: 'request-closed', state: request.state }
-  const declined: DeclinedRequest = { ...identityOf(request), state: 'declined', decidedAt: now }
+  const declined: DeclinedRequest = { ...endOf(request, now), state: 'declined' }
+  // Whoever was removed knows the URL of the chat.
+  const invites = request.state === 'approved' ? (door.profile.invites ?? 'members') : undefined
   return {
-    ...closeRequest(door, request, declined),
+    ...closeRequest({ ...door, profile: changedProfile(door.profile, { invites }) }, request, declined),
     events: [{ type: 'join_declined', request: declined }],
     result: declined
   }
@@ -219,7 +236,7 @@ export function leave(door: Door, link: LinkId, guest: UserDigest, now: number):
   const request = requestOf(door, link, guest)
   if ('refused' in request) return request
   if (isEnded(request)) return { door, events: [], result: undefined }
-  const closed: JoinRequest = { ...identityOf(request), state: 'closed', reason: 'left', decidedAt: now }
+  const closed: ClosedRequest = { ...endOf(request, now), state: 'closed', reason: 'left' }
   return {
     ...closeRequest(door, request, closed),
     events: [{ type: 'join_closed', request: closed }],
@@ -255,7 +272,7 @@ function endLink<Result>(change: Change<Result>, { id }: Link, why: LinkEnding, 
   const links = change.door.links.map((link) => (link.id === id ? { ...link, ended: { why, at } } : link))
   const closed = change.door.requests
     .at(id)
-    .pending.map((request): EndedRequest => ({ ...identityOf(request), state: 'closed', reason: why, decidedAt: at }))
+    .pending.map((request): ClosedRequest => ({ ...endOf(request, at), state: 'closed', reason: why }))
   const requests = closed.reduce((so, request) => so.with(request), change.door.requests)
   const events = closed.map((request): JoinEvent => ({ type: 'join_closed', request }))
   return {
@@ -273,6 +290,12 @@ function closeRequest(door: Door, request: JoinRequest, ended: EndedRequest): { 
 
 function identityOf({ id, link, guest, name, requestedAt }: JoinRequest): RequestIdentity {
   return { id, link, guest, name, requestedAt }
+}
+
+/** What an ended request keeps of the one before. */
+function endOf(request: JoinRequest, at: number) {
+  const admitted = request.state === 'approved' && { admittedAt: request.decidedAt }
+  return { ...identityOf(request), ...admitted, decidedAt: at }
 }
 
 function withRequest(door: Door, request: JoinRequest): Door {

@@ -6,7 +6,7 @@
 import { asOf, type Lifetime, type PresentChat } from './as-of.ts'
 import type { Change } from './changes.ts'
 import type { Door } from './door.ts'
-import type { JoinEvent } from './events.ts'
+import type { DoorEvent } from './events.ts'
 import type { ChatTag } from './ids.ts'
 import { isRefusal, Refused, type ServiceRefusal } from './refusals.ts'
 import type { DoorStats } from './stats.ts'
@@ -45,9 +45,9 @@ interface Decided {
   readonly count: number
   readonly isWithdrawal: boolean
   readonly door: Door
-  readonly events: readonly JoinEvent[]
+  readonly events: readonly DoorEvent[]
   /** The door before each group of events. */
-  readonly steps: readonly { readonly before: Door; readonly events: readonly JoinEvent[] }[]
+  readonly steps: readonly { readonly before: Door; readonly events: readonly DoorEvent[] }[]
   readonly settle: () => void
 }
 
@@ -146,7 +146,7 @@ export class Decisions {
 function decideInTurn(
   stored: Door,
   present: LoadedChat,
-  due: readonly JoinEvent[],
+  due: readonly DoorEvent[],
   batch: readonly Waiting[],
   at: number
 ): Decided {

@@ -3,6 +3,7 @@
  * time, ids and digests are arguments. `changes.ts` has the functions that change a door.
  */
 import type { ChatId, LinkId, RequestId, Source, UserDigest } from './ids.ts'
+import { invitesOf, type Profile } from './profile.ts'
 import type { Requests } from './requests.ts'
 
 /** Instants are milliseconds since the Unix epoch. A door is immutable. */
@@ -12,6 +13,7 @@ export interface Door {
   readonly createdAt: number
   /** Increases only when somebody loses a right. A store compares it to detect a stale permission. */
   readonly rights: number
+  readonly profile: Profile
   /** Oldest first. */
   readonly links: readonly Link[]
   /** When the next open link expires; null if none does. */
@@ -64,14 +66,15 @@ export type ApprovedRequest = RequestIdentity & {
   readonly state: 'approved'
   readonly decidedAt: number
 } & Provisional
-/** Declined by the owner, before or after approval. The owner can still approve it while its link is open. */
-export type DeclinedRequest = RequestIdentity & { readonly state: 'declined'; readonly decidedAt: number }
-/** Final: the guest withdrew or left, or the link ended. */
-export type ClosedRequest = RequestIdentity & {
-  readonly state: 'closed'
-  readonly reason: 'left' | LinkEnding
+interface Ended {
   readonly decidedAt: number
+  /** When the guest was let in last; absent if never, and unknown of requests that earlier versions have stored. */
+  readonly admittedAt?: number
 }
+/** Declined by the owner, before or after approval. The owner can still approve it while its link is open. */
+export type DeclinedRequest = RequestIdentity & Ended & { readonly state: 'declined' }
+/** Final: the guest withdrew or left, or the link ended. */
+export type ClosedRequest = RequestIdentity & Ended & { readonly state: 'closed'; readonly reason: 'left' | LinkEnding }
 export type EndedRequest = DeclinedRequest | ClosedRequest
 export type JoinRequest = PendingRequest | ApprovedRequest | EndedRequest
 
@@ -90,19 +93,30 @@ export type Refusal =
         | 'too-many-links'
         | 'too-many-waiting'
         | 'nobody-asked'
+        | 'invites-closed'
     }
   | { readonly refused: 'several-requests'; readonly pending: readonly RequestId[] }
   | { readonly refused: 'request-closed'; readonly state: EndedRequest['state'] }
 
+/** Who somebody in the chat is to the others: the owner, or a member by the code of their request. */
+export type Sender = 'owner' | RequestId
+
 /** `undefined` for a user who is neither the owner nor a member. */
-export function roleOf(door: Door, user: UserDigest): 'owner' | 'member' | undefined {
+export function senderOf(door: Door, user: UserDigest): Sender | undefined {
   if (user === door.owner) return 'owner'
-  return door.requests.get(user)?.state === 'approved' ? 'member' : undefined
+  const request = door.requests.get(user)
+  return request?.state === 'approved' ? request.id : undefined
 }
 
 /** Reading and posting need this. */
-export function requireMember(door: Door, user: UserDigest): 'owner' | 'member' | Refusal {
-  return roleOf(door, user) ?? { refused: 'not-a-member' }
+export function requireMember(door: Door, user: UserDigest): Sender | Refusal {
+  return senderOf(door, user) ?? { refused: 'not-a-member' }
+}
+
+/** Creating a link needs this; `user` is undefined for somebody who only knows the URL of the chat. */
+export function requireInviter(door: Door, user: UserDigest | undefined): Sender | undefined | Refusal {
+  const sender = user && senderOf(door, user)
+  return sender === undefined && invitesOf(door.profile) === 'members' ? { refused: 'invites-closed' } : sender
 }
 
 /** Closing the chat needs this. */
@@ -179,7 +193,7 @@ export function requestIdIsTaken(door: Door, id: RequestId): boolean {
 }
 
 /** Who has made a link: the owner, a member, or (null) somebody who only knew the URL of the chat. */
-export function makerOf({ madeByOwner, madeBy }: Link): 'owner' | RequestId | null {
+export function makerOf({ madeByOwner, madeBy }: Link): Sender | null {
   return madeByOwner ? 'owner' : (madeBy ?? null)
 }
 
@@ -207,7 +221,7 @@ export function standingAt(door: Door, link: LinkId, user: UserDigest): Standing
   if (linkOf(door, link) === undefined) return { refused: 'link-not-found' }
   const request = door.requests.get(user)
   if (request?.link === link) return { is: 'guest', request }
-  return roleOf(door, user) ? { is: 'inside' } : { refused: 'not-this-guest' }
+  return senderOf(door, user) ? { is: 'inside' } : { refused: 'not-this-guest' }
 }
 
 /** The join request of a guest of this link. */

@@ -2,7 +2,7 @@
  * The join requests of a chat, indexed by what the rules ask about them: a knock, a decision or a check of a link costs the
  * same with one request and with ten thousand. Immutable.
  */
-import { type EndedRequest, isEnded, type JoinRequest, type PendingRequest, provisionalUntil } from './door.ts'
+import { isEnded, type JoinRequest, type PendingRequest, provisionalUntil } from './door.ts'
 import type { LinkId, RequestId, Source, UserDigest } from './ids.ts'
 import { SegmentMap } from './segment-map.ts'
 
@@ -23,7 +23,7 @@ export interface AtLink {
 
 const NONE_AT_LINK: AtLink = { pending: [], approved: 0, kept: 0 }
 
-/** How a request ended: with its link, which can end a hundred at once, or by itself. */
+/** How the request of somebody who was never let in ended: with its link, which can end a hundred at once, or by itself. */
 type Ended = 'withLink' | 'alone'
 
 interface Index {
@@ -34,7 +34,7 @@ interface Index {
   readonly pendingBySource: SegmentMap<Source, number>
   /** Until when each provisional request can be claimed. */
   readonly provisional: SegmentMap<UserDigest, number>
-  /** In the order in which they ended. */
+  /** In the order in which they ended; without those who had been let in, whose requests are never forgotten. */
   readonly ended: Readonly<Record<Ended, SegmentMap<UserDigest, true>>>
 }
 
@@ -184,11 +184,20 @@ export class Requests implements Iterable<readonly [UserDigest, JoinRequest]> {
     return this.#index.byGuest.changesSince(before.#index.byGuest)
   }
 
+  #endedAfter(before: JoinRequest | undefined, next: JoinRequest | undefined): Index['ended'] {
+    let { ended } = this.#index
+    const howBefore = before && endedHow(before)
+    const howNext = next && endedHow(next)
+    if (before && howBefore) ended = { ...ended, [howBefore]: ended[howBefore].delete(before.guest) }
+    if (next && howNext) ended = { ...ended, [howNext]: ended[howNext].set(next.guest, true) }
+    return ended
+  }
+
   #indexesAfter(
     before: JoinRequest | undefined,
     next: JoinRequest | undefined
   ): Pick<Index, 'byLink' | 'pendingBySource' | 'provisional' | 'ended'> {
-    let { byLink, pendingBySource, provisional, ended } = this.#index
+    let { byLink, pendingBySource, provisional } = this.#index
     if (before !== undefined) byLink = replaced(byLink, before.link, atLinkAfter(this.at(before.link), before, -1))
     if (next !== undefined) byLink = byLink.set(next.link, atLinkAfter(byLink.get(next.link) ?? NONE_AT_LINK, next, 1))
     for (const [request, step] of [[before, -1] as const, [next, 1] as const]) {
@@ -199,19 +208,12 @@ export class Requests implements Iterable<readonly [UserDigest, JoinRequest]> {
     const until = next && provisionalUntil(next)
     if (next !== undefined && until !== undefined) provisional = provisional.set(next.guest, until)
     else if (before !== undefined) provisional = provisional.delete(before.guest)
-    if (before !== undefined && isEnded(before)) {
-      const how = endedHow(before)
-      ended = { ...ended, [how]: ended[how].delete(before.guest) }
-    }
-    if (next !== undefined && isEnded(next)) {
-      const how = endedHow(next)
-      ended = { ...ended, [how]: ended[how].set(next.guest, true) }
-    }
-    return { byLink, pendingBySource, provisional, ended }
+    return { byLink, pendingBySource, provisional, ended: this.#endedAfter(before, next) }
   }
 }
 
-function endedHow(request: EndedRequest): Ended {
+function endedHow(request: JoinRequest): Ended | undefined {
+  if (!isEnded(request) || request.admittedAt !== undefined) return undefined
   return request.state === 'closed' && request.reason !== 'left' ? 'withLink' : 'alone'
 }
 

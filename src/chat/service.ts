@@ -29,6 +29,8 @@ import {
   type UserDigest,
   type UserId
 } from './ids.ts'
+import { type Member, membersFor } from './members.ts'
+import { changedProfile, NO_PROFILE, type Profile, type ProfileChange } from './profile.ts'
 import { isRefusal, orRefuse, Refused } from './refusals.ts'
 import { DoorStats } from './stats.ts'
 import { type LoadedChat, type Store, StoreUnavailable } from './store.ts'
@@ -63,12 +65,17 @@ export function emptyTtlOf(chatTtlMs: number): number {
 }
 
 /** The result of opening a link: the guest's request. `inside`: the owner, or a member who joined through another link. */
-export type Exchange = GuestExchange | { readonly is: 'inside'; readonly chat: ChatId; readonly link: LinkId }
+export type Exchange = GuestExchange | (Doorstep & { readonly is: 'inside' })
 
-export interface GuestExchange {
-  readonly is: 'guest'
+/** What somebody learns who stands at the door. */
+export interface Doorstep {
   readonly chat: ChatId
   readonly link: LinkId
+  readonly title: string | null
+}
+
+export interface GuestExchange extends Doorstep {
+  readonly is: 'guest'
   readonly client: UserId
   readonly request: rules.JoinRequest
 }
@@ -88,6 +95,12 @@ const LEASE_MS = 90_000
 export interface NewLink {
   readonly expiresInSeconds?: number | undefined
   readonly maxGuests?: number | undefined
+}
+
+/** Messages of a chat, with what its members may know of it. */
+export interface ChatReading extends History {
+  readonly you: rules.Sender
+  readonly profile: Profile
 }
 
 export type Service = ReturnType<typeof createService>
@@ -113,11 +126,13 @@ export function createService({
   let isClosed = false
   const store = unstored.view()
 
-  async function createChat(): Promise<{ chat: ChatId; author: UserId }> {
+  async function createChat(profile: ProfileChange = {}): Promise<{ chat: ChatId; author: UserId }> {
     const author = newUserId()
     for (;;) {
       const chat = newChatId()
-      const outcome = await store.create(changes.newDoor(chat, digestOf(author), now()))
+      const outcome = await store.create(
+        changes.newDoor(chat, digestOf(author), now(), changedProfile(NO_PROFILE, profile))
+      )
       if (outcome === 'created') {
         stats.chatsCreated++
         return { chat, author }
@@ -155,21 +170,40 @@ export function createService({
     for (;;) {
       const { door } = cached ?? (await loadChat(chat))
       cached = undefined
-      orRefuse(rules.requireMember(door, user))
+      const from: rules.Sender = orRefuse(rules.requireMember(door, user))
       claimIfProvisional(door, id)
-      const outcome = await store.append(tagOf(door.chat), door.rights, { text, createdAt: now() }, key)
+      const outcome = await store.append(tagOf(door.chat), door.rights, { from, text, createdAt: now() }, key)
       if (typeof outcome === 'object') return outcome
       if (outcome === 'gone') throw new Refused({ refused: 'chat-not-found' })
       if (outcome !== 'conflict') throw new Refused({ refused: outcome })
     }
   }
 
-  async function readMessages(chat: ChatId, user: UserId, which: WhichMessages): Promise<History> {
+  async function readMessages(chat: ChatId, user: UserId, which: WhichMessages): Promise<ChatReading> {
     const { door, lastEventId } = await loadChat(chat)
-    orRefuse(rules.requireMember(door, digestOf(user)))
+    const you: rules.Sender = orRefuse(rules.requireMember(door, digestOf(user)))
     claimIfProvisional(door, user)
     // Events after `lastEventId` may include the user's removal.
-    return await readHistory(store, door.chat, which, lastEventId)
+    return { ...(await readHistory(store, door.chat, which, lastEventId)), you, profile: door.profile }
+  }
+
+  /** For members: who is in the chat; with `all` also who was. */
+  async function members(
+    chat: ChatId,
+    user: UserId,
+    all: boolean
+  ): Promise<{ members: readonly Member[]; lastEventId: number }> {
+    const { door, lastEventId } = await loadChat(chat)
+    const members: readonly Member[] = orRefuse(membersFor(door, digestOf(user), all))
+    claimIfProvisional(door, user)
+    return { members, lastEventId }
+  }
+
+  /** For the owner. */
+  async function changeProfile(chat: ChatId, user: UserId, wanted: ProfileChange): Promise<Profile> {
+    return await change(chat, 'chat-not-found', (door) =>
+      door.chat === chat ? changes.changeProfile(door, digestOf(user), wanted) : { refused: 'chat-not-found' }
+    )
   }
 
   /** Checks that the user can follow the chat's live stream. Returns the tag to follow. */
@@ -239,10 +273,10 @@ export function createService({
     if (user !== undefined) {
       const { door } = await loadChatByLink(link)
       const standing: rules.Standing = orRefuse(rules.standingAt(door, link, digestOf(user)))
-      if (standing.is === 'inside') return { chat: door.chat, link, is: 'inside' }
+      if (standing.is === 'inside') return { ...doorstepOf(door, link), is: 'inside' }
       const request = assertNotEnded(standing.request, user)
       claimIfProvisional(door, user)
-      return { chat: door.chat, link, is: 'guest', client: user, request }
+      return { ...doorstepOf(door, link), is: 'guest', client: user, request }
     }
     const client = newUserId()
     const identity = { link, guest: digestOf(client), name }
@@ -252,7 +286,7 @@ export function createService({
       const asked = { ...identity, id: freeRequestId(door), requestedAt: at }
       const knock = changes.knock(door, asked, { source, provisionalUntil })
       if ('refused' in knock) return knock
-      return { ...knock, result: { is: 'guest' as const, chat: door.chat, link, client, request: knock.result } }
+      return { ...knock, result: { ...doorstepOf(door, link), is: 'guest' as const, client, request: knock.result } }
     })
     return await knocked.catch((error: unknown) => {
       // The store may have recorded the request all the same, and its guest will never learn the client id.
@@ -307,17 +341,12 @@ export function createService({
     orRefuse(rules.openLink(door, link))
   }
 
-  async function ownRequest(link: LinkId, user: UserId): Promise<{ chat: ChatId; request: rules.JoinRequest }> {
+  /** Where a guest stands, whether or not the request has ended. `isTheGuest`: and not the process that waits for them. */
+  async function ownRequest(link: LinkId, client: UserId, isTheGuest = true): Promise<GuestExchange> {
     const { door } = await loadChatByLink(link)
-    const request = orRefuse(rules.requestOf(door, link, digestOf(user)))
-    claimIfProvisional(door, user)
-    return { chat: door.chat, request }
-  }
-
-  /** The same for the process that waits instead of the guest. */
-  async function pendingRequest(link: LinkId, user: UserId): Promise<rules.JoinRequest> {
-    const { door } = await loadChatByLink(link)
-    return orRefuse(rules.requestOf(door, link, digestOf(user)))
+    const request: rules.JoinRequest = orRefuse(rules.requestOf(door, link, digestOf(client)))
+    if (isTheGuest) claimIfProvisional(door, client)
+    return { ...doorstepOf(door, link), is: 'guest', client, request }
   }
 
   async function approvalStatus(
@@ -453,6 +482,8 @@ export function createService({
     createChat,
     postMessage,
     readMessages,
+    members,
+    changeProfile,
     authorizeStream,
     closeChat,
     joinRequests,
@@ -464,7 +495,6 @@ export function createService({
     withdrawLater,
     claim,
     extendKnock,
-    pendingRequest,
     checkLink,
     ownRequest,
     approvalStatus,
@@ -479,6 +509,10 @@ export function createService({
       return unstored.close()
     }
   }
+}
+
+function doorstepOf({ chat, profile }: rules.Door, link: LinkId): Doorstep {
+  return { chat, link, title: profile.title }
 }
 
 /** @throws Refused `request-ended` */

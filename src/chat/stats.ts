@@ -1,7 +1,7 @@
 /** Counters of what this process has done to chats and join requests. */
 import type { Door } from './door.ts'
 import { isEnded, pendingRequests, provisionalUntil } from './door.ts'
-import type { JoinEvent } from './events.ts'
+import { type DoorEvent, isJoin, type JoinEvent } from './events.ts'
 
 export class DoorStats {
   chatsCreated = 0
@@ -19,8 +19,8 @@ export class DoorStats {
   lapsed = 0
 
   /** Counts a committed change; `before` is the door before it. */
-  changed(before: Door, events: readonly JoinEvent[]): void {
-    for (const { type, request } of events) {
+  changed(before: Door, events: readonly DoorEvent[]): void {
+    for (const { type, request } of events.filter(isJoin)) {
       this.joinEvents[type]++
       const earlier = before.requests.get(request.guest)
       if (type === 'join_request') this.pending++

@@ -6,11 +6,11 @@
  * changes an object after it was passed or returned. Instants are milliseconds since the Unix epoch and come from the
  * caller. Event ids are whole numbers from 1 that increase within a chat and are never reused.
  */
-import type { Door } from './door.ts'
-import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from './events.ts'
+import type { Door, Sender } from './door.ts'
+import type { DoorEvent, Logged, LoggedEvent, LoggedMessage } from './events.ts'
 import type { ChatTag, PostKey } from './ids.ts'
 
-/** How many join events a log keeps: the latest ones. It keeps all messages. */
+/** How many events about guests who were not let in (`isForgettable`) a log keeps: the latest ones. It keeps all others. */
 export const JOIN_EVENTS_KEPT = 1000
 
 export interface Store {
@@ -35,10 +35,10 @@ export interface Store {
     tag: ChatTag,
     version: number,
     door: Door,
-    events: readonly JoinEvent[],
+    events: readonly DoorEvent[],
     now: number,
     options?: CommitOptions
-  ): Promise<readonly LoggedJoinEvent[] | 'conflict' | 'gone'>
+  ): Promise<readonly Logged<DoorEvent>[] | 'conflict' | 'gone'>
 
   /**
    * Logs one message. `conflict`: the door's `rights` differ from those that the permission to post was based on, so
@@ -56,7 +56,7 @@ export interface Store {
   /**
    * The events after the event `after` (0: from the beginning), in order: as many as fit into about `maxBytes` on the
    * wire, but at least one if there is one. An empty page means that `after` is the last event. `cursor-unknown`: the log
-   * has no such event. A log keeps all messages but may drop join events older than the latest `JOIN_EVENTS_KEPT`. If some
+   * has no such event. A log may drop forgettable events older than the latest `JOIN_EVENTS_KEPT`. If some
    * after `after` were dropped, the outcome is `cursor-unknown` with `allJoins`; without it they are left out.
    * A page ends at the event `upTo`; an `after` greater than `upTo` is unknown.
    */
@@ -145,11 +145,12 @@ export interface LoadedChat {
   readonly idleSince: number
 }
 
-/** What a join event counts towards `maxBytes`: about its size on the wire. */
+/** What an event other than a message counts towards `maxBytes`: about its size on the wire. */
 export const JOIN_EVENT_BYTES = 512
 
 export interface EventsPage {
   readonly maxBytes: number
+  /** Whether the reader needs the forgettable events, too. */
   readonly allJoins: boolean
   readonly upTo?: number | undefined
 }
@@ -177,6 +178,7 @@ export interface MessagesStartFound {
 }
 
 export interface NewMessage {
+  readonly from: Sender
   readonly text: string
   readonly createdAt: number
 }

@@ -1,6 +1,6 @@
 /** Waits for the owner's decision. */
-import { isFinal, type JoinRequest } from './door.ts'
-import type { LoggedEvent } from './events.ts'
+import { isFinal } from './door.ts'
+import { isJoin, type LoggedEvent } from './events.ts'
 import { type ChatTag, digestOf, tagOf } from './ids.ts'
 import { assertNotEnded, type GuestExchange, type Service } from './service.ts'
 import { StoreUnavailable } from './store.ts'
@@ -21,17 +21,18 @@ export type Wait = (tag: ChatTag, options: WaitOptions) => Promise<void>
 const EXTEND_MS = 30_000
 
 /**
- * The guest's request once it is decided, or its state after `seconds`. A guest who has just knocked must learn their
+ * Where the guest stands once the request is decided, or after `seconds`. A guest who has just knocked must learn their
  * client id, so for them an unreachable store is not an error.
  * @throws Refused `request-ended` once the request has ended
  */
 export async function waitForDecision(
   { service, wait }: { readonly service: Service; readonly wait: Wait },
-  { link, client, request }: GuestExchange,
+  knocked: GuestExchange,
   { seconds, gone, hasJustKnocked }: { seconds: number; gone: AbortSignal; hasJustKnocked: boolean }
-): Promise<JoinRequest> {
+): Promise<GuestExchange> {
+  const { link, client } = knocked
   const guest = digestOf(client)
-  let latest = request
+  let latest = knocked
   // What a store that cannot be reached does not extend is withdrawn later: so it is for a process that has died.
   const extend = () => void service.extendKnock(link, client).catch(() => undefined)
   const lease = hasJustKnocked ? setInterval(extend, EXTEND_MS) : undefined
@@ -39,17 +40,16 @@ export async function waitForDecision(
     await wait(tagOf(link), {
       seconds,
       gone,
-      wakes: (events) => events.some((event) => event.type !== 'message' && event.request.guest === guest),
+      wakes: (events) => events.some((event) => isJoin(event) && event.request.guest === guest),
       isDone: async () => {
-        latest = hasJustKnocked
-          ? await service.pendingRequest(link, client)
-          : (await service.ownRequest(link, client)).request
-        return isFinal(latest)
+        latest = await service.ownRequest(link, client, !hasJustKnocked)
+        return isFinal(latest.request)
       }
     })
-    return assertNotEnded(latest, client)
+    assertNotEnded(latest.request, client)
+    return latest
   } catch (error) {
-    if (hasJustKnocked && error instanceof StoreUnavailable) return request
+    if (hasJustKnocked && error instanceof StoreUnavailable) return knocked
     throw error
   } finally {
     clearInterval(lease)

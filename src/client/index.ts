@@ -28,15 +28,19 @@ import {
   isJoinRequests,
   isLink,
   isLinks,
+  isMembers,
   isMessage,
   isMessages,
   isNewChat,
+  isProfile,
   type JoinRequest,
   type JoinRequests,
   type Link,
   type Links,
+  type Members,
   type Message,
-  type Messages
+  type Messages,
+  type Profile
 } from './shapes.ts'
 
 export type {
@@ -50,8 +54,10 @@ export type {
   JoinRequests,
   Link,
   Links,
+  Members,
   Message,
   Messages,
+  Profile,
   RequestErrorKind
 }
 export { isRetryable, RequestError, SillyChatError }
@@ -102,6 +108,13 @@ export type WhichJoinRequests = {
       readonly before?: string | undefined
     }
 )
+
+export interface ProfileChange {
+  readonly title?: string | null | undefined
+  /** The owner's own name. */
+  readonly name?: string | null | undefined
+  readonly invites?: Profile['invites'] | undefined
+}
 
 /** A chat as one of its members sees it. Some methods are for the owner only. */
 export class Chat {
@@ -172,6 +185,19 @@ export class Chat {
     })
   }
 
+  /** Who is in the chat, the owner first; with `all` also who was, so that old messages have names. */
+  members({ all = false }: { all?: boolean } = {}): Promise<Members> {
+    return this.#request(this.url + (all ? '/members?all=true' : '/members'), isMembers)
+  }
+
+  /**
+   * Changes the title, the owner's name, or who can create links (owner). What is left out stays as it is; null removes a
+   * title or name.
+   */
+  change(profile: ProfileChange): Promise<Profile> {
+    return this.#request(this.url, isProfile, { json: profile, method: 'PATCH' })
+  }
+
   /** Creates a link to this chat, optionally limited to a time in seconds and to a number of guests at a time. */
   invite({
     expiresIn,
@@ -224,7 +250,7 @@ export class Chat {
   #request<Answer>(
     url: string,
     isAnswer: Check<Answer>,
-    more: { json?: unknown; headers?: Record<string, string> } = {}
+    more: { json?: unknown; headers?: Record<string, string>; method?: string } = {}
   ): Promise<Answer> {
     return requestJson(url, isAnswer, { ...this.#options, user: this.userId, ...more })
   }
@@ -310,13 +336,16 @@ export class Guest {
 }
 
 /**
- * Creates a chat and becomes its owner.
+ * Creates a chat, perhaps with a title and the owner's name, and becomes its owner.
  * @throws SillyChatError if the server refuses it
  * @throws RequestError if no Silly Chat server answers at this URL
  */
-export async function createChat(server: string, options: ClientOptions = {}): Promise<Chat> {
+export async function createChat(
+  server: string,
+  { title, name, ...options }: ClientOptions & Omit<ProfileChange, 'invites'> = {}
+): Promise<Chat> {
   const url = `${server.replace(/\/+$/, '')}/v1/chats`
-  const { chat, author_id } = await requestJson(url, isNewChat, { ...options, json: {} })
+  const { chat, author_id } = await requestJson(url, isNewChat, { ...options, json: { title, name } })
   return new Chat(chat, author_id, options)
 }
 

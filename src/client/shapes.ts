@@ -4,13 +4,15 @@
  */
 import type { z } from 'zod'
 import type { approval } from '../wire/schemas/approval.ts'
-import type { message, messages, newChat } from '../wire/schemas/chats.ts'
+import type { members, message, messages, newChat, ownProfile } from '../wire/schemas/chats.ts'
 import type { joinRequests } from '../wire/schemas/join-requests.ts'
 import type { exchange, link, links } from '../wire/schemas/links.ts'
-import type { approvalEventData, chatEvents } from '../wire/schemas/streams.ts'
+import type { approvalEventData, chatEvents, memberEventData } from '../wire/schemas/streams.ts'
 
 export type Message = z.output<typeof message>
 export type Messages = z.output<typeof messages>
+export type Members = z.output<typeof members>
+export type Profile = z.output<typeof ownProfile>
 export type Link = z.output<typeof link>
 export type Links = z.output<typeof links>
 export type JoinRequests = z.output<typeof joinRequests>
@@ -45,6 +47,9 @@ const flagOrNone = (value: unknown): boolean => value === undefined || flag(valu
 
 export const isMessage = object<Message>({ id: eventId, text, created_at: text })
 export const isMessages = object<Messages>({ messages: list(isMessage), last_event_id: eventId, has_more: flag })
+const isMember = object<Members['members'][number]>({ from: text, name: textOrNull, since: text, until: textOrNull })
+export const isMembers = object<Members>({ members: list(isMember), last_event_id: eventId })
+export const isProfile = object<Profile>({ title: textOrNull, name: textOrNull, invites: text })
 export const isLink = object<Link>({ link: text })
 export const isLinks = object<Links>({ links: list(isLink) })
 const isJoinRequest = object<JoinRequest>({ request_id: text, link: text, state: text, name: textOrNull })
@@ -60,8 +65,14 @@ export const isNewChat = object<NewChat>({ chat: text, author_id: text })
 
 type Named<Name extends ChatEvent['event']> = Extract<ChatEvent, { event: Name }>
 type JoinEvent = Extract<ChatEvent, { data: JoinRequest }>
+type MemberEventData = z.output<typeof memberEventData>
+type MemberEvent = Extract<ChatEvent, { data: MemberEventData }>
 
 const isJoinEvent = object<JoinEvent>({ data: isJoinRequest })
+const isMemberEvent = object<MemberEvent>({
+  id: eventId,
+  data: object<MemberEventData>({ from: text, name: textOrNull })
+})
 const hasLastEventId = object<{ last_event_id: number }>({ last_event_id: eventId })
 
 const EVENTS = {
@@ -70,6 +81,12 @@ const EVENTS = {
   join_approved: isJoinEvent,
   join_declined: isJoinEvent,
   join_closed: isJoinEvent,
+  member_joined: isMemberEvent,
+  member_left: isMemberEvent,
+  chat: object<Named<'chat'>>({
+    id: eventId,
+    data: object<Named<'chat'>['data']>({ title: textOrNull, owner_name: textOrNull })
+  }),
   ready: object<Named<'ready'>>({ id: eventId, data: hasLastEventId }),
   reset: object<Named<'reset'>>({ data: hasLastEventId }),
   closed: object<Named<'closed'>>({ data: object<Named<'closed'>['data']>({ reason: text }) })

@@ -1,8 +1,9 @@
 /** The stored form of doors and messages. Every change must still read what earlier versions have written. */
 import type { Door, JoinRequest } from '../chat/door.ts'
+import { NO_PROFILE } from '../chat/profile.ts'
 import { type OrderedRequest, Requests } from '../chat/requests.ts'
 import type { NewMessage } from '../chat/store.ts'
-import { toJson } from '../wire/json.ts'
+import { escapeLineBreaks, escapeLineBreaksIn, toJson } from '../wire/json.ts'
 
 /** A door without its requests, each of which is a record of its own. */
 type Head = Omit<Door, 'requests'>
@@ -12,7 +13,12 @@ function encodeHead({ requests: _, ...head }: Door): string {
 }
 
 export function decodeHead(text: string): Head {
-  return JSON.parse(text)
+  return withProfile(JSON.parse(text))
+}
+
+/** Earlier versions stored no profile, or one without what came later. */
+function withProfile<Stored extends Partial<Head>>(stored: Stored) {
+  return { ...stored, profile: { ...NO_PROFILE, ...stored.profile } }
 }
 
 /** What a commit of `next` has to store, if `before` is stored. Costs what has changed. */
@@ -40,7 +46,7 @@ export function decodeRequest(text: string): OrderedRequest {
 /** A door as version 1 stored it: in one piece. */
 export function decodeWholeDoor(text: string): Door {
   const { requests, ...head }: Head & { readonly requests: readonly JoinRequest[] } = JSON.parse(text)
-  return { ...head, requests: Requests.from(requests) }
+  return { ...withProfile(head), requests: Requests.from(requests) }
 }
 
 /** Separates the messages of a page (`MessagePage.json`). */
@@ -52,6 +58,23 @@ export function messageJson(id: number, message: NewMessage): string {
 }
 
 /** The same JSON without `{"id":…,` at its start. Redis assigns the id and puts it there. */
-export function messageJsonAfterId({ text, createdAt }: NewMessage): string {
-  return toJson({ text, created_at: new Date(createdAt).toISOString() }).slice(1)
+export function messageJsonAfterId({ from, text, createdAt }: NewMessage): string {
+  return toJson({ text, created_at: new Date(createdAt).toISOString(), from }).slice(1)
+}
+
+/**
+ * A stored message as this version writes it. Earlier ones wrote no `from` and did not escape line breaks; their JSON ends in
+ * `.123Z"}`.
+ */
+export function messageAsNow(json: string): string {
+  return json.at(-OLD_END.length) === '.' ? `${escapeLineBreaks(json).slice(0, -1)},"from":null}` : json
+}
+
+const OLD_END = '.123Z"}'
+
+/** The same for messages that are joined by commas. A quote inside a text is escaped, so only the end of a message looks like it. */
+export function messagesAsNow(json: Buffer): Buffer {
+  if (!json.includes('Z"}')) return json
+  const text = escapeLineBreaksIn(json).toString('latin1')
+  return Buffer.from(text.replaceAll(/(\.\d{3}Z")\}/g, '$1,"from":null}'), 'latin1')
 }

@@ -1,16 +1,16 @@
 /** The events of one flush of a channel, encoded once for all of its readers. */
-import type { LoggedEvent, LoggedJoinEvent } from '../chat/events.ts'
-import { messageFrame } from '../wire/sse-format.ts'
+import { isJoin, type JoinEvent, type Logged, type LoggedEvent } from '../chat/events.ts'
 import { CHUNK_END, chunkStart } from './chunked.ts'
+import { memberFrame } from './frames.ts'
 
 const NOTHING = Buffer.alloc(0)
 
 export class Batch {
   readonly events: readonly LoggedEvent[]
-  readonly joins: readonly LoggedJoinEvent[]
+  readonly joins: readonly Logged<JoinEvent>[]
   /** The id of the newest event. */
   readonly last: number
-  /** The frames of all messages as one chunk. The frame of `#ids[i]` ends at the offset `#ends[i]`. */
+  /** The frames of what all members see as one chunk. The frame of `#ids[i]` ends at the offset `#ends[i]`. */
   readonly #chunk: Buffer
   readonly #ids: number[] = []
   readonly #ends: number[] = []
@@ -21,14 +21,14 @@ export class Batch {
 
   constructor(events: readonly LoggedEvent[]) {
     this.events = events
-    this.joins = events.filter((event) => event.type !== 'message')
+    this.joins = events.filter(isJoin)
     this.last = events.at(-1)?.id ?? 0
     let text = ''
     const lengths: number[] = []
     let length = 0
     for (const event of events) {
-      if (event.type !== 'message') continue
-      const frame = messageFrame(event.id, event.json)
+      const frame = memberFrame(event)
+      if (frame === '') continue
       text += frame
       length += Buffer.byteLength(frame)
       this.#ids.push(event.id)
@@ -40,13 +40,13 @@ export class Batch {
     this.#chunk = length === 0 ? NOTHING : Buffer.from(start + text + CHUNK_END)
   }
 
-  /** The number of messages with an id above `id`. */
+  /** The number of frames with an id above `id`. */
   countAfter(id: number): number {
     const first = this.#firstAfter(id)
     return first === -1 ? 0 : this.#ids.length - first
   }
 
-  /** The messages with an id above `id` as one chunk (HTTP/1.1): bytes that all readers share. */
+  /** The frames with an id above `id` as one chunk (HTTP/1.1): bytes that all readers share. */
   chunkAfter(id: number): Buffer {
     const first = this.#firstAfter(id)
     if (first === -1) return NOTHING
@@ -56,8 +56,8 @@ export class Batch {
     return Buffer.concat([Buffer.from(chunkStart(rest.length - CHUNK_END.length)), rest])
   }
 
-  /** The messages with an id above `id` without a chunk around them (HTTP/1.0). */
-  messagesAfter(id: number): Buffer {
+  /** The frames with an id above `id` without a chunk around them (HTTP/1.0). */
+  framesAfter(id: number): Buffer {
     const first = this.#firstAfter(id)
     if (first === -1) return NOTHING
     this.#unframed ??= this.#chunk.subarray(this.#start, -CHUNK_END.length)

@@ -12,16 +12,17 @@
  * Nothing after a removal. A member who is removed gets no event with an id above that of the removal. Each page of the
  * log ends at a point where the reader was a member, and every later removal is in what is delivered live.
  */
-import { endingOf, isEnded, type JoinRequest, pendingRequests, roleOf } from '../chat/door.ts'
-import type { LoggedEvent, LoggedJoinEvent } from '../chat/events.ts'
+import { endingOf, isEnded, type JoinRequest, pendingRequests, senderOf } from '../chat/door.ts'
+import type { JoinEvent, Logged, LoggedEvent } from '../chat/events.ts'
 import { digestOf, type UserDigest } from '../chat/ids.ts'
 import type { LoadedChat } from '../chat/store.ts'
-import { frame, messageFrame } from '../wire/sse-format.ts'
+import { frame } from '../wire/sse-format.ts'
 import type { Base } from '../wire/urls.ts'
 import { joinRequestView } from '../wire/views.ts'
 import type { Batch } from './batch.ts'
 import { EventStream, type Reader, type Sink } from './event-stream.ts'
 import type { ChatSource } from './follower.ts'
+import { memberFrame, ownerFrame } from './frames.ts'
 import { StreamStats } from './stats.ts'
 
 /** Read from the log before the reader must have taken it. */
@@ -66,7 +67,7 @@ export class ChatStream extends EventStream {
       this.writeLive(this.framed(this.#frames(fresh)))
     } else {
       this.stats.deliveries += batch.countAfter(this.#sentUpTo)
-      this.writeLive(this.isChunked ? batch.chunkAfter(this.#sentUpTo) : batch.messagesAfter(this.#sentUpTo))
+      this.writeLive(this.isChunked ? batch.chunkAfter(this.#sentUpTo) : batch.framesAfter(this.#sentUpTo))
     }
     this.#sentUpTo = batch.last
     if (removal !== undefined) this.#close(reasonOf(removal.request))
@@ -120,13 +121,13 @@ export class ChatStream extends EventStream {
       return undefined
     }
     const request = chat.door.requests.get(user)
-    const role = roleOf(chat.door, user)
-    if (role === undefined) {
+    const sender = senderOf(chat.door, user)
+    if (sender === undefined) {
       this.#close(reasonOf(request))
       return undefined
     }
     // The door's own copy of the digest, so that many streams do not keep one each.
-    this.#member = role === 'owner' ? undefined : request?.guest
+    this.#member = sender === 'owner' ? undefined : request?.guest
     return chat
   }
 
@@ -163,20 +164,15 @@ export class ChatStream extends EventStream {
     return this.#state === 'interrupted'
   }
 
-  /** Join events are for the owner alone. */
   #frames(events: readonly LoggedEvent[]): string {
-    const shown = this.#member === undefined ? events : events.filter(({ type }) => type === 'message')
-    this.stats.deliveries += shown.length
-    return shown
-      .map((event) =>
-        event.type === 'message'
-          ? messageFrame(event.id, event.json)
-          : frame({ event: event.type, id: event.id, data: joinRequestView(this.#base, event.request) })
-      )
-      .join('')
+    const frames = events
+      .map((event) => (this.#member === undefined ? ownerFrame(this.#base, event) : memberFrame(event)))
+      .filter((text) => text !== '')
+    this.stats.deliveries += frames.length
+    return frames.join('')
   }
 
-  #isRemoval({ id, request }: LoggedJoinEvent): boolean {
+  #isRemoval({ id, request }: Logged<JoinEvent>): boolean {
     return request.guest === this.#member && id > this.#sentUpTo && isEnded(request)
   }
 

@@ -1,6 +1,8 @@
 /** The live stream of one guest: the state of their join request, at once and whenever it changes. */
-import { isFinal, type JoinRequest } from '../chat/door.ts'
-import { type ChatId, digestOf, type UserDigest } from '../chat/ids.ts'
+import { type Door, isFinal, type JoinRequest } from '../chat/door.ts'
+import { isJoin } from '../chat/events.ts'
+import { digestOf, type UserDigest } from '../chat/ids.ts'
+import type { Doorstep } from '../chat/service.ts'
 import { frame } from '../wire/sse-format.ts'
 import { approvalEventView } from '../wire/views.ts'
 import type { Batch } from './batch.ts'
@@ -8,18 +10,18 @@ import { EventStream, type Reader, type Sink } from './event-stream.ts'
 import type { ChatSource } from './follower.ts'
 import { StreamStats } from './stats.ts'
 
-export interface GuestReader extends Reader {
-  readonly chat: ChatId
-}
+export interface GuestReader extends Reader, Doorstep {}
 
 export class GuestStream extends EventStream {
   readonly #reader: GuestReader
   readonly #guest: UserDigest
   #sent: JoinRequest['state'] | undefined
+  #title: string | null
 
   constructor(socket: Sink, maxBufferBytes: number, reader: GuestReader, stats = new StreamStats()) {
     super(socket, maxBufferBytes, reader.isChunked, stats)
     this.#reader = reader
+    this.#title = reader.title
     this.#guest = digestOf(reader.user)
   }
 
@@ -28,7 +30,10 @@ export class GuestStream extends EventStream {
   }
 
   override deliver(batch: Batch): void {
-    for (const { request } of batch.joins) if (request.guest === this.#guest) this.#send(request)
+    for (const event of batch.events) {
+      if (event.type === 'chat') this.#title = event.profile.title
+      else if (isJoin(event) && event.request.guest === this.#guest) this.#send(event.request)
+    }
   }
 
   override async reset(source: ChatSource): Promise<void> {
@@ -50,14 +55,16 @@ export class GuestStream extends EventStream {
   }
 
   async #ownRequest(source: ChatSource): Promise<JoinRequest | undefined> {
-    return (await source.load())?.door.requests.get(this.#guest)
+    const door: Door | undefined = (await source.load())?.door
+    if (door !== undefined) this.#title = door.profile.title
+    return door?.requests.get(this.#guest)
   }
 
   #send(request: JoinRequest): void {
     if (this.isOver || request.state === this.#sent) return
     this.#sent = request.state
-    const { base, chat, user } = this.#reader
-    const data = approvalEventView(base, chat, user, request)
+    const { base, chat, link, user: client } = this.#reader
+    const data = approvalEventView(base, { chat, link, client, request, title: this.#title })
     this.stats.deliveries++
     this.writeLive(this.framed(frame({ event: 'approval', id: request.state, data })))
     if (isFinal(request)) this.end()

@@ -29,6 +29,11 @@ const catalogue = {
     'Not a guest of this link',
     'No guest of this link has this user id. Open the link without a user id to ask to join; the server creates user ids.'
   ],
+  'invites-closed': [
+    403,
+    'Only members invite',
+    'Only members can create links to this chat. Send your user id, or ask a member for a link.'
+  ],
   'cross-site': [
     403,
     'Cross-site request',

@@ -4,17 +4,22 @@ import {
   type ApprovedRequest,
   type CountedLink,
   type DeclinedRequest,
+  type EndedRequest,
   endingOf,
   isEnded,
   type JoinRequest,
   type Link,
   makerOf
 } from '../chat/door.ts'
-import type { ChatId, LinkId, UserId } from '../chat/ids.ts'
+import type { ChatId } from '../chat/ids.ts'
+import type { Member } from '../chat/members.ts'
+import { invitesOf, type Profile, type ToldProfile } from '../chat/profile.ts'
+import type { Doorstep, GuestExchange } from '../chat/service.ts'
 import type { approval } from './schemas/approval.ts'
+import type { chatMember, ownProfile } from './schemas/chats.ts'
 import type { joinRequest } from './schemas/join-requests.ts'
 import type { exchange, link, links } from './schemas/links.ts'
-import type { approvalEventData } from './schemas/streams.ts'
+import type { approvalEventData, memberEventData, toldProfile } from './schemas/streams.ts'
 import { type Base, chatEventsUrl, chatUrl, linkEventsUrl, linkUrl } from './urls.ts'
 
 const iso = (instant: number): string => new Date(instant).toISOString()
@@ -29,6 +34,26 @@ export function joinRequestView(base: Base, request: JoinRequest): z.output<type
     requested_at: iso(request.requestedAt),
     decided_at: isoOrNull(request.decidedAt)
   }
+}
+
+/** The title and the owner's name, as all members are told of them. */
+export function toldProfileView({ title, ownerName }: ToldProfile): z.output<typeof toldProfile> {
+  return { title, owner_name: ownerName }
+}
+
+/** For the owner. */
+export function ownProfileView(profile: Profile): z.output<typeof ownProfile> {
+  return { title: profile.title, name: profile.ownerName, invites: invitesOf(profile) }
+}
+
+export function memberView({ from, name, since, until }: Member): z.output<typeof chatMember> {
+  return { from, name, since: iso(since), until: isoOrNull(until) }
+}
+
+/** Somebody has become a member, or is one no more. */
+export function memberEventView(request: ApprovedRequest | EndedRequest): z.output<typeof memberEventData> {
+  const reason = isEnded(request) ? (endingOf(request) === 'left' ? 'left' : 'removed') : null
+  return { from: request.id, name: request.name, reason }
 }
 
 const isoOrNull = (instant: number | null): string | null => (instant === null ? null : iso(instant))
@@ -68,13 +93,16 @@ export function decisionView(base: Base, request: ApprovedRequest | DeclinedRequ
   }
 }
 
+type Guest = Omit<GuestExchange, 'is'>
+
 /** A join request as its own guest sees it. */
-export function guestView(base: Base, chat: ChatId, client: UserId, request: JoinRequest): z.output<typeof exchange> {
+export function guestView(base: Base, { chat, client, request, title }: Guest): z.output<typeof exchange> {
   const common = {
     link: linkUrl(base, request.link),
     request_sent_status: true,
     client_id: client,
-    request_id: request.id
+    request_id: request.id,
+    title
   }
   switch (request.state) {
     case 'pending':
@@ -119,7 +147,7 @@ const MESSAGE_BY_ENDING: Record<ReturnType<typeof endingOf>, string> = {
 }
 
 /** A link as the owner sees it, or a member who joined through another link. */
-export function insideView(base: Base, chat: ChatId, link: LinkId): z.output<typeof exchange> {
+export function insideView(base: Base, { chat, link, title }: Doorstep): z.output<typeof exchange> {
   return {
     link: linkUrl(base, link),
     request_sent_status: false,
@@ -128,16 +156,13 @@ export function insideView(base: Base, chat: ChatId, link: LinkId): z.output<typ
     chat: chatUrl(base, chat),
     client_id: null,
     request_id: null,
+    title,
     events: chatEventsUrl(base, chat),
     message: 'You are already in this chat. This link is for inviting others.'
   }
 }
 
-export function approvalEventView(
-  base: Base,
-  chat: ChatId,
-  client: UserId,
-  request: JoinRequest
-): z.output<typeof approvalEventData> {
-  return { ...guestView(base, chat, client, request), reason: isEnded(request) ? endingOf(request) : null }
+export function approvalEventView(base: Base, guest: Guest): z.output<typeof approvalEventData> {
+  const { request } = guest
+  return { ...guestView(base, guest), reason: isEnded(request) ? endingOf(request) : null }
 }

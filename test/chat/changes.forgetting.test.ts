@@ -33,7 +33,7 @@ describe('a withdrawn or declined request', () => {
       ...Array(MAX_ENDED_KEPT).fill(true)
     ])
     expect(door.requests.size).toBe(MAX_ENDED_KEPT + 2)
-    expect(requireMember(door, busy.member.guest)).toBe('member')
+    expect(requireMember(door, busy.member.guest)).toBe(busy.member.id)
     expect(pendingRequests(door)).toEqual([busy.waiting])
   })
 
@@ -74,7 +74,7 @@ describe('a request that ended with its link', () => {
     expect(kept).toEqual(guests.slice(-MAX_ENDED_WITH_LINK_KEPT))
     expect(door.requests.get(busy.waiting.guest)).toMatchObject({ state: 'declined' })
     expect(door.requests.get(left.request.guest)).toMatchObject({ reason: 'left' })
-    expect(requireMember(door, busy.member.guest)).toBe('member')
+    expect(requireMember(door, busy.member.guest)).toBe(busy.member.id)
   })
 
   it('is not forgotten because of withdrawn or declined requests', () => {
@@ -110,7 +110,7 @@ describe('an ended link', () => {
     expect(after.links).toHaveLength(MAX_ENDED_KEPT + 2)
   })
 
-  it('is kept as long as the requests of its guests, also after the last has left', () => {
+  it('is kept with the requests of its former members, which are never forgotten', () => {
     const { door, owner, otherLink } = aBusyDoor()
     const { door: invited, link } = withLink(door, owner)
     const { door: knocked, request: member } = withKnock(invited, link)
@@ -123,7 +123,7 @@ describe('an ended link', () => {
       const { door: knocked, request } = withKnock(after, otherLink)
       after = changed(leave(knocked, otherLink, request.guest, 2000 + count)).door
     }
-    expect(after.requests.get(member.guest)).toBeUndefined()
-    expect(linkOf(after, link)).toBeUndefined()
+    expect(after.requests.get(member.guest)).toMatchObject({ state: 'closed', admittedAt: 8 })
+    expect(linkOf(after, link)).toBeDefined()
   })
 })

@@ -11,7 +11,7 @@ import {
   MAX_OPEN_LINKS_OF_OTHERS,
   revokeLink
 } from '../../src/chat/changes.ts'
-import { type Door, type JoinRequest, linkOf, roleOf } from '../../src/chat/door.ts'
+import { type Door, type JoinRequest, linkOf, senderOf } from '../../src/chat/door.ts'
 import { type LinkId, newLinkId, newRequestId, tagOf, type UserDigest } from '../../src/chat/ids.ts'
 import {
   aBusyDoor,
@@ -19,6 +19,7 @@ import {
   anInvitedDoor,
   aUser,
   changed,
+  joinsOf,
   withDeclined,
   withKnock,
   withLink,
@@ -95,8 +96,8 @@ describe('a link with maxGuests', () => {
       closed(request, 'full', 9)
     ])
     expect(linkOf(after, link)?.ended).toEqual({ why: 'full', at: 9 })
-    expect(after.requests.get(last)).toEqual(events[2]?.request)
-    expect(roleOf(after, meant.request.guest)).toBe('member')
+    expect(after.requests.get(last)).toEqual(joinsOf(events)[2]?.request)
+    expect(senderOf(after, meant.request.guest)).toBe(meant.request.id)
     expect(after.rights).toBe(before.rights)
     expect(askAt(after, link)).toEqual({ refused: 'link-full' })
   })
@@ -182,7 +183,7 @@ describe('a link that expires', () => {
     const declined = withDeclined(door, link)
     const { door: before, request } = withMember(declined.door, link)
     const { door: after, events } = expireLinks(before, 50)
-    expect(roleOf(after, request.guest)).toBe('member')
+    expect(senderOf(after, request.guest)).toBe(request.id)
     expect(after.requests.get(declined.request.guest)).toEqual(declined.request)
     expect([events, after.rights]).toEqual([[], before.rights])
   })
@@ -200,7 +201,7 @@ describe('a link that expires', () => {
       return knocked.door
     }, future.door)
     const { door: after, events } = expireLinks(before, 70)
-    expect(events.map(({ request }) => [request.id, request.decidedAt])).toEqual([
+    expect(joinsOf(events).map(({ request }) => [request.id, request.decidedAt])).toEqual([
       [requests[1]?.id, 50],
       [requests[0]?.id, 70]
     ])
@@ -237,8 +238,8 @@ describe('revokeLink', () => {
     const { door: after, events } = changed(revokeLink(second.door, link, owner, 9))
     expect(linkOf(after, link)?.ended).toEqual({ why: 'revoked', at: 9 })
     expect(events).toEqual([closed(waiting, 'revoked', 9), closed(second.request, 'revoked', 9)])
-    expect(after.requests.get(waiting.guest)).toEqual(events[0]?.request)
-    expect(roleOf(after, member.guest)).toBe('member')
+    expect(after.requests.get(waiting.guest)).toEqual(joinsOf(events)[0]?.request)
+    expect(senderOf(after, member.guest)).toBe(member.id)
     expect(after.rights).toBe(door.rights)
     expect(askAt(after, link)).toEqual({ refused: 'link-revoked' })
   })

@@ -6,6 +6,7 @@ import {
   addLink,
   approve,
   type Change,
+  changeProfile,
   decline,
   expireLinks,
   knock,
@@ -15,7 +16,8 @@ import {
 } from '../../src/chat/changes.ts'
 import { type Door, type JoinRequest, type Refusal, requestIdIsTaken } from '../../src/chat/door.ts'
 import { newChatId, newLinkId, newRequestId, tagOf } from '../../src/chat/ids.ts'
-import { aUser } from '../support/doors.ts'
+import { toldProfile } from '../../src/chat/profile.ts'
+import { aUser, joinsOf } from '../support/doors.ts'
 
 type Step = (door: Door, now: number) => Change<unknown> | Refusal | undefined
 
@@ -38,7 +40,13 @@ const add = fc
   .map(({ id, maker, expiresIn, maxGuests }): Step => {
     return (door, now) => {
       if (door.links.some((link) => link.id === id)) return undefined
-      return addLink(door, id, maker, now, { expiresAt: expiresIn === null ? null : now + expiresIn, maxGuests })
+      const decision = addLink(door, id, maker, now, {
+        expiresAt: expiresIn === null ? null : now + expiresIn,
+        maxGuests
+      })
+      const isMember = maker === owner || door.requests.get(maker)?.state === 'approved'
+      expect('refused' in decision).toBe(door.profile.invites === 'members' && !isMember)
+      return decision
     }
   })
 
@@ -79,6 +87,18 @@ const revoke = fc.record({ link: anyLink, by: anybody }).map(({ link, by }): Ste
   return (door, now) => revokeLink(door, link, by, now)
 })
 
+const text = fc.option(fc.constantFrom('one', 'two', null), { nil: undefined })
+const describe = fc
+  .record({
+    by: anybody,
+    title: text,
+    ownerName: text,
+    invites: fc.constantFrom(undefined, undefined, 'anyone' as const, 'members' as const)
+  })
+  .map(({ by, ...wanted }): Step => {
+    return (door) => changeProfile(door, by, wanted)
+  })
+
 const expire = fc.constant<Step>(expireLinks)
 
 const steps = fc.array(
@@ -90,6 +110,7 @@ const steps = fc.array(
       { weight: 6, arbitrary: decide },
       { weight: 2, arbitrary: go },
       { weight: 1, arbitrary: revoke },
+      { weight: 1, arbitrary: describe },
       { weight: 2, arbitrary: expire }
     )
   }),
@@ -127,7 +148,8 @@ function checkDoor(door: Door): void {
   expect(new Set(requests.map(({ id }) => id)).size).toBe(requests.length)
 }
 
-function checkChange(before: Door, { door, events }: Change<unknown>): void {
+function checkChange(before: Door, { door, events: all }: Change<unknown>): void {
+  const events = joinsOf(all)
   const states = new Map([...before.requests].map(([guest, { state }]) => [guest, state]))
   const touched = [...door.requests.values()].filter((request) => request !== before.requests.get(request.guest))
   expect(events.map(({ request: { guest } }) => guest).sort()).toEqual(touched.map(({ guest }) => guest).sort())
@@ -137,12 +159,20 @@ function checkChange(before: Door, { door, events }: Change<unknown>): void {
     expect(NEXT[states.get(request.guest) ?? 'none']).toContain(request.state)
     const { id, link, guest, name, requestedAt } = before.requests.get(request.guest) ?? request
     expect(request).toMatchObject({ id, link, guest, name, requestedAt })
+    const earlier = before.requests.get(request.guest)
+    const admittedAt = earlier?.state === 'approved' ? earlier.decidedAt : undefined
+    expect('admittedAt' in request ? request.admittedAt : undefined).toBe(admittedAt)
   }
+  const told = toldProfile(door.profile)
+  const isTold = isDeepStrictEqual(told, toldProfile(before.profile))
+  expect(all.filter(({ type }) => type === 'chat')).toEqual(isTold ? [] : [{ type: 'chat', profile: told }])
   const instants = events.map(({ request: { decidedAt } }) => decidedAt ?? 0)
   expect(instants).toEqual([...instants].sort((one, other) => one - other))
   const lost = touched.filter(({ guest, state }) => states.get(guest) === 'approved' && state !== 'approved')
   expect(door.rights).toBe(before.rights + lost.length)
   expect(lost.length).toBeLessThanOrEqual(1)
+  const isRemoval = lost.some(({ state }) => state === 'declined')
+  if (isRemoval) expect(door.profile.invites).toBe(before.profile.invites ?? 'members')
   for (const [index, link] of before.links.entries()) {
     expect(door.links[index]).toEqual({ ...link, ended: link.ended ?? door.links[index]?.ended })
   }
@@ -206,7 +236,7 @@ const AGAIN = {
 it('repeated decisions change nothing and give the first answer, and so does leaving', () => {
   const check = fc.property(steps, (sequence) => {
     play(sequence, (_, { door, events }, now) => {
-      for (const { type, request } of events) {
+      for (const { type, request } of joinsOf(events)) {
         const [change, result] = AGAIN[type]?.(door, request, now + 1) ?? []
         if (change !== undefined) expect(change).toEqual({ door, events: [], result })
       }

@@ -1,7 +1,7 @@
 /** Guests ask to join, are approved, are declined and leave. Links: `changes.links.test.ts`. */
 import { describe, expect, it } from 'vitest'
 import { approve, decline, knock, leave, MAX_WAITING_PER_LINK, revokeLink } from '../../src/chat/changes.ts'
-import { approvalAt, pendingRequests, requireMember, roleOf, standingAt } from '../../src/chat/door.ts'
+import { approvalAt, pendingRequests, requireMember, senderOf, standingAt } from '../../src/chat/door.ts'
 import { newLinkId, newRequestId, tagOf } from '../../src/chat/ids.ts'
 import {
   aBusyDoor,
@@ -52,7 +52,7 @@ describe('approve', () => {
     const approved = { ...waiting, state: 'approved', decidedAt: 9 }
     const change = changed(approve(door, waiting, owner, 9))
     expect(change).toMatchObject({ events: [{ type: 'join_approved', request: approved }], result: approved })
-    expect(roleOf(change.door, waiting.guest)).toBe('member')
+    expect(senderOf(change.door, waiting.guest)).toBe(waiting.id)
     expect(change.door.rights).toBe(door.rights)
   })
 
@@ -67,7 +67,7 @@ describe('approve', () => {
     const { door: after, events, result } = changed(approve(before, request, owner, 9))
     expect(result).toEqual({ ...request, state: 'approved', decidedAt: 9 })
     expect(events).toEqual([{ type: 'join_approved', request: result }])
-    expect(roleOf(after, request.guest)).toBe('member')
+    expect(senderOf(after, request.guest)).toBe(request.id)
     const ended = changed(revokeLink(before, link, owner, 5)).door
     expect(approve(ended, request, owner, 9)).toEqual({ refused: 'request-closed', state: 'declined' })
   })
@@ -155,7 +155,7 @@ describe('decline', () => {
   it('removes a member at once, and a right is lost', () => {
     const { door, owner, member } = aBusyDoor()
     const change = changed(decline(door, member, owner, 9))
-    expect(change.result).toEqual({ ...member, state: 'declined', decidedAt: 9 })
+    expect(change.result).toEqual({ ...member, state: 'declined', decidedAt: 9, admittedAt: member.decidedAt })
     expect(change.events).toEqual([{ type: 'join_declined', request: change.result }])
     expect(requireMember(change.door, member.guest)).toEqual({ refused: 'not-a-member' })
     expect(change.door.rights).toBe(door.rights + 1)
@@ -164,7 +164,7 @@ describe('decline', () => {
   it('removes a member whose link has ended, too', () => {
     const { door, owner, link, member } = aBusyDoor()
     const { door: ended } = changed(revokeLink(door, link, owner, 9))
-    expect(roleOf(changed(decline(ended, member, owner, 10)).door, member.guest)).toBeUndefined()
+    expect(senderOf(changed(decline(ended, member, owner, 10)).door, member.guest)).toBeUndefined()
   })
 
   it('changes nothing when it is repeated, and gives the first answer', () => {
@@ -210,7 +210,7 @@ describe('leave', () => {
   it('ends a membership, and a right is lost', () => {
     const { door, link, member } = aBusyDoor()
     const change = changed(leave(door, link, member.guest, 9))
-    const closed = { ...member, state: 'closed', reason: 'left', decidedAt: 9 }
+    const closed = { ...member, state: 'closed', reason: 'left', decidedAt: 9, admittedAt: member.decidedAt }
     expect(change.events).toEqual([{ type: 'join_closed', request: closed }])
     expect(requireMember(change.door, member.guest)).toEqual({ refused: 'not-a-member' })
     expect(change.door.rights).toBe(door.rights + 1)

@@ -17,7 +17,7 @@ import {
   requestOf,
   requireMember,
   requireOwner,
-  roleOf,
+  senderOf,
   standingAt,
   type WhichRequests
 } from '../../src/chat/door.ts'
@@ -37,8 +37,8 @@ describe('a member', () => {
   const { door, owner, link, waiting, member } = aBusyDoor()
 
   it('is the owner, or an approved guest', () => {
-    expect([roleOf(door, owner), roleOf(door, member.guest)]).toEqual(['owner', 'member'])
-    expect([requireMember(door, owner), requireMember(door, member.guest)]).toEqual(['owner', 'member'])
+    expect([senderOf(door, owner), senderOf(door, member.guest)]).toEqual(['owner', member.id])
+    expect([requireMember(door, owner), requireMember(door, member.guest)]).toEqual(['owner', member.id])
   })
 
   it('is not a pending guest or a stranger', () => {

@@ -7,7 +7,7 @@ import { type LinkId, newLinkId, newRequestId, newUserId, tagOf, type UserDigest
 import { createService } from '../../src/chat/service.ts'
 import { StoreUnavailable } from '../../src/chat/store.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
-import { anInvitedDoor, aUser, changed, withKnock, withMember } from '../support/doors.ts'
+import { anInvitedDoor, aUser, changed, joinsOf, withKnock, withMember } from '../support/doors.ts'
 import { eventually } from '../support/eventually.ts'
 
 const UNTIL = 100
@@ -28,7 +28,7 @@ describe('a provisional request', () => {
     expect(applyDue(waiting, UNTIL - 1).door).toBe(waiting)
     const { door: after, events } = applyDue(waiting, UNTIL + 50)
     expect(events).toMatchObject([{ type: 'join_closed', request: { guest, reason: 'left', decidedAt: UNTIL } }])
-    expect(after.requests.get(guest)).toEqual(events[0]?.request)
+    expect(after.requests.get(guest)).toEqual(joinsOf(events)[0]?.request)
     expect(nextDue(after)).toBeNull()
     expect(after.rights).toBe(door.rights)
   })

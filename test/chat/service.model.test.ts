@@ -36,6 +36,8 @@ interface ModelRequest {
   readonly guest: UserId
   readonly id: RequestId
   is: Fate
+  /** Whether the guest has ever been let in. */
+  wasIn: boolean
 }
 
 interface ModelChat {
@@ -43,7 +45,9 @@ interface ModelChat {
   readonly owner: UserId
   readonly links: ModelLink[]
   readonly asked: ModelRequest[]
-  readonly texts: string[]
+  readonly posts: { readonly text: string; readonly from: string }[]
+  title: string | null
+  invites: 'anyone' | 'members' | undefined
   lastEventId: number
   idleSince: number
 }
@@ -59,6 +63,9 @@ interface Real {
   readonly service: Service
   readonly clock: { now: number }
 }
+
+/** What a new chat has. */
+const blank = () => ({ posts: [], title: null, invites: undefined })
 
 type Command = fc.AsyncCommand<Model, Real>
 
@@ -76,8 +83,10 @@ async function outcome<Result>(work: Promise<Result>): Promise<Result | string> 
   }
 }
 
-function canEnter(chat: ModelChat, user: UserId): boolean {
-  return user === chat.owner || chat.asked.some(({ guest, is }) => guest === user && is === 'approved')
+/** As whom the user posts; undefined for a user who is not in the chat. */
+function senderIn(chat: ModelChat, user: UserId): string | undefined {
+  if (user === chat.owner) return 'owner'
+  return chat.asked.find(({ guest, is }) => guest === user && is === 'approved')?.id
 }
 
 const stateOf = ({ is }: ModelRequest): string =>
@@ -180,7 +189,7 @@ const create = fc.constant(
   command('create', [], async (model, service) => {
     const { chat, author } = await service.createChat()
     const { now } = model.clock
-    model.chats.push({ id: chat, owner: author, links: [], asked: [], texts: [], lastEventId: 0, idleSince: now })
+    model.chats.push({ id: chat, owner: author, links: [], asked: [], ...blank(), lastEventId: 0, idleSince: now })
     model.people.push(author)
   })
 )
@@ -199,7 +208,14 @@ const invite = fc
       const chat = pick(model.chats, c)
       if (chat === undefined) return
       const limits = { expiresInSeconds: seconds ?? undefined, maxGuests: guests ?? undefined }
-      const { link } = await service.createLink(chat.id, pick(model.people, u), limits)
+      const user = pick(model.people, u)
+      const came = await outcome(service.createLink(chat.id, user, limits))
+      if (chat.invites === 'members' && (user === undefined || senderIn(chat, user) === undefined)) {
+        expect(came).toBe('invites-closed')
+        return
+      }
+      if (typeof came === 'string') throw new Error(`a link was refused: ${came}`)
+      const { link } = came
       const expiresAt = seconds === null ? Number.POSITIVE_INFINITY : model.clock.now + seconds * 1000
       expect(link.expiresAt ?? Number.POSITIVE_INFINITY).toBe(expiresAt)
       chat.links.push({ id: link.id, expiresAt, maxGuests: guests ?? Number.POSITIVE_INFINITY, ended: undefined })
@@ -217,7 +233,7 @@ const knock = at('knock', async ({ model, service, chat, link }) => {
   expect(model.people).not.toContain(found.client)
   expect(found.request.state).toBe('pending')
   model.people.push(found.client)
-  chat.asked.push({ link, guest: found.client, id: found.request.id, is: 'pending' })
+  chat.asked.push({ link, guest: found.client, id: found.request.id, is: 'pending', wasIn: false })
   logged(model, chat)
 })
 
@@ -244,6 +260,7 @@ function approved(model: Model, chat: ModelChat, asked: ModelRequest, came: unkn
   expect(came).toMatchObject({ id: asked.id, state: 'approved' })
   if (asked.is === 'approved') return
   asked.is = 'approved'
+  asked.wasIn = true
   logged(model, chat)
   const inside = chat.asked.filter(({ link, is }) => link === asked.link && is === 'approved').length
   if (inside >= asked.link.maxGuests) endLink(model, chat, asked.link, 'full')
@@ -259,6 +276,7 @@ const decline = at('decline', async (scene) => {
   }
   expect(came).toMatchObject({ id: asked.id, state: 'declined' })
   if (asked.is !== 'declined') logged(model, chat)
+  if (asked.is === 'approved') chat.invites ??= 'members'
   asked.is = 'declined'
 })
 
@@ -298,27 +316,35 @@ const close = at('close', async ({ model, service, chat, user, link }) => {
 })
 
 const post = at('post', async ({ model, service, chat, user }) => {
-  const text = `${chat.texts.length}`
+  const text = `${chat.posts.length}`
+  const from = senderIn(chat, user)
   const came = await outcome(service.postMessage(chat.id, user, text))
-  if (!canEnter(chat, user)) {
+  if (from === undefined) {
     expect(came).toBe('not-a-member')
     return
   }
   logged(model, chat)
   expect(came).toMatchObject({ id: chat.lastEventId })
-  chat.texts.push(text)
+  chat.posts.push({ text, from })
 })
 
 const read = at('read', async ({ service, chat, user }) => {
   const came = await outcome(service.readMessages(chat.id, user, {}))
   const followed = await outcome(service.authorizeStream(chat.id, user))
-  if (!canEnter(chat, user)) {
-    expect([came, followed]).toEqual(['not-a-member', 'not-a-member'])
+  const members = await outcome(service.members(chat.id, user, true))
+  const you = senderIn(chat, user)
+  if (you === undefined) {
+    expect([came, followed, members]).toEqual(Array(3).fill('not-a-member'))
     return
   }
-  if (typeof came === 'string') throw new Error(`a member was refused: ${came}`)
-  const messages: { text: string }[] = JSON.parse(`[${Buffer.concat(came.first.json)}]`)
-  expect(messages.map(({ text }) => text)).toEqual(chat.texts)
+  if (typeof came === 'string' || typeof members === 'string') throw new Error('a member was refused')
+  const messages: { text: string; from: string }[] = JSON.parse(`[${Buffer.concat(came.first.json)}]`)
+  expect(messages.map(({ text, from }) => ({ text, from }))).toEqual(chat.posts)
+  expect(came).toMatchObject({ you, profile: { title: chat.title } })
+  const known = members.members.map(({ from, until }): [string, boolean] => [from, until === null])
+  const were = chat.asked.filter(({ wasIn }) => wasIn).map(({ id, is }): [string, boolean] => [id, is === 'approved'])
+  expect(new Map(known)).toEqual(new Map([['owner', true], ...were]))
+  expect(known).toHaveLength(were.length + 1)
   expect(came.first.upTo).toBe(chat.lastEventId)
 })
 
@@ -328,8 +354,19 @@ const comeBack = at('come back', async ({ service, chat, user, link }) => {
   if (own?.is === 'pending' || own?.is === 'approved')
     expect(came).toMatchObject({ request: { id: own.id, state: own.is } })
   else if (own !== undefined) expect(came).toBe(own.is)
-  else if (canEnter(chat, user)) expect(came).toMatchObject({ is: 'inside' })
+  else if (senderIn(chat, user) !== undefined) expect(came).toMatchObject({ is: 'inside' })
   else expect(came).toBe('not-this-guest')
+})
+
+const change = at('change', async ({ model, service, chat, user }) => {
+  const title = chat.title === null ? 'A title' : null
+  const came = await outcome(service.changeProfile(chat.id, user, { title }))
+  expect(came).toEqual(
+    user === chat.owner ? { title, ownerName: null, invites: chat.invites ?? null } : 'not-the-owner'
+  )
+  if (user !== chat.owner) return
+  chat.title = title
+  logged(model, chat)
 })
 
 it('only the owner and members read and post, and every guest learns how their request ends', async () => {
@@ -346,6 +383,7 @@ it('only the owner and members read and post, and every guest learns how their r
     read,
     comeBack,
     invite,
+    change,
     wait
   ]
   const commands = fc.commands([...all, create, close], { size: '+1' })
@@ -363,7 +401,7 @@ it('only the owner and members read and post, and every guest learns how their r
           maxGuests: Number.POSITIVE_INFINITY,
           ended: undefined
         }
-        const first = { id: chat, owner: author, links: [open], asked: [], texts: [], lastEventId: 0, idleSince: 0 }
+        const first = { id: chat, owner: author, links: [open], asked: [], ...blank(), lastEventId: 0, idleSince: 0 }
         const model: Model = { clock: { now: 0 }, chats: [first], people: [newUserId(), author] }
         return { model, real: { service, clock } }
       }

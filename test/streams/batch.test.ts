@@ -26,7 +26,7 @@ it('a batch gives each reader its new messages in one chunk, or no bytes if ther
       )
       const expected = fresh.join('')
       expect(batch.countAfter(sentUpTo)).toBe(fresh.length)
-      expect(batch.messagesAfter(sentUpTo).toString()).toBe(expected)
+      expect(batch.framesAfter(sentUpTo).toString()).toBe(expected)
       const { chunks, isEnded } = new ChunkReader().feed(batch.chunkAfter(sentUpTo))
       expect([chunks.map(String), isEnded]).toEqual([expected === '' ? [] : [expected], false])
       expect(batch.joins).toEqual(events.filter(({ type }) => type !== 'message'))
@@ -39,6 +39,6 @@ it('all readers that are caught up get the same buffer, with HTTP/1.0 and with H
   const batch = new Batch([3, 4].map((id) => ({ type: 'message', id, json: '{}' })))
   for (const sentUpTo of [0, 1, 2]) {
     expect(batch.chunkAfter(sentUpTo)).toBe(batch.chunkAfter(2))
-    expect(batch.messagesAfter(sentUpTo)).toBe(batch.messagesAfter(2))
+    expect(batch.framesAfter(sentUpTo)).toBe(batch.framesAfter(2))
   }
 })

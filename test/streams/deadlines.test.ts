@@ -41,11 +41,11 @@ async function aScene(wrap: Wrap = (tag, real) => real(tag)) {
     const { link } = await service.createLink(chat, author, { expiresInSeconds })
     const found = await service.exchange(link.id, undefined)
     if (found.is !== 'guest') throw new Error('this is no guest')
-    return { link: link.id, client: found.client, id: found.request.id }
+    return { ...found, id: found.request.id }
   }
-  const follow = ({ client }: Awaited<ReturnType<typeof knock>>): TestSink => {
+  const follow = ({ link, client }: Awaited<ReturnType<typeof knock>>): TestSink => {
     const sink = new TestSink()
-    hub.openGuestStream(sink, { chat, user: client, ...CONNECTION })
+    hub.openGuestStream(sink, { chat, link, title: null, user: client, ...CONNECTION })
     onTestFinished(() => void sink.destroy())
     return sink
   }

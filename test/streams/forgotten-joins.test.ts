@@ -49,7 +49,7 @@ it.each([0, 999, 1000])(
     const inside = changed(approve(knocked.door, ref, digestOf(owner), 2)).door
     await store.create(inside)
     for (let count = 0; count < 40; count++)
-      await store.append(tagOf(chat), 0, { text: 'x'.repeat(4000), createdAt: 3 })
+      await store.append(tagOf(chat), 0, { from: 'owner', text: 'x'.repeat(4000), createdAt: 3 })
     const sink = new HeldSink()
     aHub(store).openChatStream(sink, tagOf(chat), {
       user: member,
@@ -60,7 +60,7 @@ it.each([0, 999, 1000])(
     const removed = changed(decline(inside, ref, digestOf(owner), 4))
     await store.commit(tagOf(chat), 1, removed.door, removed.events, 4)
     await commitRequests(store, removed.door, later)
-    const post = (text: string) => store.append(tagOf(chat), removed.door.rights, { text, createdAt: 6 })
+    const post = (text: string) => store.append(tagOf(chat), removed.door.rights, { from: 'owner', text, createdAt: 6 })
     await post('SECRET after the removal')
     await turns(20)
     sink.release()
@@ -91,7 +91,7 @@ it('an owner who falls behind by more than the log keeps gets a reset and goes o
   const sink = new TestSink()
   aHub(busy).openChatStream(sink, tag, { user, ...CONNECTION, cursor: undefined })
   await turns(50)
-  await store.append(tag, 0, { text: 'anybody there?', createdAt: 0 })
+  await store.append(tag, 0, { from: 'owner', text: 'anybody there?', createdAt: 0 })
   await turns(20)
   expect(sink.text).toMatch(/event: ready.*event: reset.*event: ready.*anybody there\?/s)
 })

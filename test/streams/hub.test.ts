@@ -24,7 +24,7 @@ async function aChat({ heartbeatMs = 60_000, wrap = (store: Store) => store } = 
     await eventually(() => sinks.every(({ events }) => events.includes('ready')), 'the streams are live')
     return sinks
   }
-  const post = (text: string) => store.append(tag, 0, { text, createdAt: 0 })
+  const post = (text: string) => store.append(tag, 0, { from: 'owner', text, createdAt: 0 })
   return { hub, tag, open, openLive, post }
 }
 

@@ -58,10 +58,10 @@ async function aScene() {
     },
     openDoor: () => {
       const sink = new TestSink()
-      hub.openGuestStream(sink, { chat: door.chat, user: guest, ...CONNECTION })
+      hub.openGuestStream(sink, { chat: door.chat, link: invited.link, title: null, user: guest, ...CONNECTION })
       return sink
     },
-    post: (text: string) => memory.append(tag, 0, { text, createdAt: 0 })
+    post: (text: string) => memory.append(tag, 0, { from: 'owner', text, createdAt: 0 })
   }
 }
 

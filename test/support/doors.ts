@@ -1,6 +1,7 @@
 /** Doors for tests of the rules. */
 import { addLink, approve, type Change, decline, knock, type LinkLimits, newDoor } from '../../src/chat/changes.ts'
 import type { Door, JoinRequest, Refusal } from '../../src/chat/door.ts'
+import { type DoorEvent, isJoin, type JoinEvent } from '../../src/chat/events.ts'
 import {
   digestOf,
   type LinkId,
@@ -11,6 +12,8 @@ import {
   tagOf,
   type UserDigest
 } from '../../src/chat/ids.ts'
+
+export const joinsOf = (events: readonly DoorEvent[]): JoinEvent[] => events.filter(isJoin)
 
 export const aUser = (): UserDigest => digestOf(newUserId())
 

@@ -64,7 +64,12 @@ async function aChatWith(readers: number) {
   await allReceive('event: ready')
   for (const sink of sinks) sink.chunks.length = 0
   for (const name of Object.keys(calls)) delete calls[name]
-  return { sinks, allReceive, calls, post: (text: string) => store.append(tagOf(chat), 0, { text, createdAt: 0 }) }
+  return {
+    sinks,
+    allReceive,
+    calls,
+    post: (text: string) => store.append(tagOf(chat), 0, { from: 'owner', text, createdAt: 0 })
+  }
 }
 
 describe('sending 16 messages to 300 readers', () => {
@@ -134,7 +139,7 @@ it('a log of megabytes is not copied as it grows', () => {
   const log = new ChatLog()
   const grow = (bytes: number) => {
     const until = log.messageBytes + bytes
-    while (log.messageBytes < until) log.addMessage({ text: 'x'.repeat(120), createdAt: 0 }, 1e9)
+    while (log.messageBytes < until) log.addMessage({ from: 'owner', text: 'x'.repeat(120), createdAt: 0 }, 1e9)
   }
   grow(2_000_000)
   const alloc = vi.spyOn(Buffer, 'allocUnsafeSlow')

@@ -1,6 +1,6 @@
 /**
- * Who is asking, read once: the head of a request (its header or, of a GET, its query) when it arrives, and the body of a POST
- * once it is there, if the head says nothing.
+ * Who is asking, read once: the head of a request (its header or, of a GET, its query) when it arrives, and the body of a POST or
+ * PATCH once it is there, if the head says nothing.
  */
 import type { FastifyRequest, preValidationHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
@@ -61,14 +61,19 @@ export function userOf(request: FastifyRequest): UserId {
 
 /**
  * The Authorization header (RFC 6750, section 2.1) wins over the names of a user id in the query of a GET and in the
- * JSON body of a POST. `undefined`: none was sent.
+ * JSON body of a POST or PATCH. `undefined`: none was sent.
  * @throws Problem `user-id-required` for one that is empty or no UUID, `invalid-request` for two that differ
  */
 function findUserId({ method, identity, body }: FastifyRequest): UserId | undefined {
-  const user = method === 'POST' ? (identity ?? readMembers(body)) : identity
+  const user = takesBody(method) ? (identity ?? readMembers(body)) : identity
   if (user === 'malformed') throw new Problem('user-id-required')
   if (typeof user === 'object') throw invalidRequest(differing(...user.differ))
   return user
+}
+
+/** Whether requests of this method say in their body who is asking. */
+function takesBody(method: string): boolean {
+  return method === 'POST' || method === 'PATCH'
 }
 
 /** The user id in the head of a request, where the body is not there yet. */
@@ -107,7 +112,7 @@ function isOfAnotherScheme(authorization: string): boolean {
 /** The place in which a user id counts besides the header. */
 function placeOf({ method, query, body }: FastifyRequest): unknown {
   if (method === 'GET' || method === 'HEAD') return query
-  return method === 'POST' ? body : undefined
+  return takesBody(method) ? body : undefined
 }
 
 /** The names of a user id, without case, `_` and `-`. */
@@ -138,7 +143,7 @@ function userIdsIn(place: unknown): readonly Sent[] {
 /** Whether a user id was sent where it does not count. Its sender must not be taken for a newcomer. */
 function isMisplaced(request: FastifyRequest): boolean {
   const { method, query, body } = request
-  const elsewhere = method === 'GET' || method === 'HEAD' ? [] : method === 'POST' ? [query] : [query, body]
+  const elsewhere = method === 'GET' || method === 'HEAD' ? [] : takesBody(method) ? [query] : [query, body]
   return elsewhere.some((place) => userIdsIn(place).length > 0)
 }
 
@@ -156,7 +161,7 @@ function misspelled(request: FastifyRequest): InputError[] {
   const place = placeOf(request)
   if (typeof place !== 'object' || place === null) return []
   const { querystring, body } = request.routeOptions.schema ?? {}
-  const { known, byLetters } = namesOf(request.method === 'POST' ? body : querystring)
+  const { known, byLetters } = namesOf(takesBody(request.method) ? body : querystring)
   return Object.keys(place).flatMap((path) => {
     const letters = lettersOf(path)
     if (known.has(path) || byLetters.has(letters)) return []
@@ -171,9 +176,8 @@ function required(request: FastifyRequest): Problem {
   const errors = misspelled(request)
   const members = errors.length > 0 ? { errors: errors.slice(0, 1) } : {}
   if (!isMisplaced(request)) return new Problem('user-id-required', { members })
-  const detail =
-    request.method === 'POST'
-      ? 'In a POST the user id does not count in the query. Send it as "Authorization: Bearer <user id>", or as `user_id` in the JSON body.'
-      : `In a ${request.method} the user id counts in the header alone: send it as "Authorization: Bearer <user id>".`
+  const detail = takesBody(request.method)
+    ? `In a ${request.method} the user id does not count in the query. Send it as "Authorization: Bearer <user id>", or as \`user_id\` in the JSON body.`
+    : `In a ${request.method} the user id counts in the header alone: send it as "Authorization: Bearer <user id>".`
   return new Problem('user-id-required', { detail, members })
 }

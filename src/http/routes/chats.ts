@@ -1,28 +1,42 @@
-/** `/v1/chats`: create a chat, post to it, read it, follow it, list its links and join requests. */
+/** `/v1/chats`: create a chat, post to it, read it, follow it, list its members, links and join requests. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import type { LoggedEvent } from '../../chat/events.ts'
-import type { History } from '../../chat/history.ts'
 import { tagOf } from '../../chat/ids.ts'
-import type { Service } from '../../chat/service.ts'
+import { invitesOf } from '../../chat/profile.ts'
+import type { ChatReading, Service } from '../../chat/service.ts'
 import type { Hub } from '../../streams/hub.ts'
 import { toJson } from '../../wire/json.ts'
 import { answer, emptyAnswer, example, MEMBER, OWNER, streamAnswer } from '../../wire/schemas/answers.ts'
 import {
+  changeChatBody,
   chatParams,
+  createChatBody,
+  members,
+  membersQuery,
   message,
   messages,
   newChat,
+  ownProfile,
   postMessageBody,
   postMessageHeaders,
   readMessagesQuery
 } from '../../wire/schemas/chats.ts'
-import { EXAMPLE } from '../../wire/schemas/common.ts'
+import {
+  CHAT_STREAM_EXAMPLE,
+  JOIN_REQUESTS_EXAMPLE,
+  LINKS_EXAMPLE,
+  MEMBERS_EXAMPLE,
+  MESSAGE_EXAMPLE,
+  MESSAGES_EXAMPLE,
+  NEW_CHAT_EXAMPLE,
+  PROFILE_EXAMPLE
+} from '../../wire/schemas/examples.ts'
 import { joinRequests, joinRequestsQuery } from '../../wire/schemas/join-requests.ts'
 import { links, linksQuery } from '../../wire/schemas/links.ts'
 import { BODY_PROBLEMS, problemResponses, READING_PROBLEMS } from '../../wire/schemas/problems.ts'
 import { chatEvents, cursorHeaders, cursorQuery } from '../../wire/schemas/streams.ts'
 import { type Base, chatEventsUrl, chatUrl } from '../../wire/urls.ts'
-import { countedLinkView, joinRequestView } from '../../wire/views.ts'
+import { countedLinkView, joinRequestView, memberView, ownProfileView } from '../../wire/views.ts'
 import type { OpenBudget } from '../limits/open-budget.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
 import { clientAbortSignal } from '../request/client-abort.ts'
@@ -57,6 +71,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (
         description:
           'Creates a chat and makes you its owner. The `author_id` is shown only in this answer: store it, and keep it secret. An `Idempotency-Key` has no effect here: each request creates a chat.',
         security: [],
+        body: createChatBody,
         response: {
           201: answer('The new chat.', newChat, {
             example: NEW_CHAT_EXAMPLE,
@@ -66,8 +81,8 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (
         }
       }
     },
-    async ({ base }, reply) => {
-      const { chat, author } = await service.createChat()
+    async ({ base, body }, reply) => {
+      const { chat, author } = await service.createChat({ title: body?.title, ownerName: body?.name })
       const url = chatUrl(base, chat)
       return reply
         .code(201)
@@ -85,7 +100,8 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (
         operationId: 'postMessage',
         tags: ['chats'],
         summary: 'Post a message',
-        description: 'For members. There is no author field: clients decide what the text means.',
+        description:
+          'For members. The server sets `from` by the right that was used; clients decide what the text means.',
         security: MEMBER,
         params: chatParams,
         headers: postMessageHeaders,
@@ -174,7 +190,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (
 
 ${example(`curl -N "$CHAT/events" -H "Authorization: Bearer $USER_ID"`)}
 
-With a cursor (the \`Last-Event-ID\` header, or \`last_event_id\` on the first connect), the stream sends every event after it, each once and in order, then \`ready\`, then live events. Without a cursor, the owner first gets the join requests that are still pending, then \`ready\`, then live events. If the cursor is unknown, the stream sends \`reset\` and continues as without a cursor. Only the owner gets join events. A comment line every few seconds keeps the connection open. A reader that falls too far behind is disconnected and can resume from its cursor.
+With a cursor (the \`Last-Event-ID\` header, or \`last_event_id\` on the first connect), the stream sends every event after it, each once and in order, then \`ready\`, then live events. Without a cursor, the owner first gets the join requests that are still pending, then \`ready\`, then live events. If the cursor is unknown, the stream sends \`reset\` and continues as without a cursor. Only the owner gets join events; the other members get \`member_joined\` and \`member_left\` with the same ids, and nothing of those who are not let in. A comment line every few seconds keeps the connection open. A reader that falls too far behind is disconnected and can resume from its cursor.
 
 Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`closed\`, or when the server stops, the body is complete (curl exits with 0). If the connection is lost, the server fails, or you fall behind, the body is cut off (curl exits with 18). Reconnect with your cursor unless you got \`closed\`. HTTP/1.0 cannot tell the two apart.`,
         security: MEMBER,
@@ -200,6 +216,60 @@ Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`close
       const release = budget.take({ request, user })
       const reader = { user, base: request.base, isChunked: takesChunks(request), cursor: cursorOf(request) }
       openEventStream(request, reply, (socket) => hub.openChatStream(socket, tag, reader), release)
+    }
+  )
+
+  app.patch(
+    '/v1/chats/:chat',
+    {
+      onRequest: limits.on('decide'),
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'changeChat',
+        tags: ['chats'],
+        summary: 'Change the title, your name, or who can create links',
+        description:
+          'For the owner. A member that is left out stays as it is. All members are told of a new title or name with the event `chat`; a change of `invites` alone, or of nothing, sends no event.',
+        security: OWNER,
+        params: chatParams,
+        body: changeChatBody,
+        response: {
+          200: answer('All three, as they are now.', ownProfile, { example: PROFILE_EXAMPLE }),
+          ...problemResponses(...BODY_PROBLEMS, 'user-id-required', 'chat-not-found', 'not-the-owner')
+        }
+      }
+    },
+    async (request) => {
+      const { title, name: ownerName, invites } = request.body
+      return ownProfileView(
+        await service.changeProfile(chatIdOf(request), userOf(request), { title, ownerName, invites })
+      )
+    }
+  )
+
+  app.get(
+    '/v1/chats/:chat/members',
+    {
+      onRequest: limits.on('read'),
+      preValidation: requireUserId,
+      schema: {
+        operationId: 'listMembers',
+        tags: ['chats'],
+        summary: 'List the members of the chat',
+        description:
+          'For members: who is in the chat. `from` is the same as that of messages, so this list has the names of those who post.',
+        security: MEMBER,
+        params: chatParams,
+        querystring: membersQuery,
+        response: {
+          200: answer('The members.', members, { example: MEMBERS_EXAMPLE }),
+          ...problemResponses('invalid-request', 'user-id-required', 'chat-not-found', 'not-a-member')
+        }
+      }
+    },
+    async (request) => {
+      const found = await service.members(chatIdOf(request), userOf(request), request.query.all === 'true')
+      return { members: found.members.map(memberView), last_event_id: found.lastEventId }
     }
   )
 
@@ -295,7 +365,7 @@ Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`close
 }
 
 /** `GET /v1/chats/:chat` as it is sent. */
-function historyPages(base: Base, { chat, first, isWhole, rest, end }: History): JsonPages {
+function historyPages(base: Base, { chat, you, profile, first, isWhole, rest, end }: ChatReading): JsonPages {
   let last = first
   async function* pages() {
     for await (const page of rest) {
@@ -303,8 +373,9 @@ function historyPages(base: Base, { chat, first, isWhole, rest, end }: History):
       yield [COMMA, ...page.json]
     }
   }
+  const about = { chat: chatUrl(base, chat), you, title: profile.title, invites: invitesOf(profile) }
   return {
-    start: `{"chat":${toJson(chatUrl(base, chat))},"messages":[`,
+    start: `${toJson(about).slice(0, -1)},"messages":[`,
     first: first.json,
     rest: isWhole ? undefined : pages(),
     end: () => {
@@ -315,55 +386,3 @@ function historyPages(base: Base, { chat, first, isWhole, rest, end }: History):
 }
 
 const COMMA = Buffer.from(',')
-
-const NEW_CHAT_EXAMPLE = { chat: EXAMPLE.chat, author_id: EXAMPLE.authorId, events: `${EXAMPLE.chat}/events` }
-
-const MESSAGE_EXAMPLE = { id: 3, text: 'Hello, Ana', created_at: EXAMPLE.time }
-
-const MESSAGES_EXAMPLE = { chat: EXAMPLE.chat, messages: [MESSAGE_EXAMPLE], last_event_id: 3, has_more: false }
-
-const LINKS_EXAMPLE = {
-  links: [
-    {
-      link: EXAMPLE.link,
-      state: 'open' as const,
-      expires_at: null,
-      max_guests: null,
-      pending: 0,
-      approved: 1,
-      created_at: EXAMPLE.time,
-      made_by: 'owner'
-    }
-  ]
-}
-
-const JOIN_REQUESTS_EXAMPLE = {
-  join_requests: [
-    {
-      request_id: EXAMPLE.requestId,
-      link: EXAMPLE.link,
-      name: 'Ana',
-      state: 'pending' as const,
-      approval_status: false,
-      requested_at: EXAMPLE.time,
-      decided_at: null
-    }
-  ],
-  last_event_id: 1
-}
-
-const CHAT_STREAM_EXAMPLE = `:
-retry: 2741
-
-event: join_request
-data: {"request_id":"7QF2-9KXM","link":"…","name":"Ana","state":"pending","approval_status":false,"requested_at":"2026-11-22T16:56:00.000Z","decided_at":null}
-
-id: 1
-event: ready
-data: {"last_event_id":1}
-
-id: 2
-event: message
-data: {"id":2,"text":"Hello, Ana","created_at":"2026-11-22T16:56:30.000Z"}
-
-`

@@ -1,7 +1,7 @@
 /** `/v1/links`: create a link; open it, which asks to join; wait for the decision; revoke it; leave. */
 import type { FastifyReply } from 'fastify'
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
-import { isFinal, type JoinRequest } from '../../chat/door.ts'
+import { isFinal } from '../../chat/door.ts'
 import type { GuestExchange, Service } from '../../chat/service.ts'
 import { type Wait, waitForDecision } from '../../chat/waiting.ts'
 import type { Hub } from '../../streams/hub.ts'
@@ -16,6 +16,7 @@ import {
   streamAnswer
 } from '../../wire/schemas/answers.ts'
 import { EXAMPLE } from '../../wire/schemas/common.ts'
+import { APPROVED_EXAMPLE, LINK_STREAM_EXAMPLE, PENDING_EXAMPLE } from '../../wire/schemas/examples.ts'
 import { createLinkBody, exchange, exchangeQuery, link, linkParams } from '../../wire/schemas/links.ts'
 import { BODY_PROBLEMS, problemResponses, READING_PROBLEMS } from '../../wire/schemas/problems.ts'
 import { cursorHeaders, cursorQuery, linkEvents } from '../../wire/schemas/streams.ts'
@@ -50,7 +51,7 @@ export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (
         tags: ['links'],
         summary: 'Create a link',
         description:
-          "Creates an invitation to a chat. It works for any number of guests and does not expire, unless you set `max_guests` or `expires_in`. The chat URL is enough; no user id is needed. A chat can have 100 open links, 20 of them created without the owner's id. An `Idempotency-Key` has no effect here: each request creates a link.",
+          "Creates an invitation to a chat. It works for any number of guests and does not expire, unless you set `max_guests` or `expires_in`. The chat URL is enough and no user id is needed, unless only members can create links (`invites`; so it is once the owner has removed somebody). A chat can have 100 open links, 20 of them created without the owner's id. An `Idempotency-Key` has no effect here: each request creates a link.",
         security: MEMBER_OR_ANYBODY,
         body: createLinkBody,
         response: {
@@ -58,7 +59,7 @@ export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (
             example: { link: EXAMPLE.link, chat: EXAMPLE.chat, expires_at: null, max_guests: null },
             headers: { Location: 'The URL of the link.' }
           }),
-          ...problemResponses(...BODY_PROBLEMS, 'user-id-required', 'chat-not-found', 'too-many-links')
+          ...problemResponses(...BODY_PROBLEMS, 'user-id-required', 'chat-not-found', 'invites-closed', 'too-many-links')
         }
       }
     },
@@ -127,10 +128,10 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
       if (waits && user === undefined) takePlace()
       const newcomer = { name: query.name || null, network: limits.networkOf(request), waits }
       const found = await service.exchange(link, user, newcomer)
-      if (found.is === 'inside') return reply.code(200).send(insideView(base, found.chat, found.link))
+      if (found.is === 'inside') return reply.code(200).send(insideView(base, found))
       const exchange = { found, seconds: query.wait, gone: clientAbortSignal(request, reply), takePlace }
       const state = user === undefined ? await knocked(exchange, reply) : await known(exchange)
-      return reply.code(isFinal(state) ? 200 : 202).send(guestView(base, found.chat, found.client, state))
+      return reply.code(isFinal(state.request) ? 200 : 202).send(guestView(base, state))
     }
   )
 
@@ -147,25 +148,25 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
    * The request of a guest who has just knocked. It is withdrawn if the client disconnects before it has the client id, and
    * not provisional any more once the operating system has the answer.
    */
-  async function knocked({ found, seconds, gone }: OpenExchange, reply: FastifyReply): Promise<JoinRequest> {
+  async function knocked({ found, seconds, gone }: OpenExchange, reply: FastifyReply): Promise<GuestExchange> {
     onAbort(gone, () => void service.withdrawLater(found.link, found.client))
     if (seconds === undefined) {
       await pollSockets()
-      return found.request
+      return found
     }
-    const request = await waitForDecision({ service, wait }, found, { seconds, gone, hasJustKnocked: true })
+    const decided = await waitForDecision({ service, wait }, found, { seconds, gone, hasJustKnocked: true })
     await pollSockets()
     reply.raw.once('finish', () => {
       // Otherwise the first use of the client id does it.
       const onFault = (err: unknown) => reply.log.error({ err }, 'a join request was not claimed')
       if (!gone.aborted) service.claim(found.link, found.client).catch(onFault)
     })
-    return request
+    return decided
   }
 
   /** The request of a guest who had knocked before. */
-  async function known({ found, seconds, gone, takePlace }: OpenExchange): Promise<JoinRequest> {
-    if (seconds === undefined) return found.request
+  async function known({ found, seconds, gone, takePlace }: OpenExchange): Promise<GuestExchange> {
+    if (seconds === undefined) return found
     if (!isFinal(found.request)) takePlace()
     return waitForDecision({ service, wait }, found, { seconds, gone, hasJustKnocked: false })
   }
@@ -281,10 +282,10 @@ The stream ends after any state other than \`pending\`. If you reconnect and \`L
     async (request, reply) => {
       const client = userOf(request)
       const link = linkIdOf(request)
-      const { chat, request: own } = await service.ownRequest(link, client)
+      const { chat, title, request: own } = await service.ownRequest(link, client)
       if (isFinal(own) && cursorOf(request) === own.state) return reply.code(204).send()
       const release = budget.take({ request, user: client, link })
-      const reader = { chat, user: client, base: request.base, isChunked: takesChunks(request) }
+      const reader = { chat, link, title, user: client, base: request.base, isChunked: takesChunks(request) }
       openEventStream(request, reply, (socket) => hub.openGuestStream(socket, reader), release)
       return reply
     }
@@ -292,38 +293,3 @@ The stream ends after any state other than \`pending\`. If you reconnect and \`L
 
   done()
 }
-
-const PENDING_EXAMPLE = {
-  link: EXAMPLE.link,
-  request_sent_status: true,
-  approval_status: false,
-  state: 'pending' as const,
-  chat: null,
-  client_id: EXAMPLE.clientId,
-  request_id: EXAMPLE.requestId,
-  events: `${EXAMPLE.link}/events`,
-  message:
-    'Waiting for the owner to decide. To check again, send this client_id (Authorization: Bearer …); without it you ask to join as a new guest.'
-}
-
-const APPROVED_EXAMPLE = {
-  ...PENDING_EXAMPLE,
-  approval_status: true,
-  state: 'approved' as const,
-  chat: EXAMPLE.chat,
-  events: `${EXAMPLE.chat}/events`,
-  message: 'You are a member. Read, post and follow the chat with this client_id (Authorization: Bearer …).'
-}
-
-const LINK_STREAM_EXAMPLE = `:
-retry: 3175
-
-id: pending
-event: approval
-data: {"link":"…","request_sent_status":true,"approval_status":false,"state":"pending","chat":null,"client_id":"…","request_id":"7QF2-9KXM","events":"…","message":"…","reason":null}
-
-id: approved
-event: approval
-data: {"link":"…","request_sent_status":true,"approval_status":true,"state":"approved","chat":"…","client_id":"…","request_id":"7QF2-9KXM","events":"…","message":"…","reason":null}
-
-`

@@ -30,7 +30,7 @@ const PARTS = {
   door: 'Hd',
   'join request': 'Q',
   message: 'Mm',
-  'join event': 'Jj',
+  'door event': 'JjK',
   'idempotency key': 'Pp',
   'index entry': 'xy'
 } as const
@@ -49,7 +49,8 @@ const DECODE: Readonly<Record<string, (value: Buffer, key: Buffer) => unknown>> 
   d: (value) => decodeWholeDoor(value.toString()),
   Q: (value) => decodeRequest(value.toString()),
   M: (value) => JSON.parse(value.toString()),
-  J: (value, key) => records.decodeJoin(records.idIn(key), value),
+  J: (value, key) => records.decodeDoorEvent(records.idIn(key), value),
+  K: (value, key) => records.decodeDoorEvent(records.idIn(key), value),
   P: (value) => records.decodeNumber(value)
 }
 
@@ -77,7 +78,7 @@ interface Found {
   readonly damage: Map<Part | 'list of events', number>
   state?: records.ChatRecord
   messageBytes: number
-  joins: number
+  doorEvents: number
 }
 
 class Check {
@@ -99,7 +100,7 @@ class Check {
     chat.records++
     if (!hasChecksum(key) && !records.isIndex(key)) this.#withoutChecksum++
     if (part === 'message') chat.messageBytes += value.length - (hasChecksum(key) ? CHECKSUM_BYTES : 0) + 1
-    if (part === 'join event') chat.joins++
+    if (part === 'door event') chat.doorEvents++
     try {
       const content = checked(key, value)
       DECODE[kind]?.(content, key)
@@ -131,7 +132,7 @@ class Check {
       records: 0,
       damage: new Map(),
       messageBytes: 0,
-      joins: 0
+      doorEvents: 0
     }
     this.#chats.set(tag, chat)
     return chat
@@ -139,13 +140,13 @@ class Check {
 }
 
 /** The damage, with what should be there and is not. */
-function withMissing({ kinds, damage, state: record, messageBytes, joins }: Found): Damage {
+function withMissing({ kinds, damage, state: record, messageBytes, doorEvents }: Found): Damage {
   const all = new Map(damage)
   const [state, door] = kinds.has('C') || kinds.has('H') ? ['C', 'H'] : ['c', 'd']
   if (!kinds.has(state)) count(all, 'state')
   if (!kinds.has(door)) count(all, 'door')
   if (!kinds.has('x') && !kinds.has('y')) count(all, 'index entry')
-  if (record !== undefined && (record.joins !== joins || record.messageBytes !== messageBytes)) {
+  if (record !== undefined && (record.joins + record.kept !== doorEvents || record.messageBytes !== messageBytes)) {
     count(all, 'list of events')
   }
   return all

@@ -8,7 +8,7 @@
  * operation waits until the pending write has succeeded or failed, and is decided again.
  */
 import type { Door } from '../../chat/door.ts'
-import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
+import { type DoorEvent, isForgettable, type Logged, type LoggedEvent, type LoggedMessage } from '../../chat/events.ts'
 import { type ChatTag, type PostKey, tagOf } from '../../chat/ids.ts'
 import {
   type CommitOptions,
@@ -171,23 +171,24 @@ export function fileStore(
     chat: Chat,
     { door: before, record }: State,
     door: Door,
-    events: readonly JoinEvent[],
+    events: readonly DoorEvent[],
     now: number,
     options: CommitOptions
-  ): Promise<readonly LoggedJoinEvent[]> {
+  ): Promise<readonly Logged<DoorEvent>[]> {
     const logged = events.map((event, index) => ({ ...event, id: record.lastEventId + 1 + index }))
     const next = { ...record, version: record.version + 1, lastEventId: record.lastEventId + logged.length }
-    next.joins += logged.length
+    const forgettable = logged.filter(isForgettable).map(({ id }) => id)
+    next.joins += forgettable.length
+    next.kept += logged.length - forgettable.length
     if (logged.length > 0) next.idleSince = Math.max(record.idleSince, now)
-    const joins = logged.map((event) => ({ key: records.joinKey(tag, event.id), value: records.encodeJoin(event) }))
     const excess = Math.max(0, next.joins - JOIN_EVENTS_KEPT)
-    const dropped = [...log.oldestJoins(tag, record, excess), ...logged.map(({ id }) => id)].slice(0, excess)
+    const dropped = [...log.oldestJoins(tag, record, excess), ...forgettable].slice(0, excess)
     next.joins -= dropped.length
     next.newestForgotten = dropped.at(-1) ?? record.newestForgotten
     next.rights = door.rights
     const changes: Change[] = [
       ...doorRecords(tag, doorChanges(before, door)),
-      ...joins,
+      ...logged.map((event) => records.doorEventRecord(tag, event)),
       ...dropped.map((id) => ({ key: records.joinKeyOf(tag, record, id), value: undefined }))
     ]
     const written = write(tag, chat, { door, record: next }, changes, logged, options)
@@ -221,7 +222,8 @@ export function fileStore(
         joins: 0,
         newestForgotten: 0,
         rights: door.rights,
-        lastOldEvent: 0
+        lastOldEvent: 0,
+        kept: 0
       }
       assertRoom()
       const chat = cache.add(tag, undefined, doorBytes(door))
@@ -251,7 +253,7 @@ export function fileStore(
     async events(tag, after, page) {
       const { durable, latest } = cache.find(tag) ?? {}
       if (durable === undefined) return 'gone'
-      // Dropped join events can be off the disk before their write is acknowledged, so use the latest mark.
+      // Dropped events can be off the disk before their write is acknowledged, so use the latest mark.
       const newestForgotten = latest?.record.newestForgotten ?? durable.record.newestForgotten
       return log.eventsAfter(tag, { ...durable.record, newestForgotten }, after, page) ?? 'cursor-unknown'
     },

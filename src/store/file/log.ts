@@ -1,6 +1,6 @@
 /** Reads events and messages from the file store. Long reads are split into slices, so that they do not block the event loop. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
+import type { LoggedEvent, LoggedMessage } from '../../chat/events.ts'
 import type { ChatTag, PostKey } from '../../chat/ids.ts'
 import {
   type EventsPage,
@@ -11,8 +11,7 @@ import {
   type MessagesStartFound,
   type NewestMessages
 } from '../../chat/store.ts'
-import { escapeLineBreaks, escapeLineBreaksIn } from '../../wire/json.ts'
-import { COMMA } from '../codec.ts'
+import { COMMA, messageAsNow, messagesAsNow } from '../codec.ts'
 import type { RetriedFaults } from '../retried-faults.ts'
 import { RecordDamaged } from './checksums.ts'
 import type { Disk, Entry } from './disk.ts'
@@ -32,7 +31,7 @@ export class FileLog {
     this.#faults = faults
   }
 
-  /** `undefined` if `after` is not an event of this log, or if `allJoins` needs dropped join events. */
+  /** `undefined` if `after` is not an event of this log, or if `allJoins` needs dropped events. */
   eventsAfter(
     tag: ChatTag,
     record: ChatRecord,
@@ -92,10 +91,10 @@ export class FileLog {
     if (found === undefined) return undefined
     const id = records.decodeNumber(found)
     const value = this.#disk.get(records.messageKey(tag, id)) ?? this.#disk.get(records.OLD.messageKey(tag, id))
-    return value && { type: 'message', id, json: escapeLineBreaks(value.toString()) }
+    return value && { type: 'message', id, json: messageAsNow(value.toString()) }
   }
 
-  /** The ids of the oldest stored join events. */
+  /** The ids of the oldest stored events that can be forgotten. */
   oldestJoins(tag: ChatTag, record: ChatRecord, count: number): number[] {
     const ids: number[] = []
     if (count <= 0) return ids
@@ -150,33 +149,38 @@ export class FileLog {
     after: number,
     upTo: number
   ): Generator<LoggedEvent, void, undefined> {
-    const joins = this.#joinsBetween(tag, record, after, upTo)
-    try {
-      let join = joins.next()
-      for (const { key, value } of this.#rangesOf(records.messageRanges(tag, record, after, upTo))) {
-        const id = records.idIn(key)
-        for (; !join.done && join.value.id < id; join = joins.next()) yield join.value
-        yield { type: 'message', id, json: escapeLineBreaks(value.toString()) }
-      }
-      for (; !join.done; join = joins.next()) yield join.value
-    } finally {
-      joins.return()
-    }
-  }
-
-  *#joinsBetween(
-    tag: ChatTag,
-    record: ChatRecord,
-    after: number,
-    upTo: number
-  ): Generator<LoggedJoinEvent, void, undefined> {
-    for (const { key, value } of this.#rangesOf(records.joinRanges(tag, record, after, upTo))) {
-      yield records.decodeJoin(records.idIn(key), value)
+    const ranges = [
+      records.messageRanges(tag, record, after, upTo),
+      records.joinRanges(tag, record, after, upTo),
+      [records.keptRange(tag, after, upTo)]
+    ]
+    for (const { key, value } of inOrder(ranges.map((some) => this.#rangesOf(some)))) {
+      const id = records.idIn(key)
+      if (records.isMessage(key)) yield { type: 'message', id, json: messageAsNow(value.toString()) }
+      else yield records.decodeDoorEvent(id, value)
     }
   }
 
   *#rangesOf(ranges: readonly [start: Buffer, end: Buffer][]): Generator<Entry, void, undefined> {
     for (const range of ranges) yield* this.#disk.range(...range)
+  }
+}
+
+/** The entries of several readers, by event id. */
+function* inOrder(readers: readonly Generator<Entry, void, undefined>[]): Generator<Entry, void, undefined> {
+  try {
+    const next = readers.map((reader) => reader.next())
+    for (;;) {
+      let first: Entry | undefined
+      for (const { value } of next) if (value && (first === undefined || idOf(value) < idOf(first))) first = value
+      if (first === undefined) return
+      yield first
+      const index = next.findIndex(({ value }) => value === first)
+      const reader = readers[index]
+      if (reader !== undefined) next[index] = reader.next()
+    }
+  } finally {
+    for (const reader of readers) reader.return()
   }
 }
 
@@ -193,10 +197,8 @@ function idOf(entry: Entry | undefined): number {
   return entry === undefined ? 0 : records.idIn(entry.key)
 }
 
-/** `MessagePage.json` in a single part instead of thousands. Messages of older versions can contain raw line breaks. */
+/** `MessagePage.json` in a single part instead of thousands. */
 function joined(entries: readonly Entry[]): Buffer[] {
   if (entries.length === 0) return []
-  return [
-    escapeLineBreaksIn(Buffer.concat(entries.flatMap(({ value }, index) => (index === 0 ? [value] : [COMMA, value]))))
-  ]
+  return [messagesAsNow(Buffer.concat(entries.flatMap(({ value }, index) => (index === 0 ? [value] : [COMMA, value]))))]
 }

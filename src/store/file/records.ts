@@ -6,7 +6,7 @@
  * Version 1 kept a chat under small letters: its record, its door in one piece, its events. The first write to such a chat
  * stores record, head and requests as below; its events stay where they are.
  */
-import type { LoggedJoinEvent } from '../../chat/events.ts'
+import { type DoorEvent, isForgettable, type Logged } from '../../chat/events.ts'
 import { type ChatTag, chatTag, type PostKey, TAG_LENGTH, type UserDigest } from '../../chat/ids.ts'
 
 export const FORMAT = 2
@@ -20,14 +20,16 @@ export interface ChatRecord {
   readonly idleSince: number
   /** Size of the JSON of all messages, plus a byte for each as separator. */
   readonly messageBytes: number
-  /** Number of stored join events. */
+  /** Number of stored events that can be forgotten, and all join events that version 1 has stored. */
   readonly joins: number
-  /** Id of the newest join event that was dropped; 0 for none. */
+  /** Id of the newest of them that was dropped; 0 for none. */
   readonly newestForgotten: number
   /** See `Door`. */
   readonly rights: number
   /** Id of the last event that version 1 of the format has stored; 0 for none. */
   readonly lastOldEvent: number
+  /** Number of stored events other than messages that are never forgotten. */
+  readonly kept: number
 }
 
 export const chatKey = (tag: ChatTag): Buffer => key('C', tag)
@@ -35,7 +37,10 @@ export const chatKey = (tag: ChatTag): Buffer => key('C', tag)
 export const headKey = (tag: ChatTag): Buffer => key('H', tag)
 export const requestKey = (tag: ChatTag, guest: UserDigest): Buffer => key('Q', tag, Buffer.from(guest))
 export const messageKey = (tag: ChatTag, id: number): Buffer => key('M', tag, number(id))
+/** An event that can be forgotten. */
 export const joinKey = (tag: ChatTag, id: number): Buffer => key('J', tag, number(id))
+/** Any other event but a message. */
+export const keptKey = (tag: ChatTag, id: number): Buffer => key('K', tag, number(id))
 /** Its value is the id of the message that was posted with this idempotency key. */
 export const postKeyKey = (tag: ChatTag, post: PostKey): Buffer => key('P', tag, Buffer.from(post))
 
@@ -48,7 +53,7 @@ export const OLD = {
   postKeyKey: (tag: ChatTag, post: PostKey): Buffer => key('p', tag, Buffer.from(post))
 }
 
-/** The key under which a join event is stored. */
+/** The key of an event that can be forgotten. */
 export function joinKeyOf(tag: ChatTag, { lastOldEvent }: ChatRecord, id: number): Buffer {
   return id <= lastOldEvent ? OLD.joinKey(tag, id) : joinKey(tag, id)
 }
@@ -68,8 +73,12 @@ function rangesOf(oldKey: EventKey, newKey: EventKey) {
 /** The ranges of the messages after one event and up to another, in order. */
 export const messageRanges = rangesOf(OLD.messageKey, messageKey)
 
-/** The same for join events. */
+/** The same for the events that can be forgotten, and for the others. */
 export const joinRanges = rangesOf(OLD.joinKey, joinKey)
+export const keptRange = (tag: ChatTag, after: number, upTo: number): Range => [
+  keptKey(tag, after + 1),
+  keptKey(tag, upTo + 1)
+]
 
 /** Marks a removed chat whose records have not all been deleted yet. */
 export const removedKey = (tag: ChatTag): Buffer => key('r', tag)
@@ -108,9 +117,9 @@ export function rangeOf(kind: 'r' | 'x' | 'y'): [start: Buffer, end: Buffer] {
   return [Buffer.from(kind), Buffer.from(String.fromCharCode(kind.charCodeAt(0) + 1))]
 }
 
-/** The ranges of a chat's messages, join events, idempotency keys and requests, in both versions of the format. */
+/** The ranges of a chat's messages, other events, idempotency keys and requests, in both versions of the format. */
 export function partsOf(tag: ChatTag): [start: Buffer, end: Buffer][] {
-  return [...'mjpMJP'].map((kind): [Buffer, Buffer] => rangeUnder(kind, tag)).concat([requestRange(tag)])
+  return [...'mjpMJKP'].map((kind): [Buffer, Buffer] => rangeUnder(kind, tag)).concat([requestRange(tag)])
 }
 
 export function requestRange(tag: ChatTag): [start: Buffer, end: Buffer] {
@@ -137,12 +146,16 @@ export function kindIn(key: Buffer): string {
   return key.toString('latin1', 0, 1)
 }
 
+export function isMessage(key: Buffer): boolean {
+  return kindIn(key).toUpperCase() === 'M'
+}
+
 export function idIn(key: Buffer): number {
   return key.readUIntBE(1 + TAG_LENGTH, NUMBER_BYTES)
 }
 
 const OLD_FIELDS = ['version', 'lastEventId', 'idleSince', 'messageBytes', 'joins', 'newestForgotten'] as const
-const RECORD_FIELDS = [...OLD_FIELDS, 'rights', 'lastOldEvent'] as const
+const RECORD_FIELDS = [...OLD_FIELDS, 'rights', 'lastOldEvent', 'kept'] as const
 
 /** The length of a record of version 1, and that of an event id under an idempotency key. */
 export const OLD_RECORD_BYTES = OLD_FIELDS.length * 8
@@ -157,17 +170,18 @@ export function encodeRecord(record: ChatRecord): Buffer {
 
 /** Of version 1: `rights` are part of the door. */
 export function decodeRecord(bytes: Buffer, isOld = false): ChatRecord {
-  const fields = (isOld ? OLD_FIELDS : RECORD_FIELDS).map((_, index) => bytes.readDoubleBE(index * 8))
+  const length = isOld ? OLD_FIELDS.length : Math.min(RECORD_FIELDS.length, bytes.length / 8)
+  const fields = Array.from({ length }, (_, index) => bytes.readDoubleBE(index * 8))
   const [version = 0, lastEventId = 0, idleSince = 0, messageBytes = 0, joins = 0, newestForgotten = 0] = fields
-  const [rights = 0, lastOldEvent = lastEventId] = fields.slice(OLD_FIELDS.length)
-  return { version, lastEventId, idleSince, messageBytes, joins, newestForgotten, rights, lastOldEvent }
+  const [rights = 0, lastOldEvent = lastEventId, kept = 0] = fields.slice(OLD_FIELDS.length)
+  return { version, lastEventId, idleSince, messageBytes, joins, newestForgotten, rights, lastOldEvent, kept }
 }
 
-export function encodeJoin({ id: _, ...event }: LoggedJoinEvent): Buffer {
-  return Buffer.from(JSON.stringify(event))
+export function doorEventRecord(tag: ChatTag, { id, ...event }: Logged<DoorEvent>): { key: Buffer; value: Buffer } {
+  return { key: (isForgettable(event) ? joinKey : keptKey)(tag, id), value: Buffer.from(JSON.stringify(event)) }
 }
 
-export function decodeJoin(id: number, bytes: Buffer): LoggedJoinEvent {
+export function decodeDoorEvent(id: number, bytes: Buffer): Logged<DoorEvent> {
   return { ...JSON.parse(bytes.toString()), id }
 }
 

@@ -1,4 +1,4 @@
-/** Deletes the messages, join events and idempotency keys of removed chats in the background, in small writes. */
+/** Deletes the messages, other events and idempotency keys of removed chats in the background, in small writes. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ChatTag } from '../../chat/ids.ts'
 import { StoreUnavailable } from '../../chat/store.ts'

@@ -1,11 +1,11 @@
 /**
  * The log of one chat in memory: append-only bytes of message JSON; readers get slices of them without a copy. It keeps
- * all messages and the latest `JOIN_EVENTS_KEPT` join events. Dropped join events leave gaps in the ids.
+ * all events but the forgettable ones older than the latest `JOIN_EVENTS_KEPT`. Dropped events leave gaps in the ids.
  *
  * The bytes are stored in chunks, and no message spans two. A chunk that is full grows by copying until it has
  * CHUNK_CAPACITY; then a new one begins. So appending costs the same in short and long logs, and little space is wasted.
  */
-import type { JoinEvent, LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../chat/events.ts'
+import { type DoorEvent, isForgettable, type Logged, type LoggedEvent, type LoggedMessage } from '../../chat/events.ts'
 import {
   type EventsPage,
   JOIN_EVENT_BYTES,
@@ -46,7 +46,9 @@ export class ChatLog {
   /** The event ids of the messages. */
   readonly #runs: Run[] = []
   /** By id, oldest first. */
-  readonly #joins = new Map<number, LoggedJoinEvent>()
+  readonly #doorEvents = new Map<number, Logged<DoorEvent>>()
+  /** Ids, oldest first. */
+  readonly #forgettable = new Set<number>()
   #newestForgotten = 0
 
   get lastEventId(): number {
@@ -58,12 +60,14 @@ export class ChatLog {
     return this.#ends.at(-1) ?? 0
   }
 
-  addJoin(event: JoinEvent): LoggedJoinEvent {
+  addDoorEvent(event: DoorEvent): Logged<DoorEvent> {
     const logged = { ...event, id: ++this.#lastEventId }
-    this.#joins.set(logged.id, logged)
-    if (this.#joins.size > JOIN_EVENTS_KEPT) {
-      const [oldest = 0] = this.#joins.keys()
-      this.#joins.delete(oldest)
+    this.#doorEvents.set(logged.id, logged)
+    if (isForgettable(event)) this.#forgettable.add(logged.id)
+    if (this.#forgettable.size > JOIN_EVENTS_KEPT) {
+      const [oldest = 0] = this.#forgettable
+      this.#forgettable.delete(oldest)
+      this.#doorEvents.delete(oldest)
       this.#newestForgotten = oldest
     }
     return logged
@@ -88,7 +92,7 @@ export class ChatLog {
     return { type: 'message', id, json }
   }
 
-  /** `undefined` if `after` is not an event of this log, or if `allJoins` needs dropped join events. */
+  /** `undefined` if `after` is not an event of this log, or if `allJoins` needs dropped events. */
   eventsAfter(after: number, { maxBytes, allJoins, upTo = this.#lastEventId }: EventsPage): LoggedEvent[] | undefined {
     if (!this.#knows(after) || after > upTo || (allJoins && after < this.#newestForgotten)) return undefined
     const events: LoggedEvent[] = []
@@ -103,10 +107,10 @@ export class ChatLog {
 
   *#eventsFrom(after: number): Generator<LoggedEvent, void, undefined> {
     let index = this.#countUpTo(after)
-    for (const join of this.#joins.values()) {
-      if (join.id <= after) continue
-      while (this.#idAt(index) < join.id) yield this.#messageAt(index++)
-      yield join
+    for (const event of this.#doorEvents.values()) {
+      if (event.id <= after) continue
+      while (this.#idAt(index) < event.id) yield this.#messageAt(index++)
+      yield event
     }
     while (index < this.#ends.length) yield this.#messageAt(index++)
   }

@@ -70,7 +70,7 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
       bytes += doorBytes(door) - doorBytes(chat.door)
       chat.door = door
       chat.version++
-      const logged = events.map((event) => chat.log.addJoin(event))
+      const logged = events.map((event) => chat.log.addDoorEvent(event))
       if (logged.length > 0) {
         chat.idleSince = now
         notify(chat, logged)

@@ -5,23 +5,24 @@
 --            changed the head last), rights, last (event id), idle (instant), bytes (of all messages), and
 --            floor (changes since this version or a later one are in KEYS[6]), server (which server wrote it last, see `serverIdentity`), base (the lowest id for the next event),
 --            gaps (ranges of ids without events: "after:before", separated by spaces),
---            forgotten (the newest join event that was dropped), lastOld (the last event of layout 1),
+--            forgotten (the newest event that was dropped), lastOld (the last event of layout 1),
 --            count (number of messages; chats of earlier versions get it with their next event), lossAt (the last event when
 --            a loss was recorded, see `recordLoss`).
 --            Its name is also the name of the channel. Layout 1 has no layout, head, headVersion, floor and lastOld, but
 --            door (JSON with the requests); the first commit stores it anew.
---   KEYS[2]  stream of messages, KEYS[3]  stream of join events: entry <event id>-0, field "e", value JSON
+--   KEYS[2]  stream of messages, KEYS[3]  stream of the other events that can be forgotten, KEYS[7]  of those that never are:
+--            entry <event id>-0, field "e", value JSON. Layout 1 had all join events in KEYS[3].
 --   KEYS[4]  hash of idempotency keys: key → event id
 --   KEYS[5]  hash of join requests: guest → record (codec.ts)
 --   KEYS[6]  sorted set of the guests whose records have changed, by version; the latest MAX_CHANGES at least
 --
 -- Each change publishes one message on the channel: "m <previous id> <instant> <id> <JSON>" for a message,
--- "j <previous id> <instant> <first id> <JSON array>" for join events, "g" when the chat is removed, "l" when a loss was
+-- "j <previous id> <instant> <first id> <JSON array>" for other events, "g" when the chat is removed, "l" when a loss was
 -- recorded: readers then read the log.
 --
 -- silly-chat:{layout}  the layout that the newest version that has used this Redis writes
 
-local CHAT, MESSAGES, JOINS, POSTS, REQUESTS, CHANGES = unpack(KEYS)
+local CHAT, MESSAGES, JOINS, POSTS, REQUESTS, CHANGES, KEPT = unpack(KEYS)
 local MAX_CHANGES = 1000
 
 local function formatInteger(number)

@@ -1,12 +1,12 @@
 #!lua
--- ARGV: version, head ('' if it has not changed), rights, instant, number of join events to keep, TTL in ms, "1" if the records
--- that follow are all there are, number of records to put, number of guests whose records to remove; then guest and record of
--- each put, the guests, the join events as JSON. As `withdraw` (scripts.ts) it also runs when Redis is full. Returns [last event id, instant of the last event,
+-- ARGV: version, head ('' if it has not changed), rights, instant, number of forgettable events to keep, TTL in ms, "1" if the records
+-- that follow are all there are, number of records to put, number of guests whose records to remove, 'f' for each event that can be forgotten
+-- and 'k' for each other one; then guest and record of each put, the guests, the events as JSON. As `withdraw` (scripts.ts) it also runs when Redis is full. Returns [last event id, instant of the last event,
 -- time], or 'gone', 'conflict'.
 if hasLostMessages() then recordLoss() end
 local chat = numbers('version', 'last', 'idle')
 if not chat then return 'gone' end
-local version, head, rights, instant, keep, ttl, isWhole, puts, removals = unpack(ARGV, 1, 9)
+local version, head, rights, instant, keep, ttl, isWhole, puts, removals, kinds = unpack(ARGV, 1, 10)
 if detectFailover() or chat.version ~= tonumber(version) then return 'conflict' end
 local nextVersion = formatInteger(chat.version + 1)
 redis.call('HSET', CHAT, 'version', nextVersion, 'rights', rights)
@@ -17,7 +17,7 @@ if isWhole == '1' then
   redis.call('HSETNX', CHAT, 'lastOld', formatInteger(chat.last))
 end
 
-local at = 10
+local at = 11
 for _ = 1, tonumber(puts) do
   redis.call('HSET', REQUESTS, ARGV[at], ARGV[at + 1])
   redis.call('ZADD', CHANGES, nextVersion, ARGV[at])
@@ -45,7 +45,8 @@ end
 instant = formatInteger(math.max(chat.idle, tonumber(instant)))
 local first = nextId(chat.last)
 for index = 0, count - 1 do
-  redis.call('XADD', JOINS, formatInteger(first + index) .. '-0', 'e', ARGV[at + index])
+  local stream = string.sub(kinds, index + 1, index + 1) == 'k' and KEPT or JOINS
+  redis.call('XADD', stream, formatInteger(first + index) .. '-0', 'e', ARGV[at + index])
 end
 local dropped = redis.call('XLEN', JOINS) - tonumber(keep)
 if dropped > 0 then

@@ -1,6 +1,6 @@
 #!lua flags=no-writes
--- ARGV: event id after which to read, last event id to read ('' for the end of the log), maximum bytes, '1' if all join events
--- are needed, '1' to read although messages were lost. Returns [id, kind, JSON, id, kind, JSON, …], or 'gone',
+-- ARGV: event id after which to read, last event id to read ('' for the end of the log), maximum bytes, '1' if the events
+-- that can be forgotten are needed, too, '1' to read although messages were lost. Returns [id, kind, JSON, id, kind, JSON, …], or 'gone',
 -- 'cursor-unknown', 'lost'.
 local COUNT = 200
 local chat = numbers('last', 'forgotten')
@@ -27,16 +27,18 @@ local function reader(stream, kind)
   return {peek = peek, pass = function() index = index + 1 end}
 end
 
-local messages, joins = reader(MESSAGES, 'm'), reader(JOINS, 'j')
+local readers = {reader(MESSAGES, 'm'), reader(JOINS, 'j'), reader(KEPT, 'j')}
 local events, size = {}, 0
 while true do
-  local message, join = messages.peek(), joins.peek()
-  local isJoin = join and (not message or join.id < message.id)
-  local event = isJoin and join or message
+  local event, source
+  for _, one in ipairs(readers) do
+    local next = one.peek()
+    if next and (not event or next.id < event.id) then event, source = next, one end
+  end
   if not event then break end
   size = size + #event.json
   if #events > 0 and size > maxBytes then break end
   events[#events + 1], events[#events + 2], events[#events + 3] = formatInteger(event.id), event.kind, event.json
-  if isJoin then joins.pass() else messages.pass() end
+  source.pass()
 end
 return events

@@ -16,5 +16,5 @@ export function tagIn(channel: string): string {
 /** The keys of a chat, in the order in which the scripts expect them. */
 export function keysOf(tag: string): string[] {
   const chat = chatKey(tag)
-  return [chat, ...['messages', 'joins', 'posts', 'requests', 'changes'].map((part) => `${chat}:${part}`)]
+  return [chat, ...['messages', 'joins', 'posts', 'requests', 'changes', 'kept'].map((part) => `${chat}:${part}`)]
 }

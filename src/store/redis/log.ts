@@ -10,7 +10,7 @@ import {
   type NewestMessages,
   StoreUnavailable
 } from '../../chat/store.ts'
-import { escapeLineBreaksIn } from '../../wire/json.ts'
+import { messagesAsNow } from '../codec.ts'
 import { isStatusReply, type Reply, readEvents } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'
 import type { RedisServer } from './server.ts'
@@ -64,8 +64,7 @@ export class RedisLog {
     const [json = '', count, lastId, more, lastEventId] = reply
     const hasMore = `${more}` === '1'
     return {
-      // Messages of older versions can contain raw line breaks.
-      json: json.length === 0 ? [] : [escapeLineBreaksIn(Buffer.from(json))],
+      json: json.length === 0 ? [] : [messagesAsNow(Buffer.from(json))],
       count: Number(count),
       upTo: hasMore ? Number(lastId) : (upTo ?? Number(lastEventId)),
       hasMore

@@ -5,6 +5,7 @@
  */
 import { LRUCache } from 'lru-cache'
 import type { Door } from '../../chat/door.ts'
+import { isForgettable } from '../../chat/events.ts'
 import { type ChatTag, tagOf, type UserDigest, userDigest } from '../../chat/ids.ts'
 import { type OrderedRequest, Requests } from '../../chat/requests.ts'
 import { JOIN_EVENTS_KEPT, type LoadedChat, type Store } from '../../chat/store.ts'
@@ -99,20 +100,21 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
 
     cached: (tag) => cache.get(tag),
 
-    async commit(tag, version, door, joins, now, { isWithdrawal } = { isWithdrawal: false }) {
+    async commit(tag, version, door, events, now, { isWithdrawal } = { isWithdrawal: false }) {
       const stored = await storedAs(tag, version)
       if (typeof stored === 'string') return stored
       const isOld = old.has(stored.door)
       const { head = '', put, removed } = isOld ? wholeDoor(door) : doorChanges(stored.door, door)
-      const counts = [isOld ? '1' : '', put.length, removed.length]
+      const kinds = events.map((event) => (isForgettable(event) ? 'f' : 'k')).join('')
+      const counts = [isOld ? '1' : '', put.length, removed.length, kinds]
       const records = [...pairsOf(put), ...removed]
-      const texts = joins.map((event) => JSON.stringify(event))
+      const texts = events.map((event) => JSON.stringify(event))
       const args = [version, head, door.rights, now, JOIN_EVENTS_KEPT, ttl, ...counts, ...records, ...texts]
       const reply = await runTimed(2, isWithdrawal ? SCRIPTS.withdraw : SCRIPTS.commit, tag, args)
       if (isStatusReply(reply)) return reply === 'gone' ? reply : 'conflict'
       const [lastEventId = 0, idleSince = 0] = reply.map(Number)
       toCache(tag, { door, version: version + 1, lastEventId, idleSince })
-      return joins.map((event, index) => ({ ...event, id: lastEventId - joins.length + 1 + index }))
+      return events.map((event, index) => ({ ...event, id: lastEventId - events.length + 1 + index }))
     },
 
     async append(tag, rights, message, key) {

@@ -1,6 +1,6 @@
 /** Parses replies of the scripts and messages of the channels. */
-import type { JoinEvent, LoggedEvent, LoggedMessage } from '../../chat/events.ts'
-import { escapeLineBreaks } from '../../wire/json.ts'
+import type { DoorEvent, LoggedEvent, LoggedMessage } from '../../chat/events.ts'
+import { messageAsNow } from '../codec.ts'
 
 /** A status like `gone`, or the items of an array; numbers become strings. */
 export type Reply = string | readonly (string | Buffer)[]
@@ -34,14 +34,14 @@ export function readChannelMessage(text: string): ChannelMessage | undefined {
   const common = { before: Number(before), instant: Number(instant) }
   if (![common.before, common.instant, Number(id)].every(Number.isSafeInteger)) return undefined
   if (kind === 'm') return { ...common, events: [messageFrom(Number(id), json)] }
-  const joins = readJoins(json)
-  return joins && { ...common, events: joins.map((event, index) => ({ ...event, id: Number(id) + index })) }
+  const events = readDoorEvents(json)
+  return events && { ...common, events: events.map((event, index) => ({ ...event, id: Number(id) + index })) }
 }
 
-function readJoins(json: string): JoinEvent[] | undefined {
+function readDoorEvents(json: string): DoorEvent[] | undefined {
   try {
-    const joins: unknown = JSON.parse(json)
-    return Array.isArray(joins) ? joins : undefined
+    const events: unknown = JSON.parse(json)
+    return Array.isArray(events) ? events : undefined
   } catch {
     // A SyntaxError: another Redis client has published on this channel.
     return undefined
@@ -56,14 +56,14 @@ export function readEvents(reply: readonly (string | Buffer)[]): LoggedEvent[] {
     const json = `${reply[index + 2]}`
     if (`${reply[index + 1]}` === 'm') events.push(messageFrom(id, json))
     else {
-      const event: JoinEvent = JSON.parse(json)
+      const event: DoorEvent = JSON.parse(json)
       events.push({ ...event, id })
     }
   }
   return events
 }
 
-/** A message as stored in Redis. Those of older versions can contain raw line breaks. */
+/** A message as stored in Redis. */
 export function messageFrom(id: number, json: string): LoggedMessage {
-  return { type: 'message', id, json: escapeLineBreaks(json) }
+  return { type: 'message', id, json: messageAsNow(json) }
 }

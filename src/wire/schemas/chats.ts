@@ -1,14 +1,19 @@
 /** Schemas of `/v1/chats`. */
 import { z } from 'zod'
+import { MAX_NAME_LENGTH, MAX_TITLE_LENGTH } from '../names.ts'
 import {
   atMost,
   chatUrlAnswer,
   EXAMPLE,
   eventId,
   formatCount,
+  ONE_LINE,
+  oneLine,
   pageSize,
   requireLastWithBefore,
+  sender,
   time,
+  titleAnswer,
   userIdAnswer,
   userIdMember,
   waitSeconds,
@@ -30,6 +35,70 @@ export const newChat = z
     events: z.url().meta({ description: "The chat's live stream.", examples: [`${EXAMPLE.chat}/events`] })
   })
   .meta({ id: 'NewChat' })
+
+/** Empty, blank and null are none. */
+const noneIfEmpty = (text: string | null | undefined) => (text === '' ? null : text)
+
+const profileMembers = {
+  title: member(
+    oneLine(MAX_TITLE_LENGTH)
+      .nullish()
+      .transform(noneIfEmpty)
+      .meta({
+        description: `The chat's title, for everybody who opens a link to it: at most ${MAX_TITLE_LENGTH} characters (UTF-16 code units) after trimming. Empty or null is none. ${ONE_LINE}`
+      }),
+    {
+      wanted: `a string of at most ${MAX_TITLE_LENGTH} characters, or null`,
+      mistakenFor: { names: ['chat_name', 'subject', 'topic'], message: 'Send `title`: what the chat is called.' }
+    }
+  ),
+  name: member(
+    oneLine(MAX_NAME_LENGTH)
+      .nullish()
+      .transform(noneIfEmpty)
+      .meta({
+        description: `Your own name, for the members: at most ${MAX_NAME_LENGTH} characters (UTF-16 code units) after trimming. Empty or null is none. ${ONE_LINE}`
+      }),
+    {
+      wanted: `a string of at most ${MAX_NAME_LENGTH} characters, or null`,
+      mistakenFor: {
+        names: ['author', 'author_name', 'display_name', 'nick', 'nickname', 'owner_name'],
+        message: 'Send `name`: what to call you.'
+      }
+    }
+  )
+}
+
+export const createChatBody = z
+  .object(profileMembers)
+  .optional()
+  .meta({ example: { title: 'Garden party' } })
+
+const INVITES = 'Send `anyone` or `members`.'
+const invites = z.enum(['anyone', 'members'], INVITES).meta({
+  description:
+    'Who can create links: `anyone` who knows the URL of the chat, or only `members`. It is `anyone` until you choose or remove somebody.'
+})
+
+export const changeChatBody = z
+  .object({
+    ...profileMembers,
+    invites: member(invites.optional(), { wanted: '`anyone` or `members`' }),
+    user_id: userIdMember
+  })
+  .meta({ example: { title: 'Garden party', invites: 'members' } })
+
+/** What the owner can change. */
+export const ownProfile = z
+  .object({
+    title: titleAnswer,
+    name: z
+      .string()
+      .nullable()
+      .meta({ description: "The owner's name, or null.", examples: ['Olga'] }),
+    invites
+  })
+  .meta({ id: 'ChatProfile' })
 
 const MAX_TEXT_LENGTH = 4000
 
@@ -64,7 +133,16 @@ export const postMessageHeaders = z.object({
 })
 
 export const message = z
-  .object({ id: eventId, text: z.string().meta({ examples: ['Hello, Ana'] }), created_at: time })
+  .object({
+    id: eventId,
+    text: z.string().meta({ examples: ['Hello, Ana'] }),
+    created_at: time,
+    from: sender.nullable().meta({
+      description:
+        'Who posted it, by the right that was used: `owner`, or the `request_id` of the member. Null in messages stored by versions that did not record it. For names see the members of the chat.',
+      examples: ['owner']
+    })
+  })
   .meta({ id: 'Message', description: 'A message cannot be changed or deleted.' })
 
 const EVENT_ID = 'Send an event id: a whole number from 0.'
@@ -137,6 +215,12 @@ export const readMessagesQuery = z
 export const messages = z
   .object({
     chat: chatUrlAnswer,
+    you: sender.meta({
+      description: 'Who you are here: `owner`, or your `request_id`. See `from`.',
+      examples: ['owner']
+    }),
+    title: titleAnswer,
+    invites,
     messages: z.array(message).meta({ description: 'Oldest first.' }),
     last_event_id: eventId.meta({
       description:
@@ -148,3 +232,43 @@ export const messages = z
     })
   })
   .meta({ id: 'Messages' })
+
+export const membersQuery = z.object({
+  all: member(
+    z
+      .preprocess(
+        (value) => (value === '' ? undefined : value),
+        z.enum(['true', 'false'], 'Send `true` or `false`.').optional()
+      )
+      .meta({
+        type: 'boolean',
+        description: 'With `true`, return also those who were in the chat and are not any more. Default: false.'
+      }),
+    {}
+  ),
+  user_id: userIdMember
+})
+
+export const chatMember = z
+  .object({
+    from: sender,
+    name: z
+      .string()
+      .nullable()
+      .meta({ description: 'The name that they gave, or null.', examples: ['Ana'] }),
+    since: time.meta({ description: 'When they were let in last. Of the owner: when the chat was created.' }),
+    until: time
+      .nullable()
+      .meta({ description: 'When they left or were removed. Null for those who are in.', examples: [null] })
+  })
+  .meta({ id: 'Member' })
+
+export const members = z
+  .object({
+    members: z.array(chatMember).meta({ description: 'The owner first, then in the order in which they were let in.' }),
+    last_event_id: eventId.meta({
+      description:
+        'The event id up to which this list is complete. The events `member_joined` and `member_left` after it change it.'
+    })
+  })
+  .meta({ id: 'Members' })

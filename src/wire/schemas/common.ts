@@ -1,6 +1,7 @@
 /** Parts shared by several schemas. */
 import { z } from 'zod'
 import { readRequestId } from '../../chat/ids.ts'
+import { problemOfName } from '../names.ts'
 import { readChatUrl, readLinkUrl } from '../urls.ts'
 import { member } from './members.ts'
 
@@ -26,6 +27,17 @@ export const eventId = z
     examples: [12]
   })
 
+export const titleAnswer = z
+  .string()
+  .nullable()
+  .meta({ description: "The chat's title, or null.", examples: ['Garden party'] })
+
+/** Who posted a message, or has made a link: no name and no profile, but nobody can pose as somebody else. */
+export const sender = z.string().meta({
+  description: '`owner`, or the `request_id` of the member.',
+  examples: [EXAMPLE.requestId]
+})
+
 export const userIdAnswer = z.uuid({ version: 'v4' })
 
 export const requestId = z.string().meta({
@@ -44,6 +56,21 @@ export const requestIdInput = z.string().transform((typed, context) => {
 
 export const chatUrlAnswer = z.url().meta({ description: 'The secret URL of the chat.', examples: [EXAMPLE.chat] })
 export const linkUrlAnswer = z.url().meta({ description: 'The secret URL of the link.', examples: [EXAMPLE.link] })
+
+/** A name, a title or a note: trimmed; the empty text is none. */
+export function oneLine(maxLength: number) {
+  return z
+    .string()
+    .trim()
+    .superRefine((value, context) => {
+      const problem = problemOfName(value, maxLength)
+      if (problem !== '') context.addIssue(problem)
+    })
+}
+
+/** What `oneLine` refuses, as a sentence. */
+export const ONE_LINE =
+  'At least one visible letter, digit, punctuation mark or symbol; no control characters, no formatting characters other than the joiners U+200C and U+200D, and at most four combining marks in a row.'
 
 /** Names of the user id in a query or body: `user_id`, or the name in the answer that returned it. */
 export const USER_ID_NAMES = ['user_id', 'author_id', 'client_id'] as const

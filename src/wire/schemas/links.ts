@@ -1,15 +1,18 @@
 /** Schemas of `/v1/links`. */
 import { z } from 'zod'
 import { MAX_ENDED_KEPT } from '../../chat/changes.ts'
-import { MAX_NAME_LENGTH, problemOfName } from '../names.ts'
+import { MAX_NAME_LENGTH } from '../names.ts'
 import {
   chatUrlAnswer,
   chatUrlInput,
   EXAMPLE,
   formatCount,
   linkUrlAnswer,
+  ONE_LINE,
+  oneLine,
   requestId,
   time,
+  titleAnswer,
   userIdAnswer,
   userIdMember,
   waitSeconds
@@ -120,19 +123,13 @@ export const links = z
   })
   .meta({ id: 'Links' })
 
-const name = z
-  .string()
-  .trim()
-  .superRefine((value, context) => {
-    const problem = problemOfName(value)
-    if (problem !== '') context.addIssue(problem)
-  })
-
 export const exchangeQuery = z.object({
   name: member(
-    name.optional().meta({
-      description: `Your name, shown to the owner with your join request: at most ${MAX_NAME_LENGTH} characters (UTF-16 code units) after trimming. An empty name is ignored. It needs at least one visible letter, digit, punctuation mark or symbol. Control characters, formatting characters other than the joiners U+200C and U+200D, and more than four combining marks in a row are refused.`
-    }),
+    oneLine(MAX_NAME_LENGTH)
+      .optional()
+      .meta({
+        description: `Your name, shown to the owner with your join request: at most ${MAX_NAME_LENGTH} characters (UTF-16 code units) after trimming. An empty name is ignored. ${ONE_LINE}`
+      }),
     {
       wanted: `a string of at most ${MAX_NAME_LENGTH} characters`,
       mistakenFor: { names: ['display_name', 'nick', 'nickname'], message: 'Send `name`: what to call you.' }
@@ -156,6 +153,7 @@ export const exchange = z
         "The guest's user id, created when the link was opened without one. Store it: you need it to join, read and post."
     }),
     request_id: requestId.nullable(),
+    title: titleAnswer,
     events: z.url().meta({
       description:
         'The stream to follow: the stream of the link while the request is pending, then the stream of the chat.'

@@ -1,7 +1,7 @@
 /** Schemas of the live streams. `data` is the parsed JSON of the event's data line. */
 import { z } from 'zod'
 import { message } from './chats.ts'
-import { eventId, userIdMember } from './common.ts'
+import { eventId, sender, titleAnswer, userIdMember } from './common.ts'
 import { joinRequest } from './join-requests.ts'
 import { exchange } from './links.ts'
 
@@ -46,6 +46,38 @@ const joinEvent = z
       'Sent to the owner. An event without an id repeats a request that is still pending, when the owner connects without a cursor.'
   })
 
+export const toldProfile = z.object({
+  title: titleAnswer,
+  owner_name: z
+    .string()
+    .nullable()
+    .meta({ description: "The owner's name, or null.", examples: ['Olga'] })
+})
+
+const chatEvent = z
+  .object({ event: z.literal('chat'), id: eventId, data: toldProfile })
+  .meta({ id: 'ChatEvent', description: 'The title or the name of the owner has changed. Sent to all members.' })
+
+export const memberEventData = z.object({
+  from: sender,
+  name: z
+    .string()
+    .nullable()
+    .meta({ description: 'The name that they gave, or null.', examples: ['Ana'] }),
+  reason: z
+    .enum(['left', 'removed'])
+    .nullable()
+    .meta({ description: 'Why they are no longer in; null of `member_joined`.' })
+})
+
+const memberEvent = z
+  .object({ event: z.enum(['member_joined', 'member_left']), id: eventId, data: memberEventData })
+  .meta({
+    id: 'MemberEvent',
+    description:
+      'Somebody has been let in, has left or was removed. Sent to all members but the owner, who gets join events with the same ids.'
+  })
+
 const lastEvent = z.object({ last_event_id: eventId })
 
 const readyEvent = z
@@ -62,7 +94,7 @@ const closedEvent = z
   .meta({ id: 'ClosedEvent', description: 'The last event. The stream ends, and a reconnect is refused.' })
 
 export const chatEvents = z
-  .array(z.union([messageEvent, joinEvent, readyEvent, resetEvent, closedEvent]))
+  .array(z.union([messageEvent, joinEvent, memberEvent, chatEvent, readyEvent, resetEvent, closedEvent]))
   .meta({ id: 'ChatEvents', description: 'A stream of Server-Sent Events; each item is one of them.' })
 
 export const approvalEventData = exchange.extend({

@@ -132,11 +132,11 @@ describe('the newest messages', () => {
     const { read } = await aChatToRead((store) => ({
       ...store,
       newestMessages: async (tag, newest) => {
-        if (isReading) await store.append(tag, 0, { text: 'g', createdAt: NOON })
+        if (isReading) await store.append(tag, 0, { from: 'owner', text: 'g', createdAt: NOON })
         return await store.newestMessages(tag, newest)
       },
       messages: async (tag, start, page) => {
-        if (isReading) await store.append(tag, 0, { text: 'h', createdAt: NOON })
+        if (isReading) await store.append(tag, 0, { from: 'owner', text: 'h', createdAt: NOON })
         return await store.messages(tag, start, page)
       }
     }))

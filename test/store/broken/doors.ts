@@ -29,7 +29,8 @@ export const BROKEN_DOORS: Record<string, Breaking> = {
   'creates a chat with a message in it': (store) => ({
     create: async (door) => {
       const outcome = await store.create(door)
-      if (outcome === 'created') await store.append(tagOf(door.chat), 0, { text: 'welcome', createdAt: 0 })
+      if (outcome === 'created')
+        await store.append(tagOf(door.chat), 0, { from: 'owner', text: 'welcome', createdAt: 0 })
       return outcome
     }
   }),

@@ -135,6 +135,14 @@ export const BROKEN_READING: Record<string, Breaking> = {
       }
     }
   },
+  'forgets admissions like knocks': (store) => ({
+    events: async (tag, after, page) => {
+      const events = await store.events(tag, after, page)
+      const { lastEventId } = (await store.load(tag)) ?? { lastEventId: 0 }
+      if (typeof events === 'string') return events
+      return events.filter(({ type, id }) => type === 'message' || id > lastEventId - 1000)
+    }
+  }),
   'omits deleted join events even with `allJoins`': (store) => ({
     events: (tag, after, page) => store.events(tag, after, { ...page, allJoins: false })
   }),

@@ -1,6 +1,6 @@
 /** Posting messages: idempotency keys, rights and limits. */
 import { expect } from 'vitest'
-import { postKey } from '../../../src/chat/ids.ts'
+import { newRequestId, postKey } from '../../../src/chat/ids.ts'
 import { aUser } from '../../support/doors.ts'
 import {
   ALL,
@@ -19,17 +19,18 @@ import {
 
 export const POSTING: readonly Check[] = [
   {
-    promise: 'a message is logged as JSON with the next id and its exact text',
+    promise: 'a message is logged as JSON with the next id, its exact text and its sender',
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
-      const texts = ['plain', 'Grüße 👋\u0000\n"\\', '\u2028 "id": 1 </script>']
+      const texts = ['plain', 'Grüße 👋\u0000\n"\\', '\u2028 "id": 1 </script>', '.000Z"}']
       for (const [index, text] of texts.entries()) {
-        const logged = await store.append(tag, 0, message(text, NOON + index))
+        const from = index === 0 ? 'owner' : newRequestId()
+        const logged = await store.append(tag, 0, { ...message(text, NOON + index), from })
         if (typeof logged === 'string') throw new Error(logged)
         expect(logged.id).toBe(index + 1)
         const created_at = `2026-11-22T12:00:00.00${index}Z`
-        expect(JSON.parse(logged.json)).toEqual({ id: index + 1, text, created_at })
+        expect(JSON.parse(logged.json)).toEqual({ id: index + 1, text, created_at, from })
         expect(await store.events(tag, index, ALL)).toEqual([logged])
       }
     }
@@ -90,7 +91,7 @@ export const POSTING: readonly Check[] = [
     promise:
       'a key whose post did not fit can be used again; a key that has posted is answered even if the chat is full',
     run: async (make) => {
-      const store = await make({ maxChatBytes: 200 })
+      const store = await make({ maxChatBytes: 230 })
       const tag = await aChat(store)
       const [first, second] = [postKey(aUser(), 'a'), postKey(aUser(), 'b')]
       const fits = await store.append(tag, 0, message('x'.repeat(60)), first)

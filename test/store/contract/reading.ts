@@ -1,9 +1,24 @@
 /** Reading the log in pages, after any event. */
 import { expect } from 'vitest'
-import type { LoggedEvent } from '../../../src/chat/events.ts'
+import { approve, changeProfile, decline } from '../../../src/chat/changes.ts'
+import { isForgettable, type LoggedEvent } from '../../../src/chat/events.ts'
 import type { ChatTag } from '../../../src/chat/ids.ts'
 import type { Store } from '../../../src/chat/store.ts'
-import { ALL, aChat, append, type Check, commitKnock, ids, message, messagesAfter, texts, textsIn } from './support.ts'
+import { changed, withKnock, withLink } from '../../support/doors.ts'
+import {
+  ALL,
+  aChat,
+  append,
+  type Check,
+  commitKnock,
+  ids,
+  loaded,
+  message,
+  messagesAfter,
+  NOON,
+  texts,
+  textsIn
+} from './support.ts'
 
 const from = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index)
 
@@ -45,6 +60,19 @@ async function aLongLog(store: Store): Promise<{ tag: ChatTag; messages: readonl
   await commitKnock(store, tag, { count: 400 })
   await append(store, tag, 'd')
   return { tag, messages: [1, 5, 606, 1007], last: 1007 }
+}
+
+/** The arguments for a commit of an admission, another title, a knock and a removal. Only the knock can be forgotten. */
+async function somethingToKeep(store: Store, tag: ChatTag) {
+  const { door, version } = await loaded(store, tag)
+  const invited = withLink(door, door.owner)
+  const { door: asked, request } = withKnock(invited.door, invited.link)
+  const admitted = changed(approve(asked, request, door.owner, 3))
+  const titled = changed(changeProfile(admitted.door, door.owner, { title: 'Garden party' }))
+  const another = withKnock(titled.door, invited.link)
+  const removed = changed(decline(another.door, request, door.owner, 4))
+  const knock = { type: 'join_request', request: another.request } as const
+  return { door: removed.door, version, events: [...admitted.events, ...titled.events, knock, ...removed.events] }
 }
 
 export const READING: readonly Check[] = [
@@ -103,7 +131,7 @@ export const READING: readonly Check[] = [
     run: async (make) => {
       const store = await make()
       const tag = await aChat(store)
-      for (let count = 0; count < 20; count++) await append(store, tag, `${count}${'x'.repeat(98)}`)
+      for (let count = 0; count < 20; count++) await append(store, tag, `${count}${'x'.repeat(80)}`)
       const all: string[] = []
       for (let after = 0, hasMore = true; hasMore; ) {
         const page = await messagesAfter(store, tag, after, { maxBytes: 500, upTo: 19 })
@@ -245,6 +273,28 @@ export const READING: readonly Check[] = [
         const events = await replayed(store, tag, after, true)
         if (events !== 'cursor-unknown') expectIds(idsOf(events), from(after + 1, last))
       }
+    }
+  },
+  {
+    promise: 'admissions, their ends and new titles are kept forever, in order, however many knocks follow',
+    run: async (make) => {
+      const store = await make()
+      const tag = await aChat(store)
+      const { door, events, version } = await somethingToKeep(store, tag)
+      expect(await store.commit(tag, version, door, events, NOON)).toHaveLength(4)
+      for (let batch = 0; batch < 5; batch++) {
+        await commitKnock(store, tag, { count: 250 })
+        await append(store, tag, `${batch}`)
+      }
+      await store.commit(tag, (await loaded(store, tag)).version, door, events.slice(0, 1), NOON)
+      const { lastEventId: last } = await loaded(store, tag)
+      const kept = await replayed(store, tag, 0, false)
+      if (typeof kept === 'string') throw new Error(kept)
+      expect(kept.filter(({ id }) => id < 5)).toEqual(
+        events.map((event, index) => ({ ...event, id: index + 1 })).filter((event) => !isForgettable(event))
+      )
+      expect(kept.at(-1)).toEqual({ ...events[0], id: last })
+      expectIds(idsOf(await replayed(store, tag, last - 600, true)), from(last - 599, last))
     }
   },
   {

@@ -17,7 +17,7 @@ export interface Check {
 export const ALL: EventsPage = { maxBytes: 1_000_000, allJoins: true }
 export const NOON = Date.UTC(2026, 10, 22, 12)
 
-export const message = (text: string, createdAt = NOON): NewMessage => ({ text, createdAt })
+export const message = (text: string, createdAt = NOON): NewMessage => ({ from: 'owner', text, createdAt })
 
 export function tagIn(chatUrl: string): ChatTag {
   const id = readChatId(new URL(chatUrl).pathname.split('/').at(-1) ?? '')

@@ -2,14 +2,15 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { changeProfile } from '../../../src/chat/changes.ts'
 import { type ChatTag, postKey, tagOf } from '../../../src/chat/ids.ts'
 import { runCheck } from '../../../src/cli/check.ts'
 import type { Change } from '../../../src/store/file/disk.ts'
 import { lmdbDisk } from '../../../src/store/file/lmdb-disk.ts'
 import * as records from '../../../src/store/file/records.ts'
-import { aDoor, aUser } from '../../support/doors.ts'
+import { aDoor, aUser, changed } from '../../support/doors.ts'
 import { aFolder, opened } from '../../support/file-store.ts'
-import { aChat, append, commitKnock, message } from '../contract/support.ts'
+import { aChat, append, commitKnock, loaded, message, NOON } from '../contract/support.ts'
 
 /** A closed store with two chats that have records of all kinds. */
 async function aStore() {
@@ -21,6 +22,8 @@ async function aStore() {
     await store.append(tag, 0, message('hello'), postKey(aUser(), 'once'))
     await append(store, tag, 'again')
     await commitKnock(store, tag)
+    const titled = changed(changeProfile((await loaded(store, tag)).door, door.owner, { title: 'Garden party' }))
+    await store.commit(tag, 2, titled.door, titled.events, NOON)
   }
   await store.close()
   const [tag, other] = doors.map(({ chat }) => tagOf(chat))
@@ -45,12 +48,12 @@ const damaged = (tag: ChatTag, what: string) => `The chat whose address begins w
 describe('silly-chat check', () => {
   it('finds nothing in a sound store, also while a server uses it and after chats were removed', async () => {
     const { folder, tag } = await aStore()
-    expect(await check(folder)).toEqual({ text: 'Checked 2 chats with 16 records: none damaged.\n', isSound: true })
+    expect(await check(folder)).toEqual({ text: 'Checked 2 chats with 18 records: none damaged.\n', isSound: true })
     const store = await opened(folder)
     expect((await check(folder)).isSound).toBe(true)
     await store.remove(tag)
     expect(await check(folder)).toEqual({
-      text: expect.stringContaining('Checked 1 chat with 8 records: none damaged.\n'),
+      text: expect.stringContaining('Checked 1 chat with 9 records: none damaged.\n'),
       isSound: true
     })
   })
@@ -60,7 +63,8 @@ describe('silly-chat check', () => {
     ['H', '1 door'],
     ['Q', '1 join request'],
     ['M', '2 messages'],
-    ['J', '1 join event'],
+    ['J', '1 door event'],
+    ['K', '1 door event'],
     ['P', '1 idempotency key']
   ])('finds damaged values under %s, and names the chat but not its id', async (kind, what) => {
     const { folder, tag, ids } = await aStore()
@@ -69,7 +73,7 @@ describe('silly-chat check', () => {
     )
     const { text, isSound } = await check(folder)
     expect({ text, isSound }).toEqual({
-      text: `${damaged(tag, what)}Checked 2 chats with 16 records: 1 damaged.\n`,
+      text: `${damaged(tag, what)}Checked 2 chats with 18 records: 1 damaged.\n`,
       isSound: false
     })
     for (const id of ids) expect(text).not.toContain(id)
@@ -80,6 +84,7 @@ describe('silly-chat check', () => {
     ['H', '1 door'],
     ['M', '1 list of events'],
     ['J', '1 list of events'],
+    ['K', '1 list of events'],
     ['y', '1 index entry']
   ])('finds that a record under %s is missing', async (kind, what) => {
     const { folder, tag } = await aStore()
@@ -99,7 +104,7 @@ describe('silly-chat check', () => {
       ...all.filter(({ key }) => /^[CH]/.test(key.toString('latin1'))).map(({ key }) => ({ key, value: undefined }))
     ])
     const { text, isSound } = await check(folder)
-    expect(text).toBe('13 records cannot be assigned to a chat.\nChecked 0 chats with 13 records: none damaged.\n')
+    expect(text).toBe('15 records cannot be assigned to a chat.\nChecked 0 chats with 13 records: none damaged.\n')
     expect(isSound).toBe(false)
     expect(text).not.toContain(tag)
   })

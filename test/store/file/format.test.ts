@@ -11,6 +11,7 @@ import { expect, it } from 'vitest'
 import type { Door, JoinRequest } from '../../../src/chat/door.ts'
 import type { LoggedEvent } from '../../../src/chat/events.ts'
 import { type ChatTag, type PostKey, tagOf } from '../../../src/chat/ids.ts'
+import { NO_PROFILE } from '../../../src/chat/profile.ts'
 import { lmdbDisk } from '../../../src/store/file/lmdb-disk.ts'
 import { turns } from '../../support/disks.ts'
 import { aFolder, opened } from '../../support/file-store.ts'
@@ -32,11 +33,13 @@ interface Expected {
 
 const FIXTURES = join(import.meta.dirname, 'fixtures')
 const { chats: asStored, removed }: Expected = JSON.parse(readFileSync(join(FIXTURES, 'format-1.json'), 'utf8'))
-/** That version stored U+2028 raw; it is read escaped. */
+/** That version stored U+2028 raw, which is read escaped, and no `from`. */
 const chats = asStored.map((chat) => ({
   ...chat,
   events: chat.events.map((event) =>
-    event.type === 'message' ? { ...event, json: event.json.replaceAll('\u2028', '\\u2028') } : event
+    event.type === 'message'
+      ? { ...event, json: `${event.json.replaceAll('\u2028', '\\u2028').slice(0, -1)},"from":null}` }
+      : event
   )
 }))
 
@@ -52,7 +55,7 @@ it('a folder of format 1 is opened with all its content', async () => {
   for (const { door: expected, version, lastEventId, idleSince, events } of chats) {
     const tag = tagOf(expected.chat)
     const { door, ...rest } = await loaded(store, tag)
-    expect({ ...door, requests: [...door.requests.values()] }).toEqual(expected)
+    expect({ ...door, requests: [...door.requests.values()] }).toEqual({ ...expected, profile: NO_PROFILE })
     expect(rest).toEqual({ version, lastEventId, idleSince })
     expect(await store.events(tag, 0, { ...ALL, allJoins: false })).toEqual(events)
     const messages = events.flatMap((event) => (event.type === 'message' ? [event.json] : []))

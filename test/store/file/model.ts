@@ -5,7 +5,7 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { Door } from '../../../src/chat/door.ts'
-import type { LoggedEvent, LoggedJoinEvent, LoggedMessage } from '../../../src/chat/events.ts'
+import type { DoorEvent, Logged, LoggedEvent, LoggedMessage } from '../../../src/chat/events.ts'
 import { type ChatTag, type PostKey, postKey, tagOf } from '../../../src/chat/ids.ts'
 import { type NewMessage, type Store, StoreUnavailable } from '../../../src/chat/store.ts'
 import { messageJson } from '../../../src/store/codec.ts'
@@ -167,7 +167,8 @@ class Model {
   #append(index: number, keyed: number | undefined, stale: boolean): void {
     const key = keyed === undefined ? undefined : this.#keys[keyed]
     const rights = (this.#known[index]?.door.rights ?? 0) + (stale ? -1 : 0)
-    const message = {
+    const message: NewMessage = {
+      from: 'owner',
       text: key === undefined ? `${this.#clock}` : `key ${key} at ${this.#clock}`,
       createdAt: this.#clock
     }
@@ -401,7 +402,7 @@ function textOf({ json }: LoggedMessage): string {
 
 function eventsOf({ settled }: Call): LoggedEvent[] {
   const outcome = settled?.outcome
-  if (Array.isArray(outcome)) return outcome.map((event: LoggedJoinEvent) => event)
+  if (Array.isArray(outcome)) return outcome.map((event: Logged<DoorEvent>) => event)
   return isMessage(outcome) ? [outcome] : []
 }
 

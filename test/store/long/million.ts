@@ -45,7 +45,9 @@ function* entriesOf({ chat, owner }: FilledChat): Generator<[key: Buffer, value:
   const now = Date.now()
   let messageBytes = 0
   for (let id = 1; id <= MESSAGES_A_CHAT; id++) {
-    const value = Buffer.from(messageJson(id, { text: `message ${id} ${'m'.repeat(80)}`, createdAt: now }))
+    const value = Buffer.from(
+      messageJson(id, { from: 'owner', text: `message ${id} ${'m'.repeat(80)}`, createdAt: now })
+    )
     messageBytes += value.length + 1
     yield [records.messageKey(tag, id), value]
   }
@@ -57,7 +59,8 @@ function* entriesOf({ chat, owner }: FilledChat): Generator<[key: Buffer, value:
     joins: 0,
     newestForgotten: 0,
     rights: 0,
-    lastOldEvent: 0
+    lastOldEvent: 0,
+    kept: 0
   }
   yield [records.chatKey(tag), records.encodeRecord(record)]
   yield [records.headKey(tag), Buffer.from(wholeDoor(newDoor(chat, digestOf(owner), now)).head)]

@@ -46,7 +46,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a watched chat', () => {
     await refusals(redis, 'WRONGTYPE', 4)
     expect(faults).toEqual([expect.objectContaining({ message: expect.stringMatching(/^WRONGTYPE /) })])
     await redis.cli('del', key('messages'))
-    await store.append(tag, door.rights, { text: 'x', createdAt: 1 })
+    await store.append(tag, door.rights, { from: 'owner', text: 'x', createdAt: 1 })
     await isNotified(notified)
     expect(faults).toHaveLength(1)
   })
@@ -55,7 +55,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a watched chat', () => {
     const redis = await aRedis()
     const { store, tag, door, faults, notified, publish } = await aWatchedChat(redis)
     for (const text of ['', 'x', 'j 0 1 1 {broken', 'j 0 1 1 {"not":"a list"}', 'm a b c {}']) await publish(text)
-    await store.append(tag, door.rights, { text: 'x', createdAt: 1 })
+    await store.append(tag, door.rights, { from: 'owner', text: 'x', createdAt: 1 })
     await isNotified(notified)
     expect(notified).toEqual([1])
     expect(faults).toEqual([])
@@ -67,7 +67,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a watched chat', () => {
     const { store, tag, door, faults, notified } = await aWatchedChat(redis, () => {
       throw fault
     })
-    await store.append(tag, door.rights, { text: 'x', createdAt: 1 })
+    await store.append(tag, door.rights, { from: 'owner', text: 'x', createdAt: 1 })
     await isNotified(notified)
     expect(faults).toEqual([fault])
   })

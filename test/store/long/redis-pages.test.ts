@@ -1,6 +1,6 @@
 /** Pages of logs have a connection of their own, so those who read much do not delay the others. */
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { StoreUnavailable } from '../../../src/chat/store.ts'
+import { type NewMessage, StoreUnavailable } from '../../../src/chat/store.ts'
 import { SCRIPTS } from '../../../src/store/redis/scripts.ts'
 import { openWire } from '../../kit/wire.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -27,7 +27,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('pages of a log', () => {
     const redis = await aRedis()
     const store = await aNode(redis.url, { maxChatBytes: CHAT_BYTES })
     const [long, other] = [await aChat(store), await aChat(store)]
-    const full = { text: 'x'.repeat(4000), createdAt: 1 }
+    const full: NewMessage = { from: 'owner', text: 'x'.repeat(4000), createdAt: 1 }
     while (typeof (await Promise.all(Array.from({ length: 100 }, () => store.append(long, 0, full))))[99] !== 'string');
     await loaded(store, other)
 

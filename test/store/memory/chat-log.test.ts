@@ -4,21 +4,23 @@ import { describe, expect, it } from 'vitest'
 import type { LoggedEvent } from '../../../src/chat/events.ts'
 import type { EventsPage, MessagesPage } from '../../../src/chat/store.ts'
 import { ChatLog } from '../../../src/store/memory/chat-log.ts'
-import { anInvitedDoor, withKnock } from '../../support/doors.ts'
+import { anInvitedDoor, withKnock, withMember } from '../../support/doors.ts'
 
 const MAX_JOINS = 1000
 /** The approximate size of a join event in a page. */
 const JOIN_BYTES = { min: 300, max: 800 }
 
 const { door, link } = anInvitedDoor()
-const { request } = withKnock(door, link)
+const KNOCK = { type: 'join_request', request: withKnock(door, link).request } as const
+/** Never forgotten. */
+const ADMISSION = { type: 'join_approved', request: withMember(door, link).request } as const
 
-/** A number of join events, or messages with these texts. */
+/** A number of join events, every third of them an admission, or messages with these texts. */
 type Logged = number | readonly string[]
 
 const text = fc.string({ unit: 'grapheme', maxLength: 60 })
 const short = fc.array(fc.oneof(fc.integer({ min: 1, max: 4 }), fc.array(text, { maxLength: 6 })), { maxLength: 20 })
-/** Often more join events than the log keeps. */
+/** Often more knocks than the log keeps. */
 const long = fc.array(
   fc.oneof(fc.integer({ min: 200, max: 900 }), fc.nat(3), fc.array(text, { minLength: 1, maxLength: 4 })),
   { minLength: 4, maxLength: 8, size: 'max' }
@@ -47,22 +49,23 @@ function filled(parts: readonly Logged[]): { log: ChatLog; all: LoggedEvent[] } 
     all.push(event)
   }
   for (const part of parts) {
-    if (typeof part !== 'number') for (const text of part) add(log.addMessage({ text, createdAt: 0 }, 1e9))
-    else for (let count = 0; count < part; count++) add(log.addJoin({ type: 'join_request', request }))
+    if (typeof part !== 'number')
+      for (const text of part) add(log.addMessage({ from: 'owner', text, createdAt: 0 }, 1e9))
+    else for (let count = 0; count < part; count++) add(log.addDoorEvent(count % 3 === 2 ? ADMISSION : KNOCK))
   }
   return { log, all }
 }
 
 /** One line per event: comparing strings is much faster than comparing thousands of objects. */
 const lines = (events: readonly LoggedEvent[] | undefined) =>
-  events?.map((event) => `${event.id} ${event.type === 'message' ? event.json : event.request.id}`).join('\n')
+  events?.map((event) => `${event.id} ${event.type === 'message' ? event.json : event.type}`).join('\n')
 
 /** What `eventsAfter` returns without a limit. */
 function naiveEvents(all: readonly LoggedEvent[], after: number, page: EventsPage): LoggedEvent[] | undefined {
   const { allJoins, upTo = all.length } = page
-  const newestForgotten = all.filter(({ type }) => type !== 'message').at(-MAX_JOINS - 1)?.id ?? 0
+  const newestForgotten = all.filter(({ type }) => type === KNOCK.type).at(-MAX_JOINS - 1)?.id ?? 0
   if (after < 0 || after > upTo || (allJoins && after < newestForgotten)) return undefined
-  return all.slice(0, upTo).filter(({ id, type }) => id > after && (type === 'message' || id > newestForgotten))
+  return all.slice(0, upTo).filter(({ id, type }) => id > after && (type !== KNOCK.type || id > newestForgotten))
 }
 
 /** The size of a page, with an estimate for its join events. */
@@ -165,9 +168,9 @@ describe('the log of a chat', () => {
 
   it('accepts messages up to exactly the limit', () => {
     const log = new ChatLog()
-    const bytes = (log.addMessage({ text: 'ö', createdAt: 0 }, 1e9)?.json.length ?? 0) + 2
+    const bytes = (log.addMessage({ from: 'owner', text: 'ö', createdAt: 0 }, 1e9)?.json.length ?? 0) + 2
     expect(log.messageBytes).toBe(bytes)
-    expect(log.addMessage({ text: 'ö', createdAt: 0 }, 2 * bytes - 1)).toBeUndefined()
-    expect(log.addMessage({ text: 'ö', createdAt: 0 }, 2 * bytes)).toMatchObject({ id: 2 })
+    expect(log.addMessage({ from: 'owner', text: 'ö', createdAt: 0 }, 2 * bytes - 1)).toBeUndefined()
+    expect(log.addMessage({ from: 'owner', text: 'ö', createdAt: 0 }, 2 * bytes)).toMatchObject({ id: 2 })
   })
 })

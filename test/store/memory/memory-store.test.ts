@@ -21,8 +21,8 @@ async function aFullChat(store: Store): Promise<Door> {
   const invited = withLink(door)
   const { door: knocked, request } = withKnock(invited.door, invited.link)
   await store.commit(tag, 1, knocked, [{ type: 'join_request', request }], 1)
-  await store.append(tag, 0, { text: 'x'.repeat(500), createdAt: 2 }, postKey(aUser(), 'once'))
-  await store.append(tag, 0, { text: 'again', createdAt: 3 })
+  await store.append(tag, 0, { from: 'owner', text: 'x'.repeat(500), createdAt: 2 }, postKey(aUser(), 'once'))
+  await store.append(tag, 0, { from: 'owner', text: 'again', createdAt: 3 })
   return knocked
 }
 
@@ -62,7 +62,7 @@ describe('the memory store', () => {
     const { door } = aDoor()
     await store.create(door)
     const tag = tagOf(door.chat)
-    const post = () => store.append(tag, 0, { text: 'x'.repeat(500), createdAt: 0 })
+    const post = () => store.append(tag, 0, { from: 'owner', text: 'x'.repeat(500), createdAt: 0 })
     const outcomes = []
     for (let count = 0; count < 12; count++) outcomes.push(await post())
     const accepted = outcomes.filter((outcome) => typeof outcome === 'object').length
@@ -77,7 +77,7 @@ describe('the memory store', () => {
     const store = memoryStore({ ...ROOMY, maxStoreBytes: 20_000 })
     const posted = await aFullChat(store)
     const [door = aDoor().door] = await filled(store)
-    const post = () => store.append(tagOf(door.chat), 0, { text: 'x'.repeat(2000), createdAt: 0 })
+    const post = () => store.append(tagOf(door.chat), 0, { from: 'owner', text: 'x'.repeat(2000), createdAt: 0 })
     expect(await post()).toBe('store-full')
     await store.remove(tagOf(posted.chat))
     expect(await post()).toMatchObject({ id: 1 })

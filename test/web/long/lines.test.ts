@@ -35,7 +35,7 @@ async function copyWith(store: Store, kept: readonly string[]): Promise<Store> {
     const door = (await store.load(tag))?.door
     if (door === undefined) continue
     await rest.create(door)
-    for (const text of kept) await rest.append(tag, door.rights, { text, createdAt: door.createdAt })
+    for (const text of kept) await rest.append(tag, door.rights, { from: 'owner', text, createdAt: door.createdAt })
   }
   return rest
 }

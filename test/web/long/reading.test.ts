@@ -33,7 +33,8 @@ async function startReading(store?: Store): Promise<Reading> {
     owner,
     write: async (messages) => {
       const rights = (await server.store.load(tag))?.door.rights ?? 0
-      for (const text of messages) await server.store.append(tag, rights, { text, createdAt: server.clock.now })
+      for (const text of messages)
+        await server.store.append(tag, rights, { from: 'owner', text, createdAt: server.clock.now })
     },
     read: async (size = {}, prepare = () => {}) => {
       const window = await openWindow(browser, size)
