@@ -36,7 +36,7 @@ interface Document {
   components: { schemas: Record<string, object>; securitySchemes: Record<string, object> }
 }
 
-const bodySchema = z.object({ example: z.record(z.string(), z.unknown()), required: z.array(z.string()) })
+const bodySchema = z.object({ example: z.record(z.string(), z.unknown()), required: z.array(z.string()).default([]) })
 
 const text = readFileSync(new URL('../openapi/openapi.json', import.meta.url), 'utf8')
 const document: Document = JSON.parse(text)
@@ -85,9 +85,11 @@ describe('openapi.json', () => {
       'GET /v1/chats/{chat}/events',
       'GET /v1/chats/{chat}/join-requests',
       'GET /v1/chats/{chat}/links',
+      'GET /v1/chats/{chat}/members',
       'GET /v1/links/{link}',
       'GET /v1/links/{link}/events',
       'HEAD /v1/links/{link}',
+      'PATCH /v1/chats/{chat}',
       'POST /v1/approval',
       'POST /v1/chats',
       'POST /v1/chats/{chat}',
@@ -125,7 +127,9 @@ describe('openapi.json', () => {
       postMessage: 'owner, guest',
       readChat: 'owner, guest',
       followChat: 'owner, guest',
+      changeChat: 'owner',
       closeChat: 'owner',
+      listMembers: 'owner, guest',
       listLinks: 'owner',
       listJoinRequests: 'owner',
       createLink: 'owner, guest, nobody',

@@ -46,7 +46,8 @@ describe('the client', () => {
       messages: [{ text: 'Ana: hello' }],
       has_more: false
     })
-    expect(await take(chat.events({ after: 0 }), 2)).toMatchObject([
+    expect(await take(chat.events({ after: 0 }), 3)).toMatchObject([
+      { event: 'member_joined', id: 2 },
       { event: 'message', id: 3 },
       { event: 'ready', id: 3 }
     ])

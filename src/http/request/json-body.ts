@@ -37,12 +37,14 @@ export const jsonBody = fp(
   { name: 'json-body' }
 )
 
-/** A preValidation hook for a route that needs no body: if there is one, it must be a JSON object. */
-export async function requireObjectOrNoBody({ body }: FastifyRequest): Promise<void> {
+/** A preValidation hook for a route that needs no body: if there is one, it must be a JSON object; none is read as an empty one. */
+export async function requireObjectOrNoBody(request: FastifyRequest): Promise<void> {
+  const { body } = request
   const isObject = typeof body === 'object' && !Array.isArray(body)
   if (body !== undefined && (!isObject || body === null)) {
     throw new Problem('invalid-request', {
       members: { errors: [{ path: '', message: 'Send a JSON object, or nothing.' }] }
     })
   }
+  request.body ??= {}
 }

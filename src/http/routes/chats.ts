@@ -82,7 +82,7 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (
       }
     },
     async ({ base, body }, reply) => {
-      const { chat, author } = await service.createChat({ title: body?.title, ownerName: body?.name })
+      const { chat, author } = await service.createChat({ title: body.title, ownerName: body.name })
       const url = chatUrl(base, chat)
       return reply
         .code(201)

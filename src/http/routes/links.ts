@@ -59,7 +59,13 @@ export const linkRoutes: FastifyPluginCallbackZod<LinkRoutesOptions> = (
             example: { link: EXAMPLE.link, chat: EXAMPLE.chat, expires_at: null, max_guests: null },
             headers: { Location: 'The URL of the link.' }
           }),
-          ...problemResponses(...BODY_PROBLEMS, 'user-id-required', 'chat-not-found', 'invites-closed', 'too-many-links')
+          ...problemResponses(
+            ...BODY_PROBLEMS,
+            'user-id-required',
+            'chat-not-found',
+            'invites-closed',
+            'too-many-links'
+          )
         }
       }
     },

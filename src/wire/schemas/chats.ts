@@ -48,7 +48,7 @@ const profileMembers = {
         description: `The chat's title, for everybody who opens a link to it: at most ${MAX_TITLE_LENGTH} characters (UTF-16 code units) after trimming. Empty or null is none. ${ONE_LINE}`
       }),
     {
-      wanted: `a string of at most ${MAX_TITLE_LENGTH} characters, or null`,
+      wanted: `a string of at most ${MAX_TITLE_LENGTH} characters`,
       mistakenFor: { names: ['chat_name', 'subject', 'topic'], message: 'Send `title`: what the chat is called.' }
     }
   ),
@@ -60,7 +60,7 @@ const profileMembers = {
         description: `Your own name, for the members: at most ${MAX_NAME_LENGTH} characters (UTF-16 code units) after trimming. Empty or null is none. ${ONE_LINE}`
       }),
     {
-      wanted: `a string of at most ${MAX_NAME_LENGTH} characters, or null`,
+      wanted: `a string of at most ${MAX_NAME_LENGTH} characters`,
       mistakenFor: {
         names: ['author', 'author_name', 'display_name', 'nick', 'nickname', 'owner_name'],
         message: 'Send `name`: what to call you.'
@@ -69,10 +69,7 @@ const profileMembers = {
   )
 }
 
-export const createChatBody = z
-  .object(profileMembers)
-  .optional()
-  .meta({ example: { title: 'Garden party' } })
+export const createChatBody = z.object(profileMembers).meta({ example: {} })
 
 const INVITES = 'Send `anyone` or `members`.'
 const invites = z.enum(['anyone', 'members'], INVITES).meta({
@@ -86,7 +83,7 @@ export const changeChatBody = z
     invites: member(invites.optional(), { wanted: '`anyone` or `members`' }),
     user_id: userIdMember
   })
-  .meta({ example: { title: 'Garden party', invites: 'members' } })
+  .meta({ example: {} })
 
 /** What the owner can change. */
 export const ownProfile = z

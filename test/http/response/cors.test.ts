@@ -101,7 +101,14 @@ describe('CORS_ORIGIN=*', () => {
     const { status, headers } = await preflight(chat, OTHER)
     expect(status).toBe(204)
     expect(headers.get('access-control-allow-origin')).toBe('*')
-    expect(namesIn(headers.get('access-control-allow-methods'))).toEqual(['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST'])
+    expect(namesIn(headers.get('access-control-allow-methods'))).toEqual([
+      'DELETE',
+      'GET',
+      'HEAD',
+      'OPTIONS',
+      'PATCH',
+      'POST'
+    ])
     expect(namesIn(headers.get('access-control-allow-headers'))).toEqual([
       'Authorization',
       'Content-Type',

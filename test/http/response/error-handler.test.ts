@@ -46,8 +46,8 @@ describe('an unknown path', () => {
 describe('a wrong method', () => {
   it.each([
     ['GET', '/v1/chats', 'OPTIONS, POST'],
-    ['PUT', '/v1/chats/x', 'OPTIONS, POST, GET, HEAD, DELETE'],
-    ['PATCH', '/v1/chats/x/', 'OPTIONS, POST, GET, HEAD, DELETE'],
+    ['PUT', '/v1/chats/x', 'OPTIONS, POST, GET, HEAD, PATCH, DELETE'],
+    ['PROPFIND', '/v1/chats/x/', 'OPTIONS, POST, GET, HEAD, PATCH, DELETE'],
     ['POST', '/v1/chats/x/events', 'OPTIONS, GET'],
     ['GET', '/v1/links', 'OPTIONS, POST'],
     ['POST', '/v1/chats/x/links', 'OPTIONS, GET, HEAD'],
@@ -57,7 +57,7 @@ describe('a wrong method', () => {
     ['PUT', '/v1/approval/', 'OPTIONS, GET, HEAD, POST'],
     ['POST', '/health', 'OPTIONS, GET, HEAD'],
     ['DELETE', '/v1/%63hats', 'OPTIONS, POST'],
-    ['PUT', '/v1/chats/a%2Fb', 'OPTIONS, POST, GET, HEAD, DELETE']
+    ['PUT', '/v1/chats/a%2Fb', 'OPTIONS, POST, GET, HEAD, PATCH, DELETE']
   ])('%s %s is 405 and lists the right ones', async (method, path, allow) => {
     const server = await startServer()
     const answer = await rawRequest(server.port, [`${method} ${path} HTTP/1.1`, HOST])
@@ -456,7 +456,7 @@ describe('of two problems', () => {
   })
 
   it('not-a-member comes before cursor-unknown and chat-full', async () => {
-    const server = await startServer({ env: { MAX_CHAT_BYTES: '150' } })
+    const server = await startServer({ env: { MAX_CHAT_BYTES: '170' } })
     const { chat, owner } = await createChat(server)
     await post(chat, owner, 'x'.repeat(80))
     const { owner: stranger } = await createChat(server)

@@ -67,7 +67,7 @@ describe('POST /v1/chats/:chat', () => {
     expect(answer.status).toBe(201)
     expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8')
     const body = message.strict().parse(await answer.json())
-    expect(body).toEqual({ id: 3, text: 'hello', created_at: '2026-11-22T12:00:00.000Z' })
+    expect(body).toEqual({ id: 3, text: 'hello', created_at: '2026-11-22T12:00:00.000Z', from: 'owner' })
     expect(await post(chat, member, 'hi')).toBe(4)
     expect(await readTexts(chat, owner)).toEqual(['hello', 'hi'])
   })
@@ -203,7 +203,7 @@ describe('Idempotency-Key', () => {
 describe('GET /v1/chats/:chat', () => {
   it('returns all messages, oldest first, with the id up to which they are complete', async () => {
     const server = await startServer()
-    const { chat, owner, link, member } = await createChatWithMember(server)
+    const { chat, owner, link, member, requestId } = await createChatWithMember(server)
     await post(chat, member, 'three')
     await knock(link)
     await post(chat, owner, 'five')
@@ -215,9 +215,12 @@ describe('GET /v1/chats/:chat', () => {
     const created_at = '2026-11-22T12:00:00.000Z'
     expect(messages.strict().parse(await answer.json())).toEqual({
       chat,
+      you: requestId,
+      title: null,
+      invites: 'anyone',
       messages: [
-        { id: 3, text: 'three', created_at },
-        { id: 5, text: 'five', created_at }
+        { id: 3, text: 'three', created_at, from: requestId },
+        { id: 5, text: 'five', created_at, from: 'owner' }
       ],
       last_event_id: 6,
       has_more: false

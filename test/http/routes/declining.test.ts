@@ -206,6 +206,7 @@ describe('a removed member', () => {
     await decline(link, owner, requestId)
     expect((await first.rest()).map(({ event, id }) => [event, id])).toEqual([
       ['message', '3'],
+      ['member_left', '4'],
       ['closed', undefined]
     ])
     await post(chat, owner, 'five')
@@ -215,15 +216,19 @@ describe('a removed member', () => {
     await approve(link, owner, requestId)
     const again = await openStream(`${chat}/events`, { user: member, headers: { 'last-event-id': '3' } })
     expect((await again.until('ready')).map(({ event, id }) => [event, id])).toEqual([
+      ['member_left', '4'],
       ['message', '5'],
+      ['member_joined', '6'],
+      ['member_left', '7'],
       ['message', '8'],
+      ['member_joined', '9'],
       ['ready', '9']
     ])
     await post(chat, owner, 'ten')
     expect(await again.next()).toMatchObject({ event: 'message', id: '10' })
     expect(await readTexts(chat, member)).toEqual(['three', 'five', 'eight', 'ten'])
     await decline(link, owner, requestId)
-    expect(await again.rest()).toEqual([CLOSED])
+    expect(await again.rest()).toMatchObject([{ event: 'member_left' }, CLOSED])
   })
 
   it('cannot post once the removal is answered, and receives nothing later than the removal', async () => {
@@ -254,7 +259,7 @@ describe('a removed member', () => {
       const received = await stream.rest()
       expect(received.pop()).toEqual(CLOSED)
       expect(received.map(({ id }) => Number(id))).toEqual(
-        Array.from({ length: Number(removal?.id) - 3 }, (_, index) => index + 3)
+        Array.from({ length: Number(removal?.id) - 2 }, (_, index) => index + 3)
       )
     }
     for (let count = 0; count < 5; count++) await Promise.all(Array.from({ length: 10 }, round))

@@ -12,7 +12,7 @@ async function everything(server: TestServer) {
   return [
     { target: `${link}/request`, user: member, allow: 'OPTIONS, DELETE' },
     { target: link, user: owner, allow: 'OPTIONS, GET, HEAD, DELETE' },
-    { target: chat, user: owner, allow: 'OPTIONS, POST, GET, HEAD, DELETE' }
+    { target: chat, user: owner, allow: 'OPTIONS, POST, GET, HEAD, PATCH, DELETE' }
   ]
 }
 
@@ -105,7 +105,7 @@ describe('DELETE', () => {
     for (const { target, user, allow } of await everything(server)) {
       const options = await call(`OPTIONS ${target}`)
       expect([options.status, options.headers.get('allow')]).toEqual([204, allow])
-      const wrong = await call(`PATCH ${target}`)
+      const wrong = await call(`PUT ${target}`)
       expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, allow])
       const preflight = await call(`OPTIONS ${target}`, {
         headers: {

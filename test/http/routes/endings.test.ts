@@ -10,57 +10,57 @@ import { describe, expect, it } from 'vitest'
 import { ENDINGS, play } from './endings.ts'
 
 const OF_THE_REQUEST = `
-|                                   | declined                     | removed                      | withdrawn                   | left                        |
-| --------------------------------- | ---------------------------- | ---------------------------- | --------------------------- | --------------------------- |
-| guest's open wait at the link     | 403 declined (declined)      | -                            | 403 left (closed)           | -                           |
-| guest's open stream of the link   | declined (declined), end     | -                            | closed (left), end          | -                           |
-| guest exchanges the link          | 403 declined (declined)      | 403 declined (declined)      | 403 left (closed)           | 403 left (closed)           |
-| guest exchanges it with ?wait     | 403 declined (declined)      | 403 declined (declined)      | 403 left (closed)           | 403 left (closed)           |
-| guest resumes after pending       | declined (declined), end     | declined (declined), end     | closed (left), end          | closed (left), end          |
-| guest resumes after approved      | declined (declined), end     | declined (declined), end     | closed (left), end          | closed (left), end          |
-| guest resumes after declined      | 204                          | 204                          | closed (left), end          | closed (left), end          |
-| guest resumes after closed        | declined (declined), end     | declined (declined), end     | 204                         | 204                         |
-| guest gets the approval status    | 200 false                    | 200 false                    | 200 false                   | 200 false                   |
-| guest withdraws or leaves         | 204                          | 204                          | 204                         | 204                         |
-| guest exchanges another link      | 403 not-this-guest           | 403 not-this-guest           | 403 not-this-guest          | 403 not-this-guest          |
-| guest's open wait in the chat     | -                            | 403 not-a-member             | -                           | 403 not-a-member            |
-| guest's open stream of the chat   | -                            | closed (removed), end        | -                           | closed (left), end          |
-| guest's open stream, replayed     | -                            | closed (removed), end        | -                           | closed (left), end          |
-| guest reads                       | 403 not-a-member             | 403 not-a-member             | 403 not-a-member            | 403 not-a-member            |
-| guest reads with ?wait            | 403 not-a-member             | 403 not-a-member             | 403 not-a-member            | 403 not-a-member            |
-| guest posts                       | 403 not-a-member             | 403 not-a-member             | 403 not-a-member            | 403 not-a-member            |
-| guest repeats a post              | -                            | 403 not-a-member             | -                           | 403 not-a-member            |
-| guest follows the chat            | 403 not-a-member             | 403 not-a-member             | 403 not-a-member            | 403 not-a-member            |
-| guest follows it from the start   | 403 not-a-member             | 403 not-a-member             | 403 not-a-member            | 403 not-a-member            |
-| guest lists links                 | 403 not-the-owner            | 403 not-the-owner            | 403 not-the-owner           | 403 not-the-owner           |
-| guest lists join requests         | 403 not-the-owner            | 403 not-the-owner            | 403 not-the-owner           | 403 not-the-owner           |
-| guest closes the chat             | 403 not-the-owner            | 403 not-the-owner            | 403 not-the-owner           | 403 not-the-owner           |
-| guest approves their request      | 403 not-the-owner            | 403 not-the-owner            | 403 not-the-owner           | 403 not-the-owner           |
-| other guest's open wait           | 200 approved                 | 200 approved                 | 200 approved                | 200 approved                |
-| other guest's open stream         | approved, end                | approved, end                | approved, end               | approved, end               |
-| other guest exchanges the link    | 202 pending                  | 202 pending                  | 202 pending                 | 202 pending                 |
-| newcomer's open wait at the link  | 200 approved                 | 200 approved                 | 200 approved                | 200 approved                |
-| newcomer checks the link (HEAD)   | 200                          | 200                          | 200                         | 200                         |
-| newcomer opens the link           | 202 pending                  | 202 pending                  | 202 pending                 | 202 pending                 |
-| newcomer opens it with ?wait      | -                            | -                            | -                           | -                           |
-| newcomer sends an unknown id      | 403 not-this-guest           | 403 not-this-guest           | 403 not-this-guest          | 403 not-this-guest          |
-| newcomer gets the approval status | 200 false                    | 200 false                    | 200 false                   | 200 false                   |
-| member's open wait                | 200                          | 200                          | 200                         | 200                         |
-| member's open stream              | goes on                      | goes on                      | goes on                     | goes on                     |
-| member exchanges the link         | 200 approved                 | 200 approved                 | 200 approved                | 200 approved                |
-| member reads                      | 200                          | 200                          | 200                         | 200                         |
-| member posts                      | 201                          | 201                          | 201                         | 201                         |
-| owner's open wait                 | 200                          | 200                          | 200                         | 200                         |
-| owner's open stream               | join_declined (Ana), goes on | join_declined (Ana), goes on | join_closed (Ana), goes on  | join_closed (Ana), goes on  |
-| owner sees the guest's request    | declined 12:01:00            | declined 12:01:00            | closed 12:01:00             | closed 12:01:00             |
-| owner sees the other's request    | pending                      | pending                      | pending                     | pending                     |
-| owner sees the newcomer's request | pending                      | pending                      | pending                     | pending                     |
-| owner sees the member's request   | approved 12:00:00            | approved 12:00:00            | approved 12:00:00           | approved 12:00:00           |
-| owner sees the link               | open, 2 pending, 1 in        | open, 2 pending, 1 in        | open, 2 pending, 1 in       | open, 2 pending, 1 in       |
-| owner exchanges the link          | 200 approved                 | 200 approved                 | 200 approved                | 200 approved                |
-| owner declines without a code     | 409 several-requests         | 409 several-requests         | 409 several-requests        | 409 several-requests        |
-| owner declines the guest          | 200 declined                 | 200 declined                 | 409 request-closed (closed) | 409 request-closed (closed) |
-| owner approves the guest          | 200 approved                 | 200 approved                 | 409 request-closed (closed) | 409 request-closed (closed) |
+|                                   | declined                     | removed                                      | withdrawn                   | left                                   |
+| --------------------------------- | ---------------------------- | -------------------------------------------- | --------------------------- | -------------------------------------- |
+| guest's open wait at the link     | 403 declined (declined)      | -                                            | 403 left (closed)           | -                                      |
+| guest's open stream of the link   | declined (declined), end     | -                                            | closed (left), end          | -                                      |
+| guest exchanges the link          | 403 declined (declined)      | 403 declined (declined)                      | 403 left (closed)           | 403 left (closed)                      |
+| guest exchanges it with ?wait     | 403 declined (declined)      | 403 declined (declined)                      | 403 left (closed)           | 403 left (closed)                      |
+| guest resumes after pending       | declined (declined), end     | declined (declined), end                     | closed (left), end          | closed (left), end                     |
+| guest resumes after approved      | declined (declined), end     | declined (declined), end                     | closed (left), end          | closed (left), end                     |
+| guest resumes after declined      | 204                          | 204                                          | closed (left), end          | closed (left), end                     |
+| guest resumes after closed        | declined (declined), end     | declined (declined), end                     | 204                         | 204                                    |
+| guest gets the approval status    | 200 false                    | 200 false                                    | 200 false                   | 200 false                              |
+| guest withdraws or leaves         | 204                          | 204                                          | 204                         | 204                                    |
+| guest exchanges another link      | 403 not-this-guest           | 403 not-this-guest                           | 403 not-this-guest          | 403 not-this-guest                     |
+| guest's open wait in the chat     | -                            | 403 not-a-member                             | -                           | 403 not-a-member                       |
+| guest's open stream of the chat   | -                            | member_left (removed), closed (removed), end | -                           | member_left (left), closed (left), end |
+| guest's open stream, replayed     | -                            | member_left (removed), closed (removed), end | -                           | member_left (left), closed (left), end |
+| guest reads                       | 403 not-a-member             | 403 not-a-member                             | 403 not-a-member            | 403 not-a-member                       |
+| guest reads with ?wait            | 403 not-a-member             | 403 not-a-member                             | 403 not-a-member            | 403 not-a-member                       |
+| guest posts                       | 403 not-a-member             | 403 not-a-member                             | 403 not-a-member            | 403 not-a-member                       |
+| guest repeats a post              | -                            | 403 not-a-member                             | -                           | 403 not-a-member                       |
+| guest follows the chat            | 403 not-a-member             | 403 not-a-member                             | 403 not-a-member            | 403 not-a-member                       |
+| guest follows it from the start   | 403 not-a-member             | 403 not-a-member                             | 403 not-a-member            | 403 not-a-member                       |
+| guest lists links                 | 403 not-the-owner            | 403 not-the-owner                            | 403 not-the-owner           | 403 not-the-owner                      |
+| guest lists join requests         | 403 not-the-owner            | 403 not-the-owner                            | 403 not-the-owner           | 403 not-the-owner                      |
+| guest closes the chat             | 403 not-the-owner            | 403 not-the-owner                            | 403 not-the-owner           | 403 not-the-owner                      |
+| guest approves their request      | 403 not-the-owner            | 403 not-the-owner                            | 403 not-the-owner           | 403 not-the-owner                      |
+| other guest's open wait           | 200 approved                 | 200 approved                                 | 200 approved                | 200 approved                           |
+| other guest's open stream         | approved, end                | approved, end                                | approved, end               | approved, end                          |
+| other guest exchanges the link    | 202 pending                  | 202 pending                                  | 202 pending                 | 202 pending                            |
+| newcomer's open wait at the link  | 200 approved                 | 200 approved                                 | 200 approved                | 200 approved                           |
+| newcomer checks the link (HEAD)   | 200                          | 200                                          | 200                         | 200                                    |
+| newcomer opens the link           | 202 pending                  | 202 pending                                  | 202 pending                 | 202 pending                            |
+| newcomer opens it with ?wait      | -                            | -                                            | -                           | -                                      |
+| newcomer sends an unknown id      | 403 not-this-guest           | 403 not-this-guest                           | 403 not-this-guest          | 403 not-this-guest                     |
+| newcomer gets the approval status | 200 false                    | 200 false                                    | 200 false                   | 200 false                              |
+| member's open wait                | 200                          | 200                                          | 200                         | 200                                    |
+| member's open stream              | goes on                      | member_left (removed), goes on               | goes on                     | member_left (left), goes on            |
+| member exchanges the link         | 200 approved                 | 200 approved                                 | 200 approved                | 200 approved                           |
+| member reads                      | 200                          | 200                                          | 200                         | 200                                    |
+| member posts                      | 201                          | 201                                          | 201                         | 201                                    |
+| owner's open wait                 | 200                          | 200                                          | 200                         | 200                                    |
+| owner's open stream               | join_declined (Ana), goes on | join_declined (Ana), goes on                 | join_closed (Ana), goes on  | join_closed (Ana), goes on             |
+| owner sees the guest's request    | declined 12:01:00            | declined 12:01:00                            | closed 12:01:00             | closed 12:01:00                        |
+| owner sees the other's request    | pending                      | pending                                      | pending                     | pending                                |
+| owner sees the newcomer's request | pending                      | pending                                      | pending                     | pending                                |
+| owner sees the member's request   | approved 12:00:00            | approved 12:00:00                            | approved 12:00:00           | approved 12:00:00                      |
+| owner sees the link               | open, 2 pending, 1 in        | open, 2 pending, 1 in                        | open, 2 pending, 1 in       | open, 2 pending, 1 in                  |
+| owner exchanges the link          | 200 approved                 | 200 approved                                 | 200 approved                | 200 approved                           |
+| owner declines without a code     | 409 several-requests         | 409 several-requests                         | 409 several-requests        | 409 several-requests                   |
+| owner declines the guest          | 200 declined                 | 200 declined                                 | 409 request-closed (closed) | 409 request-closed (closed)            |
+| owner approves the guest          | 200 approved                 | 200 approved                                 | 409 request-closed (closed) | 409 request-closed (closed)            |
 `
 
 const OF_THE_LINK = `
@@ -100,7 +100,7 @@ const OF_THE_LINK = `
 | newcomer sends an unknown id      | 403 not-this-guest                   | 403 not-this-guest                   | 403 not-this-guest                                        |
 | newcomer gets the approval status | 200 true                             | 200 true                             | 200 true                                                  |
 | member's open wait                | 200                                  | 200                                  | 200                                                       |
-| member's open stream              | goes on                              | goes on                              | goes on                                                   |
+| member's open stream              | goes on                              | goes on                              | member_joined (Eve), goes on                              |
 | member exchanges the link         | 200 approved                         | 200 approved                         | 200 approved                                              |
 | member reads                      | 200                                  | 200                                  | 200                                                       |
 | member posts                      | 201                                  | 201                                  | 201                                                       |

@@ -98,6 +98,7 @@ describe('GET /v1/links/:link as a newcomer', () => {
       chat: null,
       client_id: body.client_id,
       request_id: body.request_id,
+      title: null,
       events: `${link}/events`,
       message: body.message
     })

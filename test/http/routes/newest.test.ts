@@ -44,7 +44,7 @@ describe('the newest messages', () => {
   it('are those at the end, oldest first, with the last event of the chat and whether there are older ones', async () => {
     const { chat, read } = await aChatToRead()
     const created_at = '2026-11-22T12:00:00.000Z'
-    expect(await read('last=2')).toEqual({
+    expect(await read('last=2')).toMatchObject({
       chat,
       messages: [
         { id: 8, text: 'e', created_at },
@@ -90,7 +90,7 @@ describe('the newest messages', () => {
     const server = await startServer()
     const { chat, owner } = await createChat(server)
     for (const query of ['last=3', 'last=3&before=0', 'last=3&before=7']) {
-      expect(await (await call(`${chat}?${query}`, { user: owner })).json()).toEqual({
+      expect(await (await call(`${chat}?${query}`, { user: owner })).json()).toMatchObject({
         chat,
         messages: [],
         last_event_id: 0,

@@ -21,7 +21,10 @@ const document = z.object({
           .object({
             content: z.object({
               'application/json': z.object({
-                schema: z.object({ properties: z.record(z.string(), z.unknown()), required: z.array(z.string()) })
+                schema: z.object({
+                  properties: z.record(z.string(), z.unknown()),
+                  required: z.array(z.string()).default([])
+                })
               })
             })
           })

@@ -75,7 +75,7 @@ describe("the owner's stream", () => {
     expect(await stream.next()).toEqual({
       event: 'message',
       id: '3',
-      data: { id: 3, text: 'hello', created_at: '2026-11-22T12:00:01.500Z' }
+      data: { id: 3, text: 'hello', created_at: '2026-11-22T12:00:01.500Z', from: asked.request_id }
     })
   })
 
@@ -128,12 +128,15 @@ describe("the owner's stream", () => {
 })
 
 describe("a member's stream", () => {
-  it('sends messages and no join events', async () => {
+  it('sends messages and who was let in, and nothing of who knocks', async () => {
     const server = await startServer()
-    const { chat, owner, link, member } = await createChatWithMember(server)
+    const { chat, owner, link, member, requestId } = await createChatWithMember(server)
     await knock(link, 'Ben')
     const stream = await openStream(`${chat}/events?last_event_id=0`, { user: member })
-    expect(await stream.until('ready')).toEqual([{ event: 'ready', id: '3', data: { last_event_id: 3 } }])
+    expect(await stream.until('ready')).toEqual([
+      { event: 'member_joined', id: '2', data: { from: requestId, name: 'Ana', reason: null } },
+      { event: 'ready', id: '3', data: { last_event_id: 3 } }
+    ])
     const fresh = await openStream(`${chat}/events`, { user: member })
     expect(names(await fresh.until('ready'))).toEqual(['ready'])
     await knock(link, 'Cem')
@@ -391,7 +394,7 @@ async function rawStream(version: string, more: string[] = []) {
 
 /** Everything from the first comment to the end except heartbeats, which can be anywhere. */
 const WHOLE =
-  /^:\nretry: \d{4}\n\nid: 0\nevent: ready\ndata: {"last_event_id":0}\n\n(id: \d\nevent: message\ndata: {"id":\d,"text":"(one|€)","created_at":"[^"]+"}\n\n){2}event: closed\ndata: {"reason":"chat_closed"}\n\n$/
+  /^:\nretry: \d{4}\n\nid: 0\nevent: ready\ndata: {"last_event_id":0}\n\n(id: \d\nevent: message\ndata: {"id":\d,"text":"(one|€)","created_at":"[^"]+","from":"owner"}\n\n){2}event: closed\ndata: {"reason":"chat_closed"}\n\n$/
 const withoutHeartbeats = (text: string) => text.replace(/\n\n(:\n\n)+/g, '\n\n')
 
 describe('the bytes of a stream', () => {

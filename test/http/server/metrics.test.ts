@@ -48,7 +48,7 @@ it('requests, streams, deliveries, chats and join requests are counted exactly',
   expect(value('silly_chat_open_streams{kind="guest"}')).toBe(1)
   expect(value('silly_chat_open_streams{kind="wait"}')).toBe(0)
   expect(value('silly_chat_followed_chats')).toBe(1)
-  expect(value('silly_chat_deliveries_total')).toBe(5 * 20 + 1 + 20)
+  expect(value('silly_chat_deliveries_total')).toBe(5 * 20 + 1 + 21)
   expect(value('silly_chat_stream_bytes_total')).toBeGreaterThan(121 * 50)
   expect(value('silly_chat_resets_total')).toBe(1)
   expect(value('silly_chat_messages_total')).toBe(20)
@@ -62,7 +62,7 @@ it('requests, streams, deliveries, chats and join requests are counted exactly',
 
   // A second scrape counts nothing again.
   const again = await scrape(server)
-  expect(again.value('silly_chat_deliveries_total')).toBe(121)
+  expect(again.value('silly_chat_deliveries_total')).toBe(122)
   expect(again.value('silly_chat_requests_total{method="GET",route="/v1/chats/:chat/events",status="200"}')).toBe(7)
   for (const reader of [...readers, late, lost, guest]) reader.close()
 })
