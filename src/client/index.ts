@@ -31,12 +31,14 @@ import {
   isMessage,
   isMessages,
   isNewChat,
+  isServerInfo,
   type JoinRequest,
   type JoinRequests,
   type Link,
   type Links,
   type Message,
-  type Messages
+  type Messages,
+  type ServerInfo
 } from './shapes.ts'
 
 export type {
@@ -52,7 +54,8 @@ export type {
   Links,
   Message,
   Messages,
-  RequestErrorKind
+  RequestErrorKind,
+  ServerInfo
 }
 export { isRetryable, RequestError, SillyChatError }
 /** @deprecated Use `isRetryable`. This name will be removed in the next version. */
@@ -310,13 +313,20 @@ export class Guest {
 }
 
 /**
+ * What the server is: its version, its limits, and for how long it keeps chats.
+ * @throws RequestError if no Silly Chat server answers at this URL
+ */
+export function readServer(server: string, options: ClientOptions = {}): Promise<ServerInfo> {
+  return requestJson(apiUrl(server, 'server'), isServerInfo, options)
+}
+
+/**
  * Creates a chat and becomes its owner.
  * @throws SillyChatError if the server refuses it
  * @throws RequestError if no Silly Chat server answers at this URL
  */
 export async function createChat(server: string, options: ClientOptions = {}): Promise<Chat> {
-  const url = `${server.replace(/\/+$/, '')}/v1/chats`
-  const { chat, author_id } = await requestJson(url, isNewChat, { ...options, json: {} })
+  const { chat, author_id } = await requestJson(apiUrl(server, 'chats'), isNewChat, { ...options, json: {} })
   return new Chat(chat, author_id, options)
 }
 
@@ -337,6 +347,10 @@ export async function knock(
     throw new RequestError('unexpected-response', advice)
   }
   return new Guest(link, client_id, request_id, options)
+}
+
+function apiUrl(server: string, path: string): string {
+  return `${server.replace(/\/+$/, '')}/v1/${path}`
 }
 
 /** Removes the query, the fragment and trailing slashes, so that a path can be appended. */

@@ -31,7 +31,7 @@ export const newChat = z
   })
   .meta({ id: 'NewChat' })
 
-const MAX_TEXT_LENGTH = 4000
+export const MAX_TEXT_LENGTH = 4000
 
 const text = member(
   z
