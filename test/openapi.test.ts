@@ -87,6 +87,7 @@ describe('openapi.json', () => {
       'GET /v1/chats/{chat}/links',
       'GET /v1/links/{link}',
       'GET /v1/links/{link}/events',
+      'GET /v1/server',
       'HEAD /v1/links/{link}',
       'POST /v1/approval',
       'POST /v1/chats',
@@ -121,6 +122,7 @@ describe('openapi.json', () => {
     expect(Object.fromEntries(named)).toEqual({
       getHealth: '',
       getReadiness: '',
+      getServer: '',
       createChat: '',
       postMessage: 'owner, guest',
       readChat: 'owner, guest',
