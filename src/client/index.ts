@@ -314,6 +314,7 @@ export class Guest {
 
 /**
  * What the server is: its version, its limits, and for how long it keeps chats.
+ * @throws SillyChatError if the server refuses it, or is older than this
  * @throws RequestError if no Silly Chat server answers at this URL
  */
 export function readServer(server: string, options: ClientOptions = {}): Promise<ServerInfo> {

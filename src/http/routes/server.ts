@@ -23,7 +23,7 @@ export const serverRoutes: FastifyPluginCallbackZod<ServerRoutesOptions> = (app,
         tags: ['operation'],
         summary: 'What kind of server is this?',
         description:
-          'Its version, its limits, and for how long it keeps chats. The answer is the same until it restarts.',
+          'The version of the server, its limits, and for how long it keeps chats. The answer stays the same until it restarts.',
         security: [],
         response: { 200: answer('The server.', serverInfo, { example: EXAMPLE_INFO }), ...problemResponses() }
       }
@@ -40,11 +40,15 @@ export function serverInfoOf({ STORE_URL, CHAT_TTL_SECONDS }: Settings, version:
     store: STORE_URL.startsWith('file:') ? 'file' : STORE_URL.startsWith('redis') ? 'redis' : 'memory',
     chat_ttl_seconds: CHAT_TTL_SECONDS,
     empty_chat_ttl_seconds: emptyTtlOf(CHAT_TTL_SECONDS * 1000) / 1000,
-    push: false,
-    sealed: false,
-    max_text_length: MAX_TEXT_LENGTH,
-    max_sealed_text_length: MAX_SEALED_TEXT_LENGTH
+    ...SAME_EVERYWHERE
   }
+}
+
+const SAME_EVERYWHERE = {
+  push: false,
+  sealed: false,
+  max_text_length: MAX_TEXT_LENGTH,
+  max_sealed_text_length: MAX_SEALED_TEXT_LENGTH
 }
 
 const EXAMPLE_INFO: ServerInfo = {
@@ -52,8 +56,5 @@ const EXAMPLE_INFO: ServerInfo = {
   store: 'memory',
   chat_ttl_seconds: 2_592_000,
   empty_chat_ttl_seconds: 86_400,
-  push: false,
-  sealed: false,
-  max_text_length: MAX_TEXT_LENGTH,
-  max_sealed_text_length: MAX_SEALED_TEXT_LENGTH
+  ...SAME_EVERYWHERE
 }

@@ -8,7 +8,7 @@ import staticFiles from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
 import { isForInvitation, PAGE_PATH, redirectToCleanAddress, varyByAccept } from '../request/page-requests.ts'
 import type { NotFoundPage } from '../response/error-handler.ts'
-import { previewTags } from '../response/link-preview.ts'
+import { previewTags } from '../response/preview-tags.ts'
 import { addPageHeaders, pageHeaders } from '../response/security-headers.ts'
 
 /** The output of `vite build`; the relative path is right from `src` and from `dist`. */

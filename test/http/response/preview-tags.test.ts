@@ -1,6 +1,6 @@
 /** What the previews of mail and chat programs show of an invitation. */
 import { describe, expect, it } from 'vitest'
-import { previewTags } from '../../../src/http/response/link-preview.ts'
+import { previewTags } from '../../../src/http/response/preview-tags.ts'
 import { call, createChat, createLink, idIn, requestsOf } from '../../support/api.ts'
 import { rawRequest } from '../../support/raw.ts'
 import { startServer } from '../../support/server.ts'
@@ -15,7 +15,12 @@ const AGENTS = [
   'Twitterbot/1.0'
 ]
 
-const decoded = (text: string) => text.replaceAll(/&#(\d+);/g, (_all, code) => String.fromCharCode(Number(code)))
+const NAMED = new Map([
+  ['amp', '&'],
+  ['lt', '<']
+])
+const decoded = (text: string) =>
+  text.replaceAll(/&(?:#(\d+)|(amp|lt));/g, (_all, code, name) => NAMED.get(name) ?? String.fromCharCode(Number(code)))
 
 /** The contents of the tags by name, and the title of the page. */
 function tagsIn(html: string): Record<string, string> {
