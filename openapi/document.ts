@@ -6,19 +6,25 @@ import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fast
 import type { z } from 'zod'
 import { createService } from '../src/chat/service.ts'
 import { DoorStats } from '../src/chat/stats.ts'
+import { loadSettings } from '../src/cli/settings.ts'
 import { readVersion } from '../src/cli/version.ts'
 import { addApi } from '../src/http/app.ts'
 import { OpenBudget } from '../src/http/limits/open-budget.ts'
 import { NO_LIMITS } from '../src/http/limits/rate-limits.ts'
 import { addValidation, WITHOUT_AJV } from '../src/http/request/validation.ts'
+import { serverInfoOf } from '../src/http/routes/server.ts'
 import { memoryStore } from '../src/store/memory/memory-store.ts'
 import { Hub } from '../src/streams/hub.ts'
 
 const TAGS = [
   { name: 'chats', description: 'Create a chat, post to it, read it and follow it live.' },
-  { name: 'links', description: 'Invite guests, ask to join, and wait for the decision.' },
+  {
+    name: 'links',
+    description:
+      'Invite guests, ask to join, and wait for the decision. A link has a second, shorter URL for people: `/i/{link}`, and everything below it, is the same resource as `/v1/links/{link}`, with every method.'
+  },
   { name: 'approval', description: 'Approve or decline a join request.' },
-  { name: 'operation', description: 'Health checks of the server.' }
+  { name: 'operation', description: 'What the server is, and health checks.' }
 ]
 
 const SECURITY_SCHEMES = {
@@ -66,7 +72,7 @@ export async function buildDocument(): Promise<string> {
       return transformed
     }
   })
-  await addApi(app, { ...withoutChats(), limits: NO_LIMITS, budget: new OpenBudget({ total: 0, isLimited: false }) })
+  await addApi(app, { ...unused(), limits: NO_LIMITS, budget: new OpenBudget({ total: 0, isLimited: false }) })
   await app.ready()
   const text = `${JSON.stringify(app.swagger(), null, 2)}\n`
   await app.close()
@@ -74,8 +80,9 @@ export async function buildDocument(): Promise<string> {
 }
 
 /** What the routes need to be added; none of them is called. */
-function withoutChats() {
+function unused() {
   const store = memoryStore({ maxChatBytes: 0, maxStoreBytes: 0 })
+  const info = serverInfoOf(loadSettings({}), readVersion())
   const service = createService({ store, now: Date.now, chatTtlMs: 0, stats: new DoorStats() })
   const hub = new Hub({
     store,
@@ -84,7 +91,7 @@ function withoutChats() {
     maxBufferBytes: 0,
     onFault: () => undefined
   })
-  return { service, hub }
+  return { service, hub, info }
 }
 
 /** Answers can get new members: a document that forbids them would break the clients made from it. */

@@ -88,6 +88,7 @@ describe('openapi.json', () => {
       'GET /v1/chats/{chat}/members',
       'GET /v1/links/{link}',
       'GET /v1/links/{link}/events',
+      'GET /v1/server',
       'HEAD /v1/links/{link}',
       'PATCH /v1/chats/{chat}',
       'POST /v1/approval',
@@ -123,6 +124,7 @@ describe('openapi.json', () => {
     expect(Object.fromEntries(named)).toEqual({
       getHealth: '',
       getReadiness: '',
+      getServer: '',
       createChat: '',
       postMessage: 'owner, guest',
       readChat: 'owner, guest',

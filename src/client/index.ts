@@ -33,6 +33,7 @@ import {
   isMessages,
   isNewChat,
   isProfile,
+  isServerInfo,
   type JoinRequest,
   type JoinRequests,
   type Link,
@@ -40,7 +41,8 @@ import {
   type Members,
   type Message,
   type Messages,
-  type Profile
+  type Profile,
+  type ServerInfo
 } from './shapes.ts'
 
 export type {
@@ -58,7 +60,8 @@ export type {
   Message,
   Messages,
   Profile,
-  RequestErrorKind
+  RequestErrorKind,
+  ServerInfo
 }
 export { isRetryable, RequestError, SillyChatError }
 /** @deprecated Use `isRetryable`. This name will be removed in the next version. */
@@ -336,6 +339,15 @@ export class Guest {
 }
 
 /**
+ * What the server is: its version, its limits, and for how long it keeps chats.
+ * @throws SillyChatError if the server refuses it, or is older than this
+ * @throws RequestError if no Silly Chat server answers at this URL
+ */
+export function readServer(server: string, options: ClientOptions = {}): Promise<ServerInfo> {
+  return requestJson(apiUrl(server, 'server'), isServerInfo, options)
+}
+
+/**
  * Creates a chat, perhaps with a title and the owner's name, and becomes its owner.
  * @throws SillyChatError if the server refuses it
  * @throws RequestError if no Silly Chat server answers at this URL
@@ -344,8 +356,10 @@ export async function createChat(
   server: string,
   { title, name, ...options }: ClientOptions & Omit<ProfileChange, 'invites'> = {}
 ): Promise<Chat> {
-  const url = `${server.replace(/\/+$/, '')}/v1/chats`
-  const { chat, author_id } = await requestJson(url, isNewChat, { ...options, json: { title, name } })
+  const { chat, author_id } = await requestJson(apiUrl(server, 'chats'), isNewChat, {
+    ...options,
+    json: { title, name }
+  })
   return new Chat(chat, author_id, options)
 }
 
@@ -366,6 +380,10 @@ export async function knock(
     throw new RequestError('unexpected-response', advice)
   }
   return new Guest(link, client_id, request_id, options)
+}
+
+function apiUrl(server: string, path: string): string {
+  return `${server.replace(/\/+$/, '')}/v1/${path}`
 }
 
 /** Removes the query, the fragment and trailing slashes, so that a path can be appended. */

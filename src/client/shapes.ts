@@ -7,6 +7,7 @@ import type { approval } from '../wire/schemas/approval.ts'
 import type { members, message, messages, newChat, ownProfile } from '../wire/schemas/chats.ts'
 import type { joinRequests } from '../wire/schemas/join-requests.ts'
 import type { exchange, link, links } from '../wire/schemas/links.ts'
+import type { ServerInfo } from '../wire/schemas/server.ts'
 import type { approvalEventData, chatEvents, memberEventData } from '../wire/schemas/streams.ts'
 
 export type Message = z.output<typeof message>
@@ -19,6 +20,7 @@ export type JoinRequests = z.output<typeof joinRequests>
 export type JoinRequest = JoinRequests['join_requests'][number]
 export type Approval = z.output<typeof approval>
 export type Exchange = z.output<typeof exchange>
+export type { ServerInfo }
 export type NewChat = z.output<typeof newChat>
 export type ApprovalEventData = z.output<typeof approvalEventData>
 export type ChatEvent = z.output<typeof chatEvents>[number]
@@ -41,7 +43,8 @@ const list =
     Array.isArray(value) && value.every(check)
 export const text = (value: unknown): boolean => typeof value === 'string'
 const textOrNull = (value: unknown): boolean => value === null || text(value)
-const eventId = (value: unknown): boolean => Number.isSafeInteger(value)
+const count = (value: unknown): boolean => Number.isSafeInteger(value)
+const eventId = count
 const flag = (value: unknown): boolean => typeof value === 'boolean'
 const flagOrNone = (value: unknown): boolean => value === undefined || flag(value)
 
@@ -62,6 +65,16 @@ export const isApproval = object<Approval>({ link: text, request_id: text, state
 export const isExchange = object<Exchange>({ link: text, state: text, chat: textOrNull })
 export const isApprovalEventData = object<ApprovalEventData>({ link: text, state: text, chat: textOrNull })
 export const isNewChat = object<NewChat>({ chat: text, author_id: text })
+export const isServerInfo = object<ServerInfo>({
+  version: text,
+  store: text,
+  chat_ttl_seconds: count,
+  empty_chat_ttl_seconds: count,
+  push: flag,
+  sealed: flag,
+  max_text_length: count,
+  max_sealed_text_length: count
+})
 
 type Named<Name extends ChatEvent['event']> = Extract<ChatEvent, { event: Name }>
 type JoinEvent = Extract<ChatEvent, { data: JoinRequest }>

@@ -6,6 +6,7 @@ import { DoorStats } from '../chat/stats.ts'
 import type { Store } from '../chat/store.ts'
 import type { Settings } from '../cli/settings.ts'
 import { Hub } from '../streams/hub.ts'
+import type { ServerInfo } from '../wire/schemas/server.ts'
 import { type OpenBudget, openBudget } from './limits/open-budget.ts'
 import { overload } from './limits/overload.ts'
 import { type RateLimits, rateLimits } from './limits/rate-limits.ts'
@@ -15,7 +16,7 @@ import { jsonBody, MAX_BODY_BYTES } from './request/json-body.ts'
 import { knownPaths, MAX_URL_LENGTH } from './request/known-paths.ts'
 import { misplacedInput } from './request/member-names.ts'
 import { PAGE_PATH, wantsWebPage } from './request/page-requests.ts'
-import { normalizeTarget } from './request/request-target.ts'
+import { expandInvitation, normalizeTarget } from './request/request-target.ts'
 import { trustOf, untrustedProxies } from './request/untrusted-proxies.ts'
 import { userIds } from './request/user-id.ts'
 import { addValidation, WITHOUT_AJV } from './request/validation.ts'
@@ -27,6 +28,7 @@ import { chatRoutes } from './routes/chats.ts'
 import { addDocs } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
 import { linkRoutes } from './routes/links.ts'
+import { serverInfoOf, serverRoutes } from './routes/server.ts'
 import { addWeb, readNotFoundPage } from './routes/web.ts'
 import { brokenOff } from './server/broken-off.ts'
 import { answerClientError, ignoreExpectations } from './server/client-errors.ts'
@@ -79,7 +81,7 @@ export async function buildApp({
       connectionsCheckingInterval: TIMEOUT_CHECK_MS
     },
     rewriteUrl: (request) => {
-      const target = normalizeTarget(request.url)
+      const target = expandInvitation(normalizeTarget(request.url))
       return wantsWebPage(request, target) ? PAGE_PATH : target
     },
     ...WITHOUT_AJV,
@@ -137,7 +139,7 @@ export async function buildApp({
     await app.register(metrics, { address: settings.METRICS_ADDRESS, hub, doors, service })
   }
 
-  await app.register(api, { service, hub })
+  await app.register(api, { service, hub, info: serverInfoOf(settings, version) })
   await addDocs(app, { version, publicUrl: settings.PUBLIC_URL })
   await addWeb(app, settings.PUBLIC_URL)
 
@@ -145,21 +147,26 @@ export async function buildApp({
 }
 
 /** The API after everything that its requests pass through. */
-const api = fp<Pick<ApiDependencies, 'service' | 'hub'>>(
-  async (app, { service, hub }) => addApi(app, { service, hub, limits: app.rateLimits, budget: app.openBudget }),
+const api = fp<Omit<ApiDependencies, 'limits' | 'budget'>>(
+  async (app, own) => addApi(app, { ...own, limits: app.rateLimits, budget: app.openBudget }),
   { name: 'api', dependencies: ['problems', 'cross-site', 'shutdown', 'rate-limits', 'open-budget', 'misplaced-input'] }
 )
 
 export interface ApiDependencies {
   readonly service: Service
   readonly hub: Hub
+  readonly info: ServerInfo
   readonly limits: RateLimits
   readonly budget: OpenBudget
 }
 
 /** The routes that the OpenAPI document describes. */
-export async function addApi(app: FastifyInstance, { service, hub, limits, budget }: ApiDependencies): Promise<void> {
+export async function addApi(
+  app: FastifyInstance,
+  { service, hub, info, limits, budget }: ApiDependencies
+): Promise<void> {
   await app.register(healthRoutes, { service })
+  await app.register(serverRoutes, { info, limits })
   await app.register(chatRoutes, { service, hub, limits, budget })
   await app.register(linkRoutes, { service, hub, limits, budget })
   await app.register(approvalRoutes, { service, limits })

@@ -13,8 +13,8 @@ export const chatEventsUrl = (base: Base, chat: ChatId): string => `${chatUrl(ba
 export const linkUrl = (base: Base, link: LinkId): string => `${base}/v1/links/${link}`
 export const linkEventsUrl = (base: Base, link: LinkId): string => `${linkUrl(base, link)}/events`
 
-/** The end of the path of a chat or link URL. Host, query and fragment do not matter. */
-const URL_PATH = /\/v1\/(chats|links)\/([A-Za-z0-9_-]{22,})\/?$/
+/** The end of the path of a chat or link URL; `/i/` is the form of a link for people. Host, query and fragment do not matter. */
+const URL_PATH = /\/(?:v1\/(chats|links)|i)\/([A-Za-z0-9_-]{22,})\/?$/
 
 /**
  * Parses the URL of a chat. `undefined`: it is no chat URL. `{ id: undefined }`: it looks like one, but its id cannot be
@@ -45,6 +45,6 @@ export function readLinkSegment(segment: string): LinkId | undefined {
 function readOpaque(text: string, noun: 'chats' | 'links'): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') return undefined
-  const [, found, opaque] = URL_PATH.exec(decodeUnreserved(url.pathname)) ?? []
+  const [, found = 'links', opaque] = URL_PATH.exec(decodeUnreserved(url.pathname)) ?? []
   return found === noun ? opaque : undefined
 }

@@ -3,7 +3,9 @@ import {
   Chat,
   type ChatEvent,
   createChat,
+  Guest,
   knock,
+  readServer,
   SillyChatError,
   type WhichJoinRequests
 } from '../../src/client/index.ts'
@@ -51,6 +53,30 @@ describe('the client', () => {
       { event: 'message', id: 3 },
       { event: 'ready', id: 3 }
     ])
+  })
+
+  it('takes a link in its form for people', async () => {
+    const server = await startServer()
+    const owner = await createChat(server.url)
+    const { link } = await owner.invite()
+    const short = link.replace('/v1/links/', '/i/')
+    const ana = await knock(`${short}?utm_source=mail`, { name: 'Ana' })
+    expect(ana.link).toBe(link)
+    const again = new Guest(short, ana.clientId, ana.requestId)
+    expect(await again.state()).toMatchObject({ link, state: 'pending' })
+    await owner.approve(short, ana.requestId)
+    await (await again.waitUntilAdmitted()).post('Ana: hello')
+    expect(await owner.decline(short, ana.requestId)).toMatchObject({ link, state: 'declined' })
+    const ben = await knock(short)
+    await new Guest(`${short}/`, ben.clientId, ben.requestId).leave()
+    await owner.revoke(short)
+    expect((await owner.links()).links).toMatchObject([{ link, state: 'revoked' }])
+    await expect(knock(short)).rejects.toMatchObject({ kind: 'link-revoked' })
+  })
+
+  it('reads what the server is', async () => {
+    const server = await startServer({ env: { CHAT_TTL_SECONDS: '60' } })
+    expect(await readServer(`${server.url}/`)).toMatchObject({ version: '0.0.0', chat_ttl_seconds: 60, push: false })
   })
 
   it('reads messages backwards from the newest one', async () => {

@@ -8,6 +8,7 @@ import {
   isRetryable,
   knock,
   type RequestErrorKind,
+  readServer,
   SillyChatError
 } from '../../src/client/index.ts'
 import { startServer } from '../support/server.ts'
@@ -136,8 +137,10 @@ describe('a stream', () => {
 })
 
 const CALLS: [string, (options: { fetch: Fetch }, url: string) => Promise<unknown>][] = [
+  ['readServer', (options, url) => readServer(url, options)],
   ['createChat', (options, url) => createChat(url, options)],
   ['knock', (options, url) => knock(`${url}/v1/links/${SECRET}`, options)],
+  ['knock in its form for people', (options, url) => knock(`${url}/i/${SECRET}`, options)],
   ['state', (options, url) => new Guest(`${url}/v1/links/${SECRET}`, USER, '7QF2-9KXM', options).state()],
   ['read', (options, url) => chatAt(url, options).read()],
   ['post', (options, url) => chatAt(url, options).post('hello')],

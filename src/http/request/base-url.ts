@@ -46,10 +46,10 @@ function hasOneHost({ raw, host }: FastifyRequest): boolean {
 }
 
 /** From a trusted proxy, or else from the target, or else from the Host header. */
-function readAuthority({ raw, host, headers }: FastifyRequest): string {
+function readAuthority({ raw, originalUrl, host, headers }: FastifyRequest): string {
   const isForwarded = host !== (headers.host ?? '')
   // RFC 9112, section 3.2.2: the target's own authority counts, if it has one.
-  const ofTarget = /^https?:\/\/([^/?#]*)/i.exec(raw.url ?? '')?.[1]
+  const ofTarget = /^https?:\/\/([^/?#]*)/i.exec(originalUrl)?.[1]
   if (ofTarget !== undefined && !isForwarded) return ofTarget
   if (host !== '' || raw.httpVersion !== '1.0') return host
   const { localAddress = '', localPort } = raw.socket

@@ -2,23 +2,27 @@
 import { OPAQUE_LENGTH } from '../../chat/ids.ts'
 import { normalizeTarget, splitTarget } from './request-target.ts'
 
-/** The URLs that people share: those of chats and links, with any id. */
-const SHARED = /^\/v1\/(chats|links)\/[^/]+\/?$/
+/** How the paths begin that people share: those of chats and links. */
+const SHARED_START = '/(v1/chats|v1/links|i)/'
+
+/** Such a path, with any id. */
+const SHARED = new RegExp(`^${SHARED_START}[^/]+/?$`)
 
 /** What can follow an address in a sentence: punctuation, quotes, brackets, spaces, in any script. Never a slash. */
 const TRAILING = '(?![/\\\\])[\\p{P}\\p{S}\\p{Z}\\p{Cf}\\s]'
 
 /** A shared URL with such characters after it. An id can contain `-` and `_`, but not after its full length. */
 const FOLLOWED = new RegExp(
-  `^/v1/(chats|links)/(?:([\\w-]{${OPAQUE_LENGTH}})/?(?:${TRAILING})+|([\\w-]{22,})/?(?:(?![-_])${TRAILING})+)/?$`,
+  `^${SHARED_START}(?:([\\w-]{${OPAQUE_LENGTH}})/?(?:${TRAILING})+|([\\w-]{22,})/?(?:(?![-_])${TRAILING})+)/?$`,
   'u'
 )
 const NOTHING_ELSE = new RegExp(`^(?:${TRAILING})*$`, 'u')
 
 /** `path` as `normalizeTarget` spells it. `undefined`: not the path of a shared URL. */
 export function sharedNoun(path: string): 'chats' | 'links' | undefined {
-  const [, noun] = SHARED.exec(path) ?? FOLLOWED.exec(decoded(path)) ?? []
-  return noun === 'chats' || noun === 'links' ? noun : undefined
+  const [, start] = SHARED.exec(path) ?? FOLLOWED.exec(decoded(path)) ?? []
+  if (start === undefined) return undefined
+  return start === 'v1/chats' ? 'chats' : 'links'
 }
 
 /**
@@ -35,8 +39,8 @@ export function cleanAddress(target: string): string | undefined {
 }
 
 function withoutTrailing(path: string): string {
-  const [, noun, whole, other] = FOLLOWED.exec(decoded(path)) ?? []
-  return noun === undefined ? path : `/v1/${noun}/${whole ?? other}`
+  const [, start, whole, other] = FOLLOWED.exec(decoded(path)) ?? []
+  return start === undefined ? path : `/${start}/${whole ?? other}`
 }
 
 /** After a `?` that belongs to the sentence, the rest of the punctuation is in the query. */

@@ -5,6 +5,7 @@
  */
 import fp from 'fastify-plugin'
 import { Problem } from '../../wire/problems.ts'
+import { normalizeTarget, splitTarget } from './request-target.ts'
 
 /** What pages fetch to read, and what people navigate to. */
 const HARMLESS = new Set<unknown>([undefined, 'empty', 'document'])
@@ -13,7 +14,9 @@ export const crossSite = fp(
   (app, _options, done) => {
     app.addHook('onRequest', ({ headers, originalUrl }, _reply, next) => {
       const isForeign = headers['sec-fetch-mode'] === 'no-cors' || !HARMLESS.has(headers['sec-fetch-dest'])
-      if (isForeign && /^(?:https?:\/\/[^/?#]*)?\/(?:v1|i)\//i.test(originalUrl)) throw new Problem('cross-site')
+      // The original target, because that of a page has been rewritten.
+      if (isForeign && /^\/(?:v1|i)\//.test(splitTarget(normalizeTarget(originalUrl)).path))
+        throw new Problem('cross-site')
       next()
     })
     done()

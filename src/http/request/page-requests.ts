@@ -1,9 +1,9 @@
 /** One URL for people and programs: which requests get the page, and which are speculative. */
 import type { IncomingMessage } from 'node:http'
-import type { FastifyReply, onRequestHookHandler } from 'fastify'
+import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import { cleanAddress, sharedNoun } from './clean-address.ts'
 import { isLinkPreview } from './link-previews.ts'
-import { splitTarget } from './request-target.ts'
+import { normalizeTarget, splitTarget } from './request-target.ts'
 
 /** An onRequest hook: every answer says that it depends on `Accept`. */
 export const varyByAccept: onRequestHookHandler = (_request, reply, done) => {
@@ -33,9 +33,14 @@ export function wantsWebPage(request: IncomingMessage, target: string): boolean 
 }
 
 /** Whether a browser has opened an unknown address outside of the API, for which it gets a page. */
-export function wantsNotFoundPage({ method, headers, url = '/' }: IncomingMessage): boolean {
+export function wantsNotFoundPage({ method, headers, originalUrl }: FastifyRequest): boolean {
   if (method !== 'GET' && method !== 'HEAD') return false
-  return prefersPage(headers.accept) && !/^\/v1(?:\/|$)/.test(splitTarget(url).path)
+  return prefersPage(headers.accept) && !/^\/v1(?:\/|$)/.test(splitTarget(normalizeTarget(originalUrl)).path)
+}
+
+/** Whether an invitation is opened. */
+export function isForInvitation({ originalUrl }: FastifyRequest): boolean {
+  return sharedNoun(splitTarget(normalizeTarget(originalUrl)).path) === 'links'
 }
 
 /**

@@ -24,6 +24,16 @@ export function normalizeTarget(target = '/'): string {
   return authority + (isDecodable(path) ? decodeUnreserved(path) : path.replaceAll('%', '%25')) + rest
 }
 
+/**
+ * `/i/<opaque>` is how people see `/v1/links/<opaque>`, and everything below it is the same as well. Routes, limits, logs and
+ * metrics know the long form alone. `target` is spelled as `normalizeTarget` does.
+ */
+export function expandInvitation(target: string): string {
+  if (!target.includes('/i/')) return target
+  const { authority, path, rest } = splitTarget(target)
+  return /^\/i\/[^/]/.test(path) ? `${authority}/v1/links/${path.slice('/i/'.length)}${rest}` : target
+}
+
 function isDecodable(path: string): boolean {
   try {
     decodeURIComponent(path)

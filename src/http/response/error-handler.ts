@@ -47,7 +47,7 @@ export const problems = fp<{ readonly notFoundPage: NotFoundPage }>(
       if (reply.raw.shouldKeepAlive && reply.hasHeader('connection')) reply.header('connection', 'keep-alive')
       if (problem.kind === 'not-found') {
         addVary(reply)
-        if (wantsNotFoundPage(request.raw)) {
+        if (wantsNotFoundPage(request)) {
           return reply.code(404).headers(notFoundPage.headers).type('text/html; charset=utf-8').send(notFoundPage.html)
         }
       }

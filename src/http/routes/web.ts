@@ -1,10 +1,14 @@
-/** The web page. It is the same at every address, so that it reveals nothing about any chat or link. */
+/**
+ * The web page. It is the same for all links, and at all other addresses, so that it reveals nothing about any of them; and it
+ * needs no store.
+ */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import staticFiles from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
-import { PAGE_PATH, redirectToCleanAddress, varyByAccept } from '../request/page-requests.ts'
+import { isForInvitation, PAGE_PATH, redirectToCleanAddress, varyByAccept } from '../request/page-requests.ts'
 import type { NotFoundPage } from '../response/error-handler.ts'
+import { previewTags } from '../response/preview-tags.ts'
 import { addPageHeaders, pageHeaders } from '../response/security-headers.ts'
 
 /** The output of `vite build`; the relative path is right from `src` and from `dist`. */
@@ -22,13 +26,16 @@ const POLICY = {
 
 /** @throws Error if the page was not built */
 export async function addWeb(app: FastifyInstance, publicUrl: string | undefined): Promise<void> {
-  const page = readPage('index.html', publicUrl)
+  const { plain, invitation } = splitPreview(readPage('index.html', publicUrl))
   await app.register(async (web) => {
     await addPageHeaders(web, POLICY)
     web.get(
       PAGE_PATH,
       { onRequest: [varyByAccept, redirectToCleanAddress(prefixOf(publicUrl))] },
-      async (_request, reply) => reply.type('text/html; charset=utf-8').send(page)
+      async (request, reply) => {
+        const page = isForInvitation(request) ? invitation(new URL(request.base).origin, null) : plain
+        return reply.type('text/html; charset=utf-8').send(page)
+      }
     )
     // The file names contain a hash of the content.
     await web.register(staticFiles, {
@@ -38,9 +45,27 @@ export async function addWeb(app: FastifyInstance, publicUrl: string | undefined
       index: false,
       immutable: true,
       preCompressed: true,
-      maxAge: '365d'
+      maxAge: '365d',
+      // Some chat programs show the picture of a preview on pages of their own.
+      setHeaders: (reply, path) => {
+        if (path.endsWith('.png')) reply.header('cross-origin-resource-policy', 'cross-origin')
+      }
     })
   })
+}
+
+/** In the page as it is built: its title, and the path of the picture for link previews. */
+const PREVIEW = /<title>[^<]*<\/title>\s*<meta property="og:image" content="([^"]*)">/
+
+/** The page as it is for invitations on a server with this origin, and as it is otherwise. */
+function splitPreview(page: string) {
+  const [before, path, after] = page.split(PREVIEW)
+  if (after === undefined) throw new Error('index.html has no title with a picture after it')
+  return {
+    plain: `${before}<title>Silly Chat</title>${after}`,
+    invitation: (origin: string, title: string | null) =>
+      before + previewTags({ picture: origin + path, title }) + after
+  }
 }
 
 /** @throws Error if the page was not built */

@@ -9,18 +9,22 @@ export type Place =
   | { readonly is: 'chat'; readonly url: string; readonly path: string }
   | { readonly is: 'link'; readonly url: string; readonly path: string }
 
+/** The end of the path of a chat or a link, which has two forms: `/i/` is for people. */
+const SHARED = /\/(?:v1\/(chats|links)|i)\/([^/]+)$/
+
 /** The server's base URL without a trailing slash. */
 export function serverBase(): string {
-  return location.origin + location.pathname.replace(/\/(v1\/.*)?$/, '')
+  return location.origin + location.pathname.replace(/\/$/, '').replace(SHARED, '')
 }
 
 export function currentPlace(): Place {
   const { origin } = location
-  // Keys are stored by path, so equivalent paths must become equal.
-  const path = decodeUnreserved(location.pathname).replace(/\/$/, '')
-  const [, noun, opaque = ''] = /\/v1\/(chats|links)\/(.*)$/.exec(path) ?? []
-  if (noun === undefined) return { is: 'start' }
+  const decoded = decodeUnreserved(location.pathname).replace(/\/$/, '')
+  const [end, noun = 'links', opaque = ''] = SHARED.exec(decoded) ?? []
+  if (end === undefined) return { is: 'start' }
   if (!/^[A-Za-z0-9_-]{22,}$/.test(opaque)) return { is: 'unreadable' }
+  // Keys are stored by path, so equivalent paths must become equal.
+  const path = decoded.replace(SHARED, `/v1/${noun}/${opaque}`)
   return { is: noun === 'chats' ? 'chat' : 'link', url: origin + path, path }
 }
 
@@ -36,6 +40,11 @@ export function navigate(url: string, { replace = false } = {}): void {
 /** Replaces the origin of a URL from the server, which can take itself for another host or scheme behind a proxy. */
 export function localUrl(url: string): string {
   return location.origin + new URL(url).pathname
+}
+
+/** A link from the server as people send it to each other. */
+export function invitationUrl(link: string): string {
+  return localUrl(link).replace(/\/v1\/links\/([^/]+)$/, '/i/$1')
 }
 
 /** The address of the start page. */

@@ -1,6 +1,6 @@
 /** Creates an invitation to copy, to share through the system's dialog, or to scan. */
 import { useSignal } from '@preact/signals'
-import { localUrl } from '../state/address.ts'
+import { invitationUrl } from '../state/address.ts'
 import type { ChatSession } from '../state/chat-session.ts'
 import { sentenceFor } from '../state/errors.ts'
 import { CopyButton, Dialog } from './parts.tsx'
@@ -28,7 +28,7 @@ export function InviteDialog({ session, close }: { session: ChatSession; close: 
         ...(seconds.value > 0 && { expiresIn: seconds.value }),
         ...(guests.value > 0 && { maxGuests: guests.value })
       })
-      link.value = localUrl(created.link)
+      link.value = invitationUrl(created.link)
     } catch (cause) {
       error.value = sentenceFor(cause)
     }

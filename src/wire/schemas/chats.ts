@@ -97,7 +97,7 @@ export const ownProfile = z
   })
   .meta({ id: 'ChatProfile' })
 
-const MAX_TEXT_LENGTH = 4000
+export const MAX_TEXT_LENGTH = 4000
 
 const text = member(
   z

@@ -87,7 +87,7 @@ export const userIdMember = member(
 )
 
 const CHAT_URL = 'the whole URL of a chat, which starts with http:// or https:// and contains /v1/chats/'
-const LINK_URL = 'the whole URL of a link, which starts with http:// or https:// and contains /v1/links/'
+const LINK_URL = 'the whole URL of a link, which starts with http:// or https:// and contains /i/ or /v1/links/'
 
 /** A chat URL from a client. `id` is undefined if it cannot be a chat of this server. */
 export const chatUrlInput = member(

@@ -24,10 +24,7 @@ it.skipIf(!haveAll('nginx', 'chromium'))(
     }
 
     const { chat, link } = await meet(owner, guest, `${url}/`)
-    expect([chat, link]).toEqual([
-      expect.stringMatching(`^${url}/v1/chats/`),
-      expect.stringMatching(`^${url}/v1/links/`)
-    ])
+    expect([chat, link]).toEqual([expect.stringMatching(`^${url}/v1/chats/`), expect.stringMatching(`^${url}/i/`)])
     await send(guest, 'hello')
     await expectTexts(owner, ['hello'])
     await guest.page.reload()

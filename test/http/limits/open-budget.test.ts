@@ -131,6 +131,7 @@ it('an image, a script or a frame of another site neither knocks nor creates a c
   const server = await startServer()
   const { chat, owner } = await createChat(server)
   const path = new URL(await createLink(chat, owner)).pathname
+  const forPeople = path.replace('/v1/links/', '/i/')
   const send = (target: string, ...headers: string[]) =>
     rawRequest(server.port, [`${target} HTTP/1.1`, 'Host: localhost', 'Content-Length: 0', ...headers])
   for (const headers of [
@@ -139,7 +140,17 @@ it('an image, a script or a frame of another site neither knocks nor creates a c
     ['Sec-Fetch-Dest: script'],
     ['Sec-Fetch-Dest: iframe', 'Sec-Fetch-Mode: navigate', 'Accept: text/html']
   ]) {
-    for (const target of [`GET ${path}`, `GET http://localhost${path}`, `HEAD ${path}`, 'POST /v1/chats']) {
+    for (const target of [
+      `GET ${path}`,
+      `GET http://localhost${path}`,
+      `HEAD ${path}`,
+      `GET ${path.replace('/v1/', '/%76%31/')}`,
+      `GET ${forPeople}`,
+      `GET http://localhost${forPeople}`,
+      `HEAD ${forPeople}`,
+      `GET ${forPeople.replace('/i/', '/%69/')}`,
+      'POST /v1/chats'
+    ]) {
       const { status, body } = await send(target, ...headers)
       expect([status, body]).toEqual([403, target.startsWith('HEAD') ? '' : expect.stringContaining(':cross-site"')])
     }

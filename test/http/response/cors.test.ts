@@ -21,6 +21,9 @@ const METHODS: [string, string[]][] = [
     path.replaceAll(/\{\w+\}/g, 'none'),
     Object.keys(methods).map((method) => method.toUpperCase())
   ]),
+  ['/i/none', ['GET', 'HEAD', 'DELETE']],
+  ['/i/none/events', ['GET']],
+  ['/i/none/request', ['DELETE']],
   ...['/', '/docs', '/docs/json', '/openapi.yaml', '/docs/static/style.css'].map((path): [string, string[]] => [
     path,
     ['GET', 'HEAD']

@@ -39,6 +39,11 @@ const KINDS: Record<string, Record<string, string>> = {
   stream: { ...ALWAYS, 'cross-origin-resource-policy': 'cross-origin', 'cache-control': 'no-store, no-transform' },
   page: { ...PAGE, 'cache-control': 'no-store' },
   asset: { ...PAGE, 'cache-control': 'public, max-age=31536000, immutable' },
+  picture: {
+    ...PAGE,
+    'cross-origin-resource-policy': 'cross-origin',
+    'cache-control': 'public, max-age=31536000, immutable'
+  },
   docs: { ...DOCS, 'cache-control': 'no-store' },
   'file of docs': { ...DOCS, 'cache-control': 'public, max-age=0' }
 }
@@ -59,6 +64,7 @@ const STRANGERS: Record<string, number> = {
   'POST /v1/chats': 201,
   'GET /health': 200,
   'GET /ready': 200,
+  'GET /v1/server': 200,
   'POST /v1/links': 400,
   'GET /v1/approval': 400,
   'GET /v1/links/{link}': 404,
@@ -81,6 +87,7 @@ async function byMembers(server: TestServer): Promise<Row[]> {
   const { url } = server
   const { chat, owner } = await createChat(server)
   const link = await createLink(chat, owner)
+  const forPeople = link.replace('/v1/links/', '/i/')
   const { client } = await knock(link)
   const other = await createLink(chat, owner)
   const stream = async (target: string, user: string) => (await openStream(target, { user })).response
@@ -98,6 +105,7 @@ async function byMembers(server: TestServer): Promise<Row[]> {
     ['a link that was revoked', 410, 'answer', () => call(other)],
     ['a chat in a browser', 200, 'page', () => call(chat, { headers: BROWSER })],
     ['a link in a browser', 200, 'page', () => call(link, { headers: BROWSER })],
+    ['a link in its form for people in a browser', 200, 'page', () => call(forPeople, { headers: BROWSER })],
     ['a link in a preview', 200, 'page', () => call(link, { headers: { 'user-agent': 'WhatsApp/2.1' } })]
   ]
 }
@@ -109,7 +117,10 @@ function shown({ url }: TestServer): Row[] {
   const docs = ['icon.svg', 'initializer.js', 'style.css', 'swagger-ui.css', 'swagger-ui-bundle.js']
   return [
     ['the start page', 200, 'page', () => call(url)],
-    ...files.map((name): Row => [name, 200, 'asset', () => call(`${url}/assets/${name}`)]),
+    ...files.map((name): Row => {
+      const kind = name.endsWith('.png') ? 'picture' : 'asset'
+      return [name, 200, kind, () => call(`${url}/assets/${name}`)]
+    }),
     ['no asset', 404, 'page', () => call(`${url}/assets/none.js`)],
     ['Swagger UI', 200, 'docs', () => call(`${url}/docs`)],
     ...['/docs/json', '/docs/yaml', '/openapi.json', '/openapi.yaml'].map(
@@ -178,7 +189,7 @@ it('every answer has Strict-Transport-Security if PUBLIC_URL is https, and none 
 
 /** Types with a charset, and types without. */
 const CHARSET = /^(text\/(html|css|plain)|application\/(json|javascript|yaml)); charset=utf-8$/
-const WITHOUT = new Set(['application/problem+json', 'image/svg+xml'])
+const WITHOUT = new Set(['application/problem+json', 'image/png', 'image/svg+xml'])
 
 it('every text answer names its charset', async () => {
   const server = await startServer()

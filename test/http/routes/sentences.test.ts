@@ -184,10 +184,10 @@ describe('a required member that is missing', () => {
     ])
     expect(await messages(await call(chat, { user: owner, json: null }))).toEqual(['Send a JSON object with `text`.'])
     expect(await messages(await call(`${server.url}/v1/approval`))).toEqual([
-      '`link` is required: the whole URL of a link, which starts with http:// or https:// and contains /v1/links/.'
+      '`link` is required: the whole URL of a link, which starts with http:// or https:// and contains /i/ or /v1/links/.'
     ])
     expect(await messages(await call(`${server.url}/v1/approval?link=${chat}`))).toEqual([
-      'This is the URL of a chat. Send the whole URL of a link, which starts with http:// or https:// and contains /v1/links/.'
+      'This is the URL of a chat. Send the whole URL of a link, which starts with http:// or https:// and contains /i/ or /v1/links/.'
     ])
   })
 })

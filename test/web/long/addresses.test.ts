@@ -51,6 +51,7 @@ describe('a request for an address', () => {
       `${link}?name=Ana`,
       chat,
       `${server.url}/v1/links/none`,
+      `${server.url}/i/none`,
       `${server.url}/v1/chats/none`
     ]
     const pages = await Promise.all(paths.map(async (path) => fetch(path, { headers: { accept: BROWSER } })))
@@ -61,7 +62,7 @@ describe('a request for an address', () => {
           .digest('hex')
       )
     )
-    expect(new Set(hashes).size).toBe(1)
+    expect(new Set(hashes).size).toBe(2)
     expect(pages.map(({ status, headers }) => [status, headers.get('content-type'), headers.get('vary')])).toEqual(
       paths.map(() => [200, 'text/html; charset=utf-8', expect.stringMatching(/\bAccept\b/)])
     )
@@ -241,6 +242,41 @@ describe.skipIf(!haveAll('chromium'))('in a browser', { timeout: 120_000 }, () =
     await guest.page.goto(encoded)
     await guest.page.getByText(code).waitFor()
     expect(await requestsOf(chat, owner)).toHaveLength(1)
+  })
+
+  it('an invitation is the same in both forms, and keeps the one that was opened', async () => {
+    const server = await startServer()
+    const { chat, owner } = await createChat(server)
+    const long = await createLink(chat, owner)
+    const short = long.replace('/v1/links/', '/i/')
+    for (const [first, other] of [
+      [short, long],
+      [long, short]
+    ] as const) {
+      const guest = await openWindow(browser)
+      const code = await askToJoin(guest, first, 'Ana')
+      for (const address of [
+        other,
+        `${other}/`,
+        first,
+        other.replace(/[^/]*$/, (id) => `%${id.charCodeAt(0).toString(16)}${id.slice(1)}`)
+      ]) {
+        await guest.page.goto(address)
+        await guest.page.getByText(code).waitFor()
+        expect(guest.page.url()).toBe(address)
+      }
+      await approve(short, owner, code)
+      await untilLive(guest.page)
+      expect(guest.page.url()).toBe(chat)
+      await guest.page.goto(other)
+      await untilHeading(guest, 'You are in this chat already')
+    }
+    const { page } = await openWindow(browser)
+    await page.goto(`${server.url}/i/half`)
+    await untilHeading({ page }, 'This address is not complete')
+    await page.getByRole('link', { name: 'To the start' }).click()
+    await page.waitForURL(`${server.url}/`)
+    expect(await requestsOf(chat, owner)).toHaveLength(2)
   })
 
   it('an unknown address shows a page with a link to the start page, without a script', async () => {

@@ -1,5 +1,6 @@
 /** The page with the keyboard alone, for screen readers, and in the background. */
 import type { Browser, Locator, Page } from 'playwright-core'
+import { encode } from 'uqr'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchChromium, launchWholeChromium } from '../../foreign/chromium.ts'
 import { approve, createChatWithMember, createLink, decline, knock, post } from '../../support/api.ts'
@@ -479,6 +480,20 @@ describe.skipIf(!haveAll('chromium'))('an invitation', { timeout: 120_000 }, () 
     return page.locator('.address').innerText()
   }
 
+  it('is shown, copied and drawn in its form for people', async () => {
+    const { window, page, chat } = await ownersView(browser)
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    const link = await createdLink(window)
+    expect(link).toMatch(new RegExp(`^${new URL(chat).origin}/i/[\\w-]{36}$`))
+    await page.getByRole('button', { name: 'Copy the link' }).click()
+    await page.getByRole('button', { name: 'Copied' }).waitFor()
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(link)
+    const drawn = await page.locator('.qr path').last().getAttribute('d')
+    const { data } = encode(link, { ecc: 'M', border: 2 })
+    const dark = data.flatMap((row, y) => row.flatMap((isDark, x) => (isDark ? [`M${x} ${y}h1v1h-1z`] : [])))
+    expect(drawn).toBe(dark.join(''))
+  })
+
   it("can be shared through the system's dialog, which can be cancelled", async () => {
     const { window, page } = await ownersView(
       browser,
@@ -487,6 +502,7 @@ describe.skipIf(!haveAll('chromium'))('an invitation', { timeout: 120_000 }, () 
     )
     const link = await createdLink(window)
     await page.getByRole('button', { name: 'Share …' }).click()
+    expect(link).toContain('/i/')
     expect(await page.evaluate('shared')).toEqual([link])
     expect(window.errors).toEqual([])
   })
