@@ -18,6 +18,7 @@ const TAGS = [
   { name: 'chats', description: 'Create a chat, post to it, read it and follow it live.' },
   { name: 'links', description: 'Invite guests, ask to join, and wait for the decision.' },
   { name: 'approval', description: 'Approve or decline a join request.' },
+  { name: 'handovers', description: 'Use a chat on another device.' },
   { name: 'operation', description: 'Health checks of the server.' }
 ]
 

@@ -25,6 +25,7 @@ import { securityHeaders, securityHeadersFor } from './response/security-headers
 import { approvalRoutes } from './routes/approval.ts'
 import { chatRoutes } from './routes/chats.ts'
 import { addDocs } from './routes/docs.ts'
+import { handoverRoutes } from './routes/handovers.ts'
 import { healthRoutes } from './routes/health.ts'
 import { linkRoutes } from './routes/links.ts'
 import { addWeb, readNotFoundPage } from './routes/web.ts'
@@ -163,4 +164,5 @@ export async function addApi(app: FastifyInstance, { service, hub, limits, budge
   await app.register(chatRoutes, { service, hub, limits, budget })
   await app.register(linkRoutes, { service, hub, limits, budget })
   await app.register(approvalRoutes, { service, limits })
+  await app.register(handoverRoutes, { service, limits })
 }

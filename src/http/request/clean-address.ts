@@ -2,23 +2,23 @@
 import { OPAQUE_LENGTH } from '../../chat/ids.ts'
 import { normalizeTarget, splitTarget } from './request-target.ts'
 
-/** The URLs that people share: those of chats and links, with any id. */
-const SHARED = /^\/v1\/(chats|links)\/[^/]+\/?$/
+/** The URLs that people open: those of chats, links and handovers, with any id. */
+const SHARED = /^\/v1\/(chats|links|handovers)\/[^/]+\/?$/
 
 /** What can follow an address in a sentence: punctuation, quotes, brackets, spaces, in any script. Never a slash. */
 const TRAILING = '(?![/\\\\])[\\p{P}\\p{S}\\p{Z}\\p{Cf}\\s]'
 
 /** A shared URL with such characters after it. An id can contain `-` and `_`, but not after its full length. */
 const FOLLOWED = new RegExp(
-  `^/v1/(chats|links)/(?:([\\w-]{${OPAQUE_LENGTH}})/?(?:${TRAILING})+|([\\w-]{22,})/?(?:(?![-_])${TRAILING})+)/?$`,
+  `^/v1/(chats|links|handovers)/(?:([\\w-]{${OPAQUE_LENGTH}})/?(?:${TRAILING})+|([\\w-]{22,})/?(?:(?![-_])${TRAILING})+)/?$`,
   'u'
 )
 const NOTHING_ELSE = new RegExp(`^(?:${TRAILING})*$`, 'u')
 
 /** `path` as `normalizeTarget` spells it. `undefined`: not the path of a shared URL. */
-export function sharedNoun(path: string): 'chats' | 'links' | undefined {
+export function sharedNoun(path: string): 'chats' | 'links' | 'handovers' | undefined {
   const [, noun] = SHARED.exec(path) ?? FOLLOWED.exec(decoded(path)) ?? []
-  return noun === 'chats' || noun === 'links' ? noun : undefined
+  return noun === 'chats' || noun === 'links' || noun === 'handovers' ? noun : undefined
 }
 
 /**
