@@ -91,6 +91,8 @@ describe('openapi.json', () => {
       'POST /v1/approval',
       'POST /v1/chats',
       'POST /v1/chats/{chat}',
+      'POST /v1/handovers',
+      'POST /v1/handovers/{handover}',
       'POST /v1/links'
     ])
   })
@@ -135,7 +137,9 @@ describe('openapi.json', () => {
       leave: 'guest',
       followLink: 'guest',
       getApproval: 'guest, nobody, owner',
-      approve: 'owner'
+      approve: 'owner',
+      createHandover: '',
+      takeHandover: ''
     })
   })
 
