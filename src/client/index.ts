@@ -15,6 +15,8 @@ import type { EventSourceMessage } from 'eventsource-parser'
 import { type InputError, isRetryable, RequestError, type RequestErrorKind, SillyChatError } from './errors.ts'
 import { type FollowOptions, follow } from './events.ts'
 import { type ClientOptions, parseJson, parseUrl, pause, queryOf, requestJson, send, withDefaults } from './http.ts'
+import { type KeyringEntry, KeyringError, readKeyring, writeKeyring } from './keyring.ts'
+import { canSeal, seal, unseal } from './sealing.ts'
 import {
   type Approval,
   type ApprovalEventData,
@@ -25,18 +27,21 @@ import {
   isApprovalEventData,
   isChatEvent,
   isExchange,
+  isHandover,
   isJoinRequests,
   isLink,
   isLinks,
   isMessage,
   isMessages,
   isNewChat,
+  isNewHandover,
   type JoinRequest,
   type JoinRequests,
   type Link,
   type Links,
   type Message,
-  type Messages
+  type Messages,
+  type NewHandover
 } from './shapes.ts'
 
 export type {
@@ -48,13 +53,15 @@ export type {
   InputError,
   JoinRequest,
   JoinRequests,
+  KeyringEntry,
   Link,
   Links,
   Message,
   Messages,
+  NewHandover,
   RequestErrorKind
 }
-export { isRetryable, RequestError, SillyChatError }
+export { canSeal, isRetryable, KeyringError, RequestError, readKeyring, SillyChatError, seal, unseal, writeKeyring }
 /** @deprecated Use `isRetryable`. This name will be removed in the next version. */
 export const isPassing = isRetryable
 
@@ -337,6 +344,31 @@ export async function knock(
     throw new RequestError('unexpected-response', advice)
   }
   return new Guest(link, client_id, request_id, options)
+}
+
+/**
+ * Leaves a sealed text on the server, for another device to take: once, for ten minutes. Put its key into the fragment of
+ * the URL, which is never sent to a server:
+ *
+ *     const { sealed, key } = await seal(writeKeyring(keys))
+ *     const { handover } = await createHandover('http://localhost:8000', sealed)   // open `${handover}#${key}` there
+ *     const taken = readKeyring(await unseal(await takeHandover(handover), key))
+ *
+ * @throws SillyChatError if the server refuses it
+ * @throws RequestError if no Silly Chat server answers at this URL
+ */
+export function createHandover(server: string, sealed: string, options: ClientOptions = {}): Promise<NewHandover> {
+  return requestJson(`${server.replace(/\/+$/, '')}/v1/handovers`, isNewHandover, { ...options, json: { sealed } })
+}
+
+/**
+ * Takes a sealed text. If the answer is lost, so is the text.
+ * @throws SillyChatError `handover-not-found` if it was taken, has expired or never existed
+ * @throws RequestError if no answer arrives
+ */
+export async function takeHandover(handoverUrl: string, options: ClientOptions = {}): Promise<string> {
+  const { sealed } = await requestJson(bare(handoverUrl), isHandover, { ...options, method: 'POST' })
+  return sealed
 }
 
 /** Removes the query, the fragment and trailing slashes, so that a path can be appended. */

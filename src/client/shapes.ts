@@ -5,6 +5,7 @@
 import type { z } from 'zod'
 import type { approval } from '../wire/schemas/approval.ts'
 import type { message, messages, newChat } from '../wire/schemas/chats.ts'
+import type { handover, newHandover } from '../wire/schemas/handovers.ts'
 import type { joinRequests } from '../wire/schemas/join-requests.ts'
 import type { exchange, link, links } from '../wire/schemas/links.ts'
 import type { approvalEventData, chatEvents } from '../wire/schemas/streams.ts'
@@ -17,6 +18,8 @@ export type JoinRequests = z.output<typeof joinRequests>
 export type JoinRequest = JoinRequests['join_requests'][number]
 export type Approval = z.output<typeof approval>
 export type Exchange = z.output<typeof exchange>
+export type NewHandover = z.output<typeof newHandover>
+type Handover = z.output<typeof handover>
 export type NewChat = z.output<typeof newChat>
 export type ApprovalEventData = z.output<typeof approvalEventData>
 export type ChatEvent = z.output<typeof chatEvents>[number]
@@ -57,6 +60,9 @@ export const isApproval = object<Approval>({ link: text, request_id: text, state
 export const isExchange = object<Exchange>({ link: text, state: text, chat: textOrNull })
 export const isApprovalEventData = object<ApprovalEventData>({ link: text, state: text, chat: textOrNull })
 export const isNewChat = object<NewChat>({ chat: text, author_id: text })
+
+export const isNewHandover = object<NewHandover>({ handover: text, expires_at: text })
+export const isHandover = object<Handover>({ sealed: text })
 
 type Named<Name extends ChatEvent['event']> = Extract<ChatEvent, { event: Name }>
 type JoinEvent = Extract<ChatEvent, { data: JoinRequest }>

@@ -15,9 +15,13 @@ export interface ChatKey {
   readonly link?: string | undefined
   /** The key no longer gave access when it was last used. The owner can approve a removed guest again. */
   readonly hasEnded?: boolean
+  /** Other keys to the same chat. One is used when this one has ended. */
+  readonly spare?: readonly SpareKey[]
   /** The names of other recent authors, as a label of the chat. */
   readonly others?: readonly string[]
 }
+
+export type SpareKey = Pick<ChatKey, 'userId' | 'name' | 'link' | 'hasEnded'>
 
 export interface RequestKey {
   readonly clientId: string
@@ -34,15 +38,26 @@ const CHATS = 'silly-chat:chat'
 const REQUESTS = 'silly-chat:request'
 
 export function chatKey(path: string): ChatKey | undefined {
-  const { userId, name, since, link, hasEnded, others }: Unchecked<ChatKey> = readJson(`${CHATS}:${path}`) ?? {}
+  const stored: Unchecked<ChatKey> = readJson(`${CHATS}:${path}`) ?? {}
+  const key = readSpare(stored)
+  if (key === undefined) return undefined
+  const { since, spare, others } = stored
+  return {
+    ...key,
+    since: typeof since === 'number' ? since : 0,
+    ...(Array.isArray(spare) && { spare: spare.map(readSpare).filter((one) => one !== undefined) }),
+    ...(Array.isArray(others) && { others: others.filter((other) => typeof other === 'string') })
+  }
+}
+
+function readSpare(stored: Unchecked<SpareKey> | null): SpareKey | undefined {
+  const { userId, name, link, hasEnded } = stored ?? {}
   if (typeof userId !== 'string') return undefined
   return {
     userId,
     name: textOf(name),
-    since: typeof since === 'number' ? since : 0,
     ...(typeof link === 'string' && { link }),
-    ...(hasEnded === true && { hasEnded }),
-    ...(Array.isArray(others) && { others: others.filter((other) => typeof other === 'string') })
+    ...(hasEnded === true && { hasEnded })
   }
 }
 

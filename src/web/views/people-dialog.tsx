@@ -43,7 +43,7 @@ export function PeopleDialog({ session, path, own, close, carry }: PeopleDialogP
           chat.
         </p>
         <button type="button" onClick={carry}>
-          Carry on on another device
+          Use on another device
         </button>
       </section>
       {isOwner ? (
