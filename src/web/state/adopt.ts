@@ -1,8 +1,8 @@
 /** Stores keys from another device. */
 import { type KeyringEntry, KeyringError } from '../../client/index.ts'
 import { chatPathIn } from './address.ts'
-import { keyOf, merged, withoutEnded } from './keyring.ts'
-import { type ChatKey, chatKey, saveChat } from './keys.ts'
+import { type ChatKey, keyOf, merged, withoutEnded } from './keyring.ts'
+import { chatKey, saveChat } from './keys.ts'
 import { dropAllOf } from './storage.ts'
 
 export interface Adopted {

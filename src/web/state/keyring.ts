@@ -1,7 +1,24 @@
-/** How keys from another device join those of this browser. Pure. */
+/** The keys of this browser to its chats, and how keys from another device join them. Pure. */
 import type { KeyringEntry } from '../../client/index.ts'
-import type { ChatKey, SpareKey } from './keys.ts'
 import { problemOf } from './names.ts'
+
+export interface ChatKey {
+  readonly userId: string
+  /** The name of this person in the chat; empty for none. */
+  readonly name: string
+  /** When this browser stored it, in milliseconds since the Unix epoch. */
+  readonly since: number
+  /** The path of the link through which this guest joined, which leaving needs; the owner has none. */
+  readonly link?: string | undefined
+  /** The key no longer gave access when it was last used. The owner can approve a removed guest again. */
+  readonly hasEnded?: boolean
+  /** Other keys to the same chat. One is used when this one has ended. */
+  readonly spare?: readonly SpareKey[]
+  /** The names of other recent authors, as a label of the chat. */
+  readonly others?: readonly string[]
+}
+
+export type SpareKey = Pick<ChatKey, 'userId' | 'name' | 'link' | 'hasEnded'>
 
 /** The keys of this browser to one chat: the one that it uses first. */
 export function entriesOf(chatUrl: string, { spare = [], ...own }: ChatKey): KeyringEntry[] {

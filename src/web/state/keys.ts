@@ -3,25 +3,8 @@
  * else: without its user id, a person cannot access a chat. Each has its own name in the storage, because two tabs that
  * changed one list at the same time would lose an entry.
  */
+import type { ChatKey, SpareKey } from './keyring.ts'
 import { drop, dropAllOf, namesUnder, readJson, writeJson } from './storage.ts'
-
-export interface ChatKey {
-  readonly userId: string
-  /** The name of this person in the chat; empty for none. */
-  readonly name: string
-  /** When this browser stored it, in milliseconds since the Unix epoch. */
-  readonly since: number
-  /** The path of the link through which this guest joined, which leaving needs; the owner has none. */
-  readonly link?: string | undefined
-  /** The key no longer gave access when it was last used. The owner can approve a removed guest again. */
-  readonly hasEnded?: boolean
-  /** Other keys to the same chat. One is used when this one has ended. */
-  readonly spare?: readonly SpareKey[]
-  /** The names of other recent authors, as a label of the chat. */
-  readonly others?: readonly string[]
-}
-
-export type SpareKey = Pick<ChatKey, 'userId' | 'name' | 'link' | 'hasEnded'>
 
 export interface RequestKey {
   readonly clientId: string
