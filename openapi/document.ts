@@ -24,6 +24,7 @@ const TAGS = [
       'Invite guests, ask to join, and wait for the decision. A link has a second, shorter URL for people: `/i/{link}`, and everything below it, is the same resource as `/v1/links/{link}`, with every method.'
   },
   { name: 'approval', description: 'Approve or decline a join request.' },
+  { name: 'handovers', description: 'Use a chat on another device.' },
   { name: 'operation', description: 'What the server is, and health checks.' }
 ]
 

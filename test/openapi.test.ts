@@ -94,6 +94,8 @@ describe('openapi.json', () => {
       'POST /v1/approval',
       'POST /v1/chats',
       'POST /v1/chats/{chat}',
+      'POST /v1/handovers',
+      'POST /v1/handovers/{handover}',
       'POST /v1/links'
     ])
   })
@@ -141,7 +143,9 @@ describe('openapi.json', () => {
       leave: 'guest',
       followLink: 'guest',
       getApproval: 'guest, nobody, owner',
-      approve: 'owner'
+      approve: 'owner',
+      createHandover: '',
+      takeHandover: ''
     })
   })
 

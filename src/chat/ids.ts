@@ -8,6 +8,8 @@ type Branded<Name extends string> = string & { readonly [brand]: Name }
 export type ChatId = Branded<'ChatId'>
 /** The opaque part of a link URL: the tag of its chat, then 144 secret random bits of its own. A secret. */
 export type LinkId = Branded<'LinkId'>
+/** The opaque part of a handover URL: 216 secret random bits. A secret. */
+export type HandoverId = Branded<'HandoverId'>
 /** The common prefix of a chat's id and of its links' ids. Stores use it as their key. It is no secret and grants no access. */
 export type ChatTag = Branded<'ChatTag'>
 /** An `author_id` or a `client_id`: a UUID in lower case. A secret. */
@@ -25,7 +27,7 @@ const TAG_BYTES = 9
 const SECRET_BYTES = 18
 /** Characters of a chat's tag. */
 export const TAG_LENGTH = (TAG_BYTES * 4) / 3
-/** Characters of a chat or link id. */
+/** Characters of a chat, link or handover id. */
 export const OPAQUE_LENGTH = ((TAG_BYTES + SECRET_BYTES) * 4) / 3
 /** The byte counts are multiples of three, so every id has exactly one base64url spelling. */
 const OPAQUE = new RegExp(`^[A-Za-z0-9_-]{${OPAQUE_LENGTH}}$`)
@@ -36,6 +38,11 @@ export function newChatId(): ChatId {
 
 export function newLinkId(tag: ChatTag): LinkId {
   return (tag + newOpaque(SECRET_BYTES)) as LinkId
+}
+
+/** As long as the other ids, so that what recognizes a URL of ours recognizes this one too. */
+export function newHandoverId(): HandoverId {
+  return newOpaque(TAG_BYTES + SECRET_BYTES) as HandoverId
 }
 
 /**
@@ -71,6 +78,11 @@ export function readChatId(opaque: string): ChatId | undefined {
 /** `undefined` for text that cannot be a link id. */
 export function readLinkId(opaque: string): LinkId | undefined {
   return OPAQUE.test(opaque) ? (opaque as LinkId) : undefined
+}
+
+/** `undefined` for text that cannot be a handover id. */
+export function readHandoverId(opaque: string): HandoverId | undefined {
+  return OPAQUE.test(opaque) ? (opaque as HandoverId) : undefined
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i

@@ -8,6 +8,7 @@ export type ServiceRefusal =
       readonly refused:
         | 'chat-not-found'
         | 'chat-full'
+        | 'handover-not-found'
         | 'store-full'
         | 'cursor-unknown'
         | 'idempotency-key-reused'

@@ -11,6 +11,7 @@ import * as changes from './changes.ts'
 import { type Decide, Decisions } from './decisions.ts'
 import * as rules from './door.ts'
 import { type LoggedMessage, textOf } from './events.ts'
+import { createHandovers } from './handovers.ts'
 import { type History, readHistory, type WhichMessages } from './history.ts'
 import {
   type ChatId,
@@ -395,10 +396,11 @@ export function createService({
   }
 
   /**
-   * Removes idle chats. Goes on past chats that fail.
+   * Removes expired handovers and idle chats. Goes on past chats that fail.
    * @throws the first fault, after all chats have been tried; `StoreUnavailable` at once
    */
   async function sweep(): Promise<void> {
+    await store.handovers.removeExpired(now())
     if (chatTtlMs === 0) return
     const faults: unknown[] = []
     let swept = 0
@@ -500,6 +502,7 @@ export function createService({
     approvalStatus,
     decide,
     applyDueExpiries,
+    handovers: createHandovers(store, now),
     sweep,
     clockSkewMs,
     ping: () => store.ping(),

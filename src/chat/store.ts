@@ -8,7 +8,7 @@
  */
 import type { Door, Sender } from './door.ts'
 import type { DoorEvent, Logged, LoggedEvent, LoggedMessage } from './events.ts'
-import type { ChatTag, PostKey } from './ids.ts'
+import type { ChatTag, HandoverId, PostKey } from './ids.ts'
 
 /** How many events about guests who were not let in (`isForgettable`) a log keeps: the latest ones. It keeps all others. */
 export const JOIN_EVENTS_KEPT = 1000
@@ -91,6 +91,8 @@ export interface Store {
    */
   idleChats(since: number, emptySince: number): Promise<readonly ChatTag[]>
 
+  readonly handovers: HandoverStore
+
   /**
    * Whether the clock can be trusted with removing chats that have been idle for too long. Until then they are kept, and
    * answered like removed ones. Only stores that rely on the clock of this process have it.
@@ -114,6 +116,27 @@ export interface Store {
 
   /** Waits for writes in progress. The store must not be used afterwards. */
   close(): Promise<void>
+}
+
+/** Short texts, each of which can be taken once. They belong to no chat. */
+export interface HandoverStore {
+  /** `store-full`: the store has no room. The id is a new one. */
+  put(id: HandoverId, handover: Handover): Promise<'stored' | 'store-full'>
+
+  /**
+   * Removes the text and returns it: to one caller, whichever process it asks. `undefined` from `expiresAt` on, also if the text
+   * has not been removed yet. A take that fails may have removed it. Possible where nothing else can be written.
+   */
+  take(id: HandoverId, now: number): Promise<string | undefined>
+
+  /** Removes the texts that have expired. A store that expires them by itself need do nothing. */
+  removeExpired(now: number): Promise<void>
+}
+
+export interface Handover {
+  readonly sealed: string
+  readonly createdAt: number
+  readonly expiresAt: number
 }
 
 /**

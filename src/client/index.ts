@@ -15,6 +15,8 @@ import type { EventSourceMessage } from 'eventsource-parser'
 import { type InputError, isRetryable, RequestError, type RequestErrorKind, SillyChatError } from './errors.ts'
 import { type FollowOptions, follow } from './events.ts'
 import { type ClientOptions, parseJson, parseUrl, pause, queryOf, requestJson, send, withDefaults } from './http.ts'
+import { type KeyringEntry, KeyringError, readKeyring, writeKeyring } from './keyring.ts'
+import { canSeal, seal, unseal } from './sealing.ts'
 import {
   type Approval,
   type ApprovalEventData,
@@ -25,6 +27,7 @@ import {
   isApprovalEventData,
   isChatEvent,
   isExchange,
+  isHandover,
   isJoinRequests,
   isLink,
   isLinks,
@@ -32,6 +35,7 @@ import {
   isMessage,
   isMessages,
   isNewChat,
+  isNewHandover,
   isProfile,
   isServerInfo,
   type JoinRequest,
@@ -41,6 +45,7 @@ import {
   type Members,
   type Message,
   type Messages,
+  type NewHandover,
   type Profile,
   type ServerInfo
 } from './shapes.ts'
@@ -54,16 +59,18 @@ export type {
   InputError,
   JoinRequest,
   JoinRequests,
+  KeyringEntry,
   Link,
   Links,
   Members,
   Message,
   Messages,
+  NewHandover,
   Profile,
   RequestErrorKind,
   ServerInfo
 }
-export { isRetryable, RequestError, SillyChatError }
+export { canSeal, isRetryable, KeyringError, RequestError, readKeyring, SillyChatError, seal, unseal, writeKeyring }
 /** @deprecated Use `isRetryable`. This name will be removed in the next version. */
 export const isPassing = isRetryable
 
@@ -384,6 +391,31 @@ export async function knock(
 
 function apiUrl(server: string, path: string): string {
   return `${server.replace(/\/+$/, '')}/v1/${path}`
+}
+
+/**
+ * Leaves a sealed text on the server, for another device to take: once, for ten minutes. Put its key into the fragment of
+ * the URL, which is never sent to a server:
+ *
+ *     const { sealed, key } = await seal(writeKeyring(keys))
+ *     const { handover } = await createHandover('http://localhost:8000', sealed)   // open `${handover}#${key}` there
+ *     const taken = readKeyring(await unseal(await takeHandover(handover), key))
+ *
+ * @throws SillyChatError if the server refuses it
+ * @throws RequestError if no Silly Chat server answers at this URL
+ */
+export function createHandover(server: string, sealed: string, options: ClientOptions = {}): Promise<NewHandover> {
+  return requestJson(apiUrl(server, 'handovers'), isNewHandover, { ...options, json: { sealed } })
+}
+
+/**
+ * Takes a sealed text. If the answer is lost, so is the text.
+ * @throws SillyChatError `handover-not-found` if it was taken, has expired or never existed
+ * @throws RequestError if no answer arrives
+ */
+export async function takeHandover(handoverUrl: string, options: ClientOptions = {}): Promise<string> {
+  const { sealed } = await requestJson(bare(handoverUrl), isHandover, { ...options, method: 'POST' })
+  return sealed
 }
 
 /** Removes the query, the fragment and trailing slashes, so that a path can be appended. */

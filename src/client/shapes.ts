@@ -5,6 +5,7 @@
 import type { z } from 'zod'
 import type { approval } from '../wire/schemas/approval.ts'
 import type { members, message, messages, newChat, ownProfile } from '../wire/schemas/chats.ts'
+import type { handover, newHandover } from '../wire/schemas/handovers.ts'
 import type { joinRequests } from '../wire/schemas/join-requests.ts'
 import type { exchange, link, links } from '../wire/schemas/links.ts'
 import type { ServerInfo } from '../wire/schemas/server.ts'
@@ -21,6 +22,8 @@ export type JoinRequest = JoinRequests['join_requests'][number]
 export type Approval = z.output<typeof approval>
 export type Exchange = z.output<typeof exchange>
 export type { ServerInfo }
+export type NewHandover = z.output<typeof newHandover>
+type Handover = z.output<typeof handover>
 export type NewChat = z.output<typeof newChat>
 export type ApprovalEventData = z.output<typeof approvalEventData>
 export type ChatEvent = z.output<typeof chatEvents>[number]
@@ -75,6 +78,9 @@ export const isServerInfo = object<ServerInfo>({
   max_text_length: count,
   max_sealed_text_length: count
 })
+
+export const isNewHandover = object<NewHandover>({ handover: text, expires_at: text })
+export const isHandover = object<Handover>({ sealed: text })
 
 type Named<Name extends ChatEvent['event']> = Extract<ChatEvent, { event: Name }>
 type JoinEvent = Extract<ChatEvent, { data: JoinRequest }>

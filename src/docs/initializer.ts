@@ -96,7 +96,8 @@ function prepare(request: ExecutedRequest, system: System): ExecutedRequest {
 function opaquePart(value: unknown): unknown {
   if (typeof value !== 'string') return value
   return (
-    /^https?:\/\/[^?#]*\/(?:v1\/(?:chats|links)|i)\/([^/?#]+)\/?(?:[?#].*)?$/.exec(value.trim())?.[1] ?? value.trim()
+    /^https?:\/\/[^?#]*\/(?:v1\/(?:chats|links|handovers)|i)\/([^/?#]+)\/?(?:[?#].*)?$/.exec(value.trim())?.[1] ??
+    value.trim()
   )
 }
 

@@ -26,6 +26,7 @@ import { securityHeaders, securityHeadersFor } from './response/security-headers
 import { approvalRoutes } from './routes/approval.ts'
 import { chatRoutes } from './routes/chats.ts'
 import { addDocs } from './routes/docs.ts'
+import { handoverRoutes } from './routes/handovers.ts'
 import { healthRoutes } from './routes/health.ts'
 import { linkRoutes } from './routes/links.ts'
 import { serverInfoOf, serverRoutes } from './routes/server.ts'
@@ -170,4 +171,5 @@ export async function addApi(
   await app.register(chatRoutes, { service, hub, limits, budget })
   await app.register(linkRoutes, { service, hub, limits, budget })
   await app.register(approvalRoutes, { service, limits })
+  await app.register(handoverRoutes, { service, limits })
 }

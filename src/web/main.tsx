@@ -1,25 +1,28 @@
 /** The page: chooses the view for its address. */
 import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { type Carried, currentPlace, takeCarried } from './state/address.ts'
+import { cleanAddress, currentPlace, type Place } from './state/address.ts'
 import { chatBehind, chatKey } from './state/keys.ts'
 import { canReload, guardMemory } from './state/risks.ts'
 import './style.css'
 import { ChatPage } from './views/chat-page.tsx'
 import { GuestPage } from './views/guest-page.tsx'
-import { AdoptPage, NotInPage } from './views/notices.tsx'
+import { HandoverPage } from './views/handover-page.tsx'
+import { NotInPage } from './views/notices.tsx'
 import { StartPage } from './views/start-page.tsx'
 import { UnreadablePage } from './views/unreadable-page.tsx'
 
+function read(): Place {
+  const place = currentPlace()
+  cleanAddress(place)
+  return place
+}
+
 function Page() {
-  const [place, setPlace] = useState(currentPlace)
-  const [carried, setCarried] = useState<Carried | undefined>(takeCarried)
+  const [place, setPlace] = useState(read)
   useEffect(() => {
-    // Only on popstate: handling hashchange, too, would find the fragment already removed and reset `carried`.
-    const onPopState = (): void => {
-      setCarried(takeCarried())
-      setPlace(currentPlace())
-    }
+    // Also when only the fragment changes.
+    const onPopState = (): void => setPlace(read())
     addEventListener('popstate', onPopState)
     return () => removeEventListener('popstate', onPopState)
   }, [])
@@ -28,7 +31,7 @@ function Page() {
   if (place.is === 'unreadable') return <UnreadablePage />
   if (place.is === 'link')
     return <GuestPage key={place.path} url={place.url} path={place.path} inside={chatBehind(place.path)} />
-  if (carried !== undefined) return <AdoptPage path={place.path} carried={carried} done={() => setCarried(undefined)} />
+  if (place.is === 'handover') return <HandoverPage key={place.key} url={place.url} secret={place.key} />
   const key = chatKey(place.path)
   if (key === undefined) return <NotInPage />
   return <ChatPage key={place.path} url={place.url} path={place.path} own={key} />

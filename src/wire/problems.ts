@@ -52,6 +52,11 @@ const catalogue = {
     'This chat does not exist, or it was closed. Check the URL for missing or extra characters.'
   ],
   'link-not-found': [404, 'Link not found', 'This link does not exist. Check the URL, or ask for a new link.'],
+  'handover-not-found': [
+    404,
+    'Handover not found',
+    'This handover does not exist, has expired, or was taken already. It works once, for ten minutes. Make a new one.'
+  ],
   'request-not-found': [
     404,
     'Join request not found',

@@ -1,5 +1,5 @@
-/** Builds and parses the URLs of chats and links. */
-import { type ChatId, type LinkId, readChatId, readLinkId } from '../chat/ids.ts'
+/** Builds and parses the URLs of chats, links and handovers. */
+import { type ChatId, type HandoverId, type LinkId, readChatId, readHandoverId, readLinkId } from '../chat/ids.ts'
 import { decodeUnreserved } from './unreserved.ts'
 
 /**
@@ -13,8 +13,10 @@ export const chatEventsUrl = (base: Base, chat: ChatId): string => `${chatUrl(ba
 export const linkUrl = (base: Base, link: LinkId): string => `${base}/v1/links/${link}`
 export const linkEventsUrl = (base: Base, link: LinkId): string => `${linkUrl(base, link)}/events`
 
-/** The end of the path of a chat or link URL; `/i/` is the form of a link for people. Host, query and fragment do not matter. */
-const URL_PATH = /\/(?:v1\/(chats|links)|i)\/([A-Za-z0-9_-]{22,})\/?$/
+export const handoverUrl = (base: Base, handover: HandoverId): string => `${base}/v1/handovers/${handover}`
+
+/** The end of the path of a chat, link or handover URL; `/i/` is the form of a link for people. Host, query and fragment do not matter. */
+const URL_PATH = /\/(?:v1\/(chats|links|handovers)|i)\/([A-Za-z0-9_-]{22,})\/?$/
 
 /**
  * Parses the URL of a chat. `undefined`: it is no chat URL. `{ id: undefined }`: it looks like one, but its id cannot be
@@ -42,7 +44,11 @@ export function readLinkSegment(segment: string): LinkId | undefined {
   return readLinkId(segment) ?? readLinkUrl(segment)?.id
 }
 
-function readOpaque(text: string, noun: 'chats' | 'links'): string | undefined {
+export function readHandoverSegment(segment: string): HandoverId | undefined {
+  return readHandoverId(segment) ?? readHandoverId(readOpaque(segment, 'handovers') ?? '')
+}
+
+function readOpaque(text: string, noun: 'chats' | 'links' | 'handovers'): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') return undefined
   const [, found = 'links', opaque] = URL_PATH.exec(decodeUnreserved(url.pathname)) ?? []

@@ -1,6 +1,6 @@
 /** Headless Chromium. */
 import { existsSync } from 'node:fs'
-import { type Browser, chromium } from 'playwright-core'
+import { type Browser, type BrowserContext, chromium } from 'playwright-core'
 import { onTestFinished } from 'vitest'
 import { EVENT_NAMES, Follower, fired } from './follower.ts'
 
@@ -18,20 +18,23 @@ export function launchWholeChromium(): Promise<Browser> {
   return launch(WHOLE, [])
 }
 
+/** The full browser with its profile in this folder, which outlives it. The caller must close it. */
+export function launchProfile(folder: string): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(folder, { executablePath: WHOLE, args: ARGUMENTS })
+}
+
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync'
+]
+
 function launch(executablePath: string, more: readonly string[]): Promise<Browser> {
-  return chromium.launch({
-    executablePath,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      ...more
-    ]
-  })
+  return chromium.launch({ executablePath, args: [...ARGUMENTS, ...more] })
 }
 
 /** Closed at the end of the test. */

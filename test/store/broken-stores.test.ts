@@ -4,6 +4,7 @@ import type { Store } from '../../src/chat/store.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
 import { BROKEN_DOORS } from './broken/doors.ts'
 import { BROKEN_ENDING } from './broken/ending.ts'
+import { BROKEN_HANDOVERS } from './broken/handovers.ts'
 import { BROKEN_IDLING } from './broken/idling.ts'
 import { BROKEN_POSTING } from './broken/posting.ts'
 import { BROKEN_READING } from './broken/reading.ts'
@@ -16,7 +17,8 @@ const BROKEN = {
   ...BROKEN_READING,
   ...BROKEN_WATCHING,
   ...BROKEN_ENDING,
-  ...BROKEN_IDLING
+  ...BROKEN_IDLING,
+  ...BROKEN_HANDOVERS
 }
 
 async function brokenPromises(make: (limits: Limits) => Store): Promise<string[]> {

@@ -5,6 +5,7 @@
 import type { Store } from '../../src/chat/store.ts'
 import { DOORS } from './contract/doors.ts'
 import { ENDING } from './contract/ending.ts'
+import { HANDOVERS } from './contract/handovers.ts'
 import { IDLING } from './contract/idling.ts'
 import { POSTING } from './contract/posting.ts'
 import { READING } from './contract/reading.ts'
@@ -25,6 +26,12 @@ interface Checked {
   readonly run: (make: StoreFactory) => Promise<void>
 }
 
-export const CONTRACT: readonly Checked[] = [...DOORS, ...POSTING, ...READING, ...WATCHING, ...ENDING, ...IDLING].map(
-  ({ promise, run }) => ({ promise, run: (make) => run(async (limits) => make({ ...ROOMY, ...limits })) })
-)
+export const CONTRACT: readonly Checked[] = [
+  ...DOORS,
+  ...POSTING,
+  ...READING,
+  ...WATCHING,
+  ...ENDING,
+  ...IDLING,
+  ...HANDOVERS
+].map(({ promise, run }) => ({ promise, run: (make) => run(async (limits) => make({ ...ROOMY, ...limits })) }))

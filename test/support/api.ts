@@ -1,6 +1,7 @@
 /** The API as clients call it. */
 import { z } from 'zod'
 import { newChat } from '../../src/wire/schemas/chats.ts'
+import { newHandover } from '../../src/wire/schemas/handovers.ts'
 import { joinRequests } from '../../src/wire/schemas/join-requests.ts'
 import { exchange, link, links } from '../../src/wire/schemas/links.ts'
 
@@ -32,6 +33,12 @@ export async function createChat(server: { url: string }): Promise<{ chat: strin
   const answer = await call(`POST ${server.url}/v1/chats`)
   const { chat, author_id } = newChat.parse(await answer.json())
   return { chat, owner: author_id }
+}
+
+/** The URL of a new handover. */
+export async function createHandover(server: { url: string }, sealed = 'c2VhbGVk'): Promise<string> {
+  const answer = await call(`${server.url}/v1/handovers`, { json: { sealed } })
+  return newHandover.parse(await answer.json()).handover
 }
 
 interface LinkLimits {

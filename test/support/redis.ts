@@ -49,6 +49,13 @@ export function inTurn(stores: readonly [Store, ...Store[]]): Store {
     remove: (...call) => next().remove(...call),
     idleChats: async (...call) => (await Promise.all(stores.map((store) => store.idleChats(...call)))).flat(),
     watch: (...call) => next().watch(...call),
+    handovers: {
+      put: (...call) => next().handovers.put(...call),
+      take: (...call) => next().handovers.take(...call),
+      removeExpired: async (now) => {
+        await Promise.all(stores.map((store) => store.handovers.removeExpired(now)))
+      }
+    },
     count: async (...call) => (await next().count?.(...call)) ?? { total: 0, endsInMs: 0 },
     clockSkewMs: () => stores[0].clockSkewMs?.() ?? 0,
     ping: () => next().ping(),

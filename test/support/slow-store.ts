@@ -21,6 +21,11 @@ export function slowStore(store: Store, turnsOfAnswer: () => number): Store {
     newestMessages: (...call) => slowly(() => store.newestMessages(...call)),
     remove: (...call) => slowly(() => store.remove(...call)),
     idleChats: (...call) => slowly(() => store.idleChats(...call)),
+    handovers: {
+      put: (...call) => slowly(() => store.handovers.put(...call)),
+      take: (...call) => slowly(() => store.handovers.take(...call)),
+      removeExpired: (...call) => slowly(() => store.handovers.removeExpired(...call))
+    },
     watch: (...call) => slowly(() => store.watch(...call)),
     ping: () => slowly(() => store.ping()),
     close: () => store.close()

@@ -1,6 +1,7 @@
 /** People in browsers, and what they do on the page. */
 import type { Browser, Page, Request, Route } from 'playwright-core'
 import { expect, onTestFinished } from 'vitest'
+import { type KeyringEntry, writeKeyring } from '../../src/client/index.ts'
 import { startChromium } from '../foreign/chromium.ts'
 
 export interface Window {
@@ -50,10 +51,18 @@ export async function untilLive(page: Page): Promise<void> {
 /** Returns the address that hands this chat over to another device. */
 export async function carry({ page }: Window): Promise<string> {
   await page.getByRole('button', { name: /^(People|More)$/ }).click()
-  await page.getByRole('button', { name: 'Carry on on another device' }).click()
-  const address = await page.locator('.address').innerText()
+  await page.getByRole('button', { name: 'Use on another device' }).click()
+  await page.locator('.qr').waitFor()
+  const address = await page.locator('.address').first().innerText()
   await page.keyboard.press('Escape')
   return address
+}
+
+/** Pastes the key of another device into the start page, or into the page of a chat that this browser is not in. */
+export async function pasteKey(page: Page, entry: KeyringEntry): Promise<void> {
+  await page.getByText('I have a key from another device').click()
+  await page.getByLabel('Your key').fill(writeKeyring([entry]))
+  await page.getByRole('button', { name: 'Use it here' }).click()
 }
 
 /** Creates a link and closes the dialog. */

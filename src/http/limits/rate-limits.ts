@@ -18,7 +18,7 @@ import { Problem } from '../../wire/problems.ts'
 import { networkOf } from '../request/networks.ts'
 import { userIdInHead } from '../request/user-id.ts'
 
-/** Requests a minute per credential (`own`) and per network. To create a chat nobody needs a credential. */
+/** Requests a minute per credential (`own`) and per network. To create a chat or hand over nobody needs a credential. */
 export const RATE_LIMITS = {
   'create-chat': { own: 60, network: 60 },
   'create-link': { own: 60, network: 600 },
@@ -26,7 +26,9 @@ export const RATE_LIMITS = {
   post: { own: 600, network: 6000 },
   decide: { own: 600, network: 6000 },
   read: { own: 1200, network: 12_000 },
-  stream: { own: 120, network: 6000 }
+  stream: { own: 120, network: 6000 },
+  'create-handover': { own: 60, network: 60 },
+  'take-handover': { own: 60, network: 60 }
 } as const satisfies Record<string, { own: number; network: number }>
 
 /** Requests a minute per network for everything else: the page, its files, the documentation, unknown paths, preflights. */

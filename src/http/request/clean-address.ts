@@ -2,8 +2,8 @@
 import { OPAQUE_LENGTH } from '../../chat/ids.ts'
 import { normalizeTarget, splitTarget } from './request-target.ts'
 
-/** How the paths begin that people share: those of chats and links. */
-const SHARED_START = '/(v1/chats|v1/links|i)/'
+/** How the paths begin that people share: those of chats, links and handovers. */
+const SHARED_START = '/(v1/chats|v1/links|v1/handovers|i)/'
 
 /** Such a path, with any id. */
 const SHARED = new RegExp(`^${SHARED_START}[^/]+/?$`)
@@ -19,10 +19,10 @@ const FOLLOWED = new RegExp(
 const NOTHING_ELSE = new RegExp(`^(?:${TRAILING})*$`, 'u')
 
 /** `path` as `normalizeTarget` spells it. `undefined`: not the path of a shared URL. */
-export function sharedNoun(path: string): 'chats' | 'links' | undefined {
+export function sharedNoun(path: string): 'chats' | 'links' | 'handovers' | undefined {
   const [, start] = SHARED.exec(path) ?? FOLLOWED.exec(decoded(path)) ?? []
   if (start === undefined) return undefined
-  return start === 'v1/chats' ? 'chats' : 'links'
+  return start === 'v1/chats' ? 'chats' : start === 'v1/handovers' ? 'handovers' : 'links'
 }
 
 /**

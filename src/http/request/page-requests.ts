@@ -29,7 +29,7 @@ export function wantsWebPage(request: IncomingMessage, target: string): boolean 
   if (method !== 'GET' && method !== 'HEAD') return false
   if (!prefersPage(headers.accept) && !isLinkPreview(headers['user-agent'])) return false
   const noun = sharedNoun(splitTarget(target).path)
-  return noun === 'chats' || (noun === 'links' && !isPrefetch(request))
+  return noun !== undefined && (noun !== 'links' || !isPrefetch(request))
 }
 
 /** Whether a browser has opened an unknown address outside of the API, for which it gets a page. */

@@ -26,13 +26,13 @@ export async function copyRecords(folder: string, target: string): Promise<void>
   }
 }
 
-/** All records but those of removed chats. */
+/** All records but those of removed chats, and of handovers, which could be taken once more from a copy. */
 function* batchesOf(source: Snapshot): Generator<readonly Change[]> {
   const removed = removedChats(source)
   let batch: Change[] = []
   let bytes = 0
   for (const { key, value } of source.entries(...records.ALL)) {
-    if (removed.has(records.tagIn(key))) continue
+    if (records.isHandover(key) || removed.has(records.tagIn(key))) continue
     batch.push({ key, value })
     bytes += key.length + value.length
     if (bytes < BYTES_PER_WRITE) continue

@@ -27,6 +27,7 @@ import { withChecksums } from './checksums.ts'
 import type { Change, Disk } from './disk.ts'
 import { EvenClock, type EvenClockOptions } from './even-clock.ts'
 import { CrowdedOut, GroupCommit } from './group-commit.ts'
+import { fileHandovers } from './handovers.ts'
 import { FileLog } from './log.ts'
 import * as records from './records.ts'
 import { RemovedChatPurger } from './removed-chats.ts'
@@ -300,6 +301,8 @@ export function fileStore(
       purger.run()
       return log.idleChats(since, emptySince)
     },
+
+    handovers: fileHandovers(disk, commits, assertRoom),
 
     canRemoveIdle: () => clock.isEven(),
 

@@ -1,13 +1,14 @@
 /**
  * The file store's format, version 2: its keys and values. A key is a letter, the chat's tag and, for some, a number or a
- * text. Numbers are big-endian, so that keys sort like them. Values under capital letters end in a checksum
+ * text; those of handovers have no tag. Numbers are big-endian, so that keys sort like them. Values under capital letters end in a checksum
  * (`checksums.ts`). Every change here needs a new format version.
  *
  * Version 1 kept a chat under small letters: its record, its door in one piece, its events. The first write to such a chat
  * stores record, head and requests as below; its events stay where they are.
  */
 import { type DoorEvent, isForgettable, type Logged } from '../../chat/events.ts'
-import { type ChatTag, chatTag, type PostKey, TAG_LENGTH, type UserDigest } from '../../chat/ids.ts'
+import { type ChatTag, chatTag, type HandoverId, type PostKey, TAG_LENGTH, type UserDigest } from '../../chat/ids.ts'
+import type { Handover } from '../../chat/store.ts'
 
 export const FORMAT = 2
 
@@ -83,6 +84,37 @@ export const keptRange = (tag: ChatTag, after: number, upTo: number): Range => [
 /** Marks a removed chat whose records have not all been deleted yet. */
 export const removedKey = (tag: ChatTag): Buffer => key('r', tag)
 
+/** Its value is the instant at which it expires, then the text. */
+export const handoverKey = (id: HandoverId): Buffer => Buffer.from(`S${id}`, 'latin1')
+
+/** Index of handovers by that instant. */
+export function handoverExpiryKey(id: HandoverId, expiresAt: number): Buffer {
+  return Buffer.concat([handoverExpiryEnd(expiresAt), Buffer.from(id)])
+}
+
+/** The end (exclusive) of the index entries of the handovers that have expired before `now`. */
+export function handoverExpiryEnd(now: number): Buffer {
+  return Buffer.concat([Buffer.from('z'), number(now)])
+}
+
+/** Whether this key belongs to a handover and not to a chat. */
+export function isHandover(key: Buffer): boolean {
+  return HANDOVER_KINDS.has(kindIn(key))
+}
+
+/** The key of the handover that an entry of the index names. */
+export function handoverKeyIn(indexKey: Buffer): Buffer {
+  return Buffer.concat([Buffer.from('S'), indexKey.subarray(1 + NUMBER_BYTES)])
+}
+
+export function encodeHandover({ sealed, expiresAt }: Handover): Buffer {
+  return Buffer.concat([number(expiresAt), Buffer.from(sealed)])
+}
+
+export function decodeHandover(bytes: Buffer): { expiresAt: number; sealed: string } {
+  return { expiresAt: decodeNumber(bytes), sealed: bytes.toString('utf8', NUMBER_BYTES) }
+}
+
 /** Index of chats by the hour of their last event. Chats without events have their own range, because they expire sooner. */
 export function idleKey(tag: ChatTag, { lastEventId, idleSince }: ChatRecord): Buffer {
   return Buffer.concat([idlePrefix(lastEventId === 0, idleSince), Buffer.from(tag)])
@@ -107,13 +139,14 @@ export function idleEnd(isEmpty: boolean, instant: number): Buffer {
 }
 
 const HOUR_MS = 3_600_000
+const HANDOVER_KINDS: ReadonlySet<string> = new Set(['S', 'z'])
 const IDLE_KINDS: ReadonlySet<string> = new Set(['x', 'y'])
 
 /** The range of all keys. */
 export const ALL: readonly [start: Buffer, end: Buffer] = [Buffer.of(0), Buffer.of(0xff)]
 
 /** The range of all keys of one kind; `end` is exclusive. */
-export function rangeOf(kind: 'r' | 'x' | 'y'): [start: Buffer, end: Buffer] {
+export function rangeOf(kind: 'r' | 'x' | 'y' | 'z'): [start: Buffer, end: Buffer] {
   return [Buffer.from(kind), Buffer.from(String.fromCharCode(kind.charCodeAt(0) + 1))]
 }
 

@@ -7,11 +7,12 @@ import type { LoggedEvent } from '../../chat/events.ts'
 import { type ChatTag, type PostKey, tagOf } from '../../chat/ids.ts'
 import type { Listener, LoadedChat, Store } from '../../chat/store.ts'
 import { ChatLog } from './chat-log.ts'
+import { memoryHandovers } from './handovers.ts'
 
 export interface MemoryStoreLimits {
   /** Limit for the messages of one chat, in bytes. */
   readonly maxChatBytes: number
-  /** Limit for all chats together, in bytes. */
+  /** Limit for all chats and handovers together, in bytes. */
   readonly maxStoreBytes: number
 }
 
@@ -139,6 +140,17 @@ export function memoryStore({ maxChatBytes, maxStoreBytes }: MemoryStoreLimits):
       }
       return idle
     },
+
+    handovers: memoryHandovers({
+      take(size) {
+        if (bytes + size > maxStoreBytes) return false
+        bytes += size
+        return true
+      },
+      free(size) {
+        bytes -= size
+      }
+    }),
 
     async ping() {},
 

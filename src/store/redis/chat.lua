@@ -20,6 +20,7 @@
 -- "j <previous id> <instant> <first id> <JSON array>" for other events, "g" when the chat is removed, "l" when a loss was
 -- recorded: readers then read the log.
 --
+-- silly-chat:{handover:<id>}  string: the instant at which it expires, a space, the sealed text
 -- silly-chat:{layout}  the layout that the newest version that has used this Redis writes
 
 local CHAT, MESSAGES, JOINS, POSTS, REQUESTS, CHANGES, KEPT = unpack(KEYS)

@@ -20,6 +20,7 @@ import {
   messageJsonAfterId,
   wholeDoor
 } from '../codec.ts'
+import { redisHandovers } from './handovers.ts'
 import { RedisLog } from './log.ts'
 import { isStatusReply, messageFrom, type Reply } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -139,6 +140,8 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
       cache.delete(tag)
       return removed === '1'
     },
+
+    handovers: redisHandovers(server),
 
     idleChats: async (since, emptySince) => watched.idle(since, emptySince),
 

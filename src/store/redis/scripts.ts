@@ -25,7 +25,9 @@ export const SCRIPTS = {
   loss: script('loss'),
   layout: script('layout'),
   probe: script('probe'),
-  count: script('count')
+  count: script('count'),
+  putHandover: script('put-handover'),
+  takeHandover: script('take-handover')
 }
 
 function script(name: string, otherFlags?: string): Script {

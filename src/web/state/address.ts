@@ -1,16 +1,17 @@
-/** The address of this page: the chat or link that it names, and secrets in it that must be removed. */
+/** The address of this page: the chat, link or handover that it names, and secrets in it that must be removed. */
 import { decodeUnreserved } from '../../wire/unreserved.ts'
-import { problemOf } from './names.ts'
 
 export type Place =
   | { readonly is: 'start' }
-  /** An incomplete address of a chat or a link. */
+  /** An incomplete address. */
   | { readonly is: 'unreadable' }
   | { readonly is: 'chat'; readonly url: string; readonly path: string }
   | { readonly is: 'link'; readonly url: string; readonly path: string }
+  /** `key` opens what is handed over; undefined if it is missing or was removed. */
+  | { readonly is: 'handover'; readonly url: string; readonly key: string | undefined }
 
 /** The end of the path of a chat or a link, which has two forms: `/i/` is for people. */
-const SHARED = /\/(?:v1\/(chats|links)|i)\/([^/]+)$/
+const SHARED = /\/(?:v1\/(chats|links|handovers)|i)\/([^/]+)$/
 
 /** The server's base URL without a trailing slash. */
 export function serverBase(): string {
@@ -23,6 +24,10 @@ export function currentPlace(): Place {
   const [end, noun = 'links', opaque = ''] = SHARED.exec(decoded) ?? []
   if (end === undefined) return { is: 'start' }
   if (!/^[A-Za-z0-9_-]{22,}$/.test(opaque)) return { is: 'unreadable' }
+  if (noun === 'handovers') {
+    const key = /^#([\w-]{43})(?![\w-])/.exec(location.hash)?.[1]
+    return { is: 'handover', url: origin + decoded, key }
+  }
   // Keys are stored by path, so equivalent paths must become equal.
   const path = decoded.replace(SHARED, `/v1/${noun}/${opaque}`)
   return { is: noun === 'chats' ? 'chat' : 'link', url: origin + path, path }
@@ -52,41 +57,29 @@ export function homeAddress(): string {
   return `${serverBase()}/`
 }
 
-const CARRY = '#carry='
-
-export interface Carried {
-  readonly userId: string
-  readonly name: string
-  /** The path of the link through which a guest joined; the owner has none. */
-  readonly link: string | undefined
+/** The path of a chat of this server; `undefined` for a chat elsewhere. */
+export function chatPathIn(chatUrl: string): string | undefined {
+  const { origin, pathname } = new URL(chatUrl)
+  const path = decodeUnreserved(pathname)
+  return origin + path.replace(/\/v1\/chats\/[\w-]+$/, '') === serverBase() ? path : undefined
 }
 
-/** The address that hands this user over to another device. Browsers never send a fragment to a server. */
-export function carryAddress(chatUrl: string, { userId, name, link }: Carried): string {
-  const parts = [userId, name, ...(link === undefined ? [] : [link.replace(/^.*\//, '')])]
-  return `${chatUrl}${CARRY}${encodeURIComponent(JSON.stringify(parts))}`
+/**
+ * Removes what must not stay in the address bar. A query can have a user id, which has even been sent to the server. The
+ * fragment of a handover stays until the person takes it, so that a reload does not lose it.
+ */
+export function cleanAddress({ is }: Place): void {
+  const { hash, pathname, search } = location
+  const kept = is === 'handover' ? hash : ''
+  if (search !== '' || hash !== kept) history.replaceState(null, '', pathname + kept)
 }
 
-/** Reads what another device has handed over, and removes it from the address. */
-export function takeCarried(): Carried | undefined {
-  const { hash, pathname } = location
-  // Secrets must not stay in the address bar. One in the query has even been sent to the server.
-  if (hash !== '' || location.search !== '') history.replaceState(null, '', pathname)
-  if (!hash.startsWith(CARRY)) return undefined
-  try {
-    const carried: unknown = JSON.parse(decodeURIComponent(hash.slice(CARRY.length)))
-    if (!Array.isArray(carried)) return undefined
-    const [userId, name, linkId] = carried
-    if (typeof userId !== 'string' || !/^[0-9a-f-]{36}$/i.test(userId)) return undefined
-    return {
-      userId,
-      name: typeof name === 'string' && problemOf(name) === '' ? name : '',
-      link:
-        typeof linkId === 'string' && /^[\w-]{22,64}$/.test(linkId)
-          ? pathname.replace(/\/v1\/.*$/, `/v1/links/${linkId}`)
-          : undefined
-    }
-  } catch {
-    return undefined // SyntaxError or URIError: the fragment is damaged.
-  }
+/** Removes the fragment of a handover. */
+export function dropFragment(): void {
+  history.replaceState(null, '', location.pathname)
+}
+
+/** The address that hands keys over to another device. Browsers never send a fragment to a server. */
+export function handoverAddress(handoverUrl: string, key: string): string {
+  return `${localUrl(handoverUrl)}#${key}`
 }

@@ -3,21 +3,8 @@
  * else: without its user id, a person cannot access a chat. Each has its own name in the storage, because two tabs that
  * changed one list at the same time would lose an entry.
  */
+import type { ChatKey, SpareKey } from './keyring.ts'
 import { drop, dropAllOf, namesUnder, readJson, writeJson } from './storage.ts'
-
-export interface ChatKey {
-  readonly userId: string
-  /** The name of this person in the chat; empty for none. */
-  readonly name: string
-  /** When this browser stored it, in milliseconds since the Unix epoch. */
-  readonly since: number
-  /** The path of the link through which this guest joined, which leaving needs; the owner has none. */
-  readonly link?: string | undefined
-  /** The key no longer gave access when it was last used. The owner can approve a removed guest again. */
-  readonly hasEnded?: boolean
-  /** The names of other recent authors, as a label of the chat. */
-  readonly others?: readonly string[]
-}
 
 export interface RequestKey {
   readonly clientId: string
@@ -34,15 +21,26 @@ const CHATS = 'silly-chat:chat'
 const REQUESTS = 'silly-chat:request'
 
 export function chatKey(path: string): ChatKey | undefined {
-  const { userId, name, since, link, hasEnded, others }: Unchecked<ChatKey> = readJson(`${CHATS}:${path}`) ?? {}
+  const stored: Unchecked<ChatKey> = readJson(`${CHATS}:${path}`) ?? {}
+  const key = readSpare(stored)
+  if (key === undefined) return undefined
+  const { since, spare, others } = stored
+  return {
+    ...key,
+    since: typeof since === 'number' ? since : 0,
+    ...(Array.isArray(spare) && { spare: spare.map(readSpare).filter((one) => one !== undefined) }),
+    ...(Array.isArray(others) && { others: others.filter((other) => typeof other === 'string') })
+  }
+}
+
+function readSpare(stored: Unchecked<SpareKey> | null): SpareKey | undefined {
+  const { userId, name, link, hasEnded } = stored ?? {}
   if (typeof userId !== 'string') return undefined
   return {
     userId,
     name: textOf(name),
-    since: typeof since === 'number' ? since : 0,
     ...(typeof link === 'string' && { link }),
-    ...(hasEnded === true && { hasEnded }),
-    ...(Array.isArray(others) && { others: others.filter((other) => typeof other === 'string') })
+    ...(hasEnded === true && { hasEnded })
   }
 }
 

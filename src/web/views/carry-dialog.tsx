@@ -1,23 +1,103 @@
-/** Hands the user over to another device: an address with the secret in its fragment, which is never sent to a server. */
-import { carryAddress } from '../state/address.ts'
-import type { ChatSession } from '../state/chat-session.ts'
-import type { ChatKey } from '../state/keys.ts'
+/** Hands the keys to a chat over to another device: by a link that works once, or by a copy of the keys. */
+import { useSignal } from '@preact/signals'
+import { useEffect } from 'preact/hooks'
+import { canSeal, createHandover, seal, writeKeyring } from '../../client/index.ts'
+import { handoverAddress, homeAddress, serverBase } from '../state/address.ts'
+import { sentenceFor } from '../state/errors.ts'
+import { type ChatKey, entriesOf } from '../state/keyring.ts'
 import { CopyButton, Dialog } from './parts.tsx'
 import { QrCode } from './qr-code.tsx'
 
-export function CarryDialog({ session, own, close }: { session: ChatSession; own: ChatKey; close: () => void }) {
-  const address = carryAddress(session.chat.url, { userId: own.userId, name: own.name, link: own.link })
+export function CarryDialog({ chat, own, close }: { chat: string; own: ChatKey; close: () => void }) {
+  const keyring = writeKeyring(entriesOf(chat, own))
   return (
-    <Dialog title="Carry on on another device" close={close}>
+    <Dialog title="Use on another device" close={close}>
+      {canSeal() ? (
+        <>
+          <Handover keyring={keyring} />
+          <details>
+            <summary>Copy the key by hand instead</summary>
+            <KeyCopy keyring={keyring} />
+          </details>
+        </>
+      ) : (
+        <>
+          <p>This page was opened over plain http, where browsers cannot encrypt. So copy your key by hand.</p>
+          <KeyCopy keyring={keyring} />
+        </>
+      )}
+    </Dialog>
+  )
+}
+
+interface Made {
+  readonly address: string
+  readonly until: string
+}
+
+function Handover({ keyring }: { keyring: string }) {
+  const made = useSignal<Made | undefined>(undefined)
+  const error = useSignal('')
+
+  async function make(): Promise<void> {
+    error.value = ''
+    try {
+      const { sealed, key } = await seal(keyring)
+      const { handover, expires_at } = await createHandover(serverBase(), sealed)
+      made.value = {
+        address: handoverAddress(handover, key),
+        until: new Date(expires_at).toLocaleTimeString([], { timeStyle: 'short' })
+      }
+    } catch (cause) {
+      error.value = sentenceFor(cause)
+    }
+  }
+  // What was given stays what it was, also if the key changes while the dialog is open.
+  useEffect(() => void make(), [])
+
+  if (made.value === undefined) {
+    return (
+      <>
+        <p role="alert" class="error">
+          {error.value}
+        </p>
+        {error.value === '' ? (
+          <p role="status">Making a link …</p>
+        ) : (
+          <button type="button" onClick={make}>
+            Try again
+          </button>
+        )}
+      </>
+    )
+  }
+  const { address, until } = made.value
+  return (
+    <>
       <p>
-        Scan this with the other device, or open the address there. <strong>Show it to nobody</strong>: whoever has it
-        is you in this chat.
+        Scan this with the other device, or open the link there. It works once, until {until}.{' '}
+        <strong>Keep it secret:</strong> whoever opens it first can read and write as you.
       </p>
-      <QrCode text={address} label="Your key to this chat as a QR code" />
+      <QrCode text={address} label="The link for your other device as a QR code" />
       <p class="address" dir="ltr">
         {address}
       </p>
-      <CopyButton text={address} label="Copy the address" />
-    </Dialog>
+      <CopyButton text={address} label="Copy the link" />
+    </>
+  )
+}
+
+function KeyCopy({ keyring }: { keyring: string }) {
+  return (
+    <div class="copy">
+      <p>
+        On the other device, open {homeAddress()} and choose “I have a key from another device”.{' '}
+        <strong>Keep the key secret:</strong> whoever has it can read and write as you, as long as you are in the chat.
+      </p>
+      <p class="address" dir="ltr">
+        {keyring}
+      </p>
+      <CopyButton text={keyring} label="Copy the key" />
+    </div>
   )
 }

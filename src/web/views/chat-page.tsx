@@ -1,9 +1,11 @@
 /** The view of a chat: pending guests, messages and the composer. */
 import { useComputed, useSignal } from '@preact/signals'
 import { useEffect, useState } from 'preact/hooks'
-import { homeAddress } from '../state/address.ts'
+import { homeAddress, navigate } from '../state/address.ts'
+import { switchToSpareKey } from '../state/adopt.ts'
 import { ChatSession, isEnding, type Line } from '../state/chat-session.ts'
-import { type ChatKey, changeChat } from '../state/keys.ts'
+import type { ChatKey } from '../state/keyring.ts'
+import { changeChat } from '../state/keys.ts'
 import { labelFor, splitName } from '../state/names.ts'
 import { dropAllOf } from '../state/storage.ts'
 import { useAttention } from './attention.ts'
@@ -36,6 +38,7 @@ function Chat({ session, path, own }: { session: ChatSession; path: string; own:
   useEffect(() => {
     if (status !== 'loading') changeChat(path, { hasEnded: isEnding(status) })
     if (status === 'closed' || status === 'left') dropAllOf(path)
+    if (status === 'removed' && switchToSpareKey(path)) navigate(session.chat.url, { replace: true })
   }, [status])
   if (isEnding(status)) return <EndedPage path={path} reason={status} />
   const close = (): void => {
@@ -70,7 +73,7 @@ function Chat({ session, path, own }: { session: ChatSession; path: string; own:
       {open.value === 'people' && (
         <PeopleDialog session={session} path={path} own={own} close={close} carry={() => (open.value = 'carry')} />
       )}
-      {open.value === 'carry' && <CarryDialog session={session} own={own} close={close} />}
+      {open.value === 'carry' && <CarryDialog chat={session.chat.url} own={own} close={close} />}
     </main>
   )
 }

@@ -8,7 +8,7 @@ import { drop, nameFor, readText, writeText } from '../state/storage.ts'
 const MAX_LENGTH = 4000
 
 const KEY_AT_RISK =
-  'This browser cannot store your key to this chat: its storage is full or blocked. Do not close or reload this tab, or you lose the chat. To keep it, choose “Carry on on another device”.'
+  'This browser cannot store your key to this chat: its storage is full or blocked. Do not close or reload this tab, or you lose the chat. To keep it, choose “Use on another device”.'
 const TEXT_AT_RISK =
   'This browser cannot store what you write: its storage is full or blocked. What is not sent yet is lost if you close or reload this tab.'
 

@@ -5,7 +5,8 @@ import { Guest, type JoinRequest, type Links } from '../../client/index.ts'
 import { homeAddress, localUrl, navigate } from '../state/address.ts'
 import type { ChatSession } from '../state/chat-session.ts'
 import { sentenceFor } from '../state/errors.ts'
-import { type ChatKey, forgetChat } from '../state/keys.ts'
+import type { ChatKey } from '../state/keyring.ts'
+import { forgetChat } from '../state/keys.ts'
 import { Dialog } from './parts.tsx'
 
 interface PeopleDialogProps {
@@ -43,7 +44,7 @@ export function PeopleDialog({ session, path, own, close, carry }: PeopleDialogP
           chat.
         </p>
         <button type="button" onClick={carry}>
-          Carry on on another device
+          Use on another device
         </button>
       </section>
       {isOwner ? (

@@ -2,15 +2,19 @@
 import { useState } from 'preact/hooks'
 import { createChat } from '../../client/index.ts'
 import { navigate, serverBase } from '../state/address.ts'
+import type { Adopted } from '../state/adopt.ts'
 import { sentenceFor } from '../state/errors.ts'
 import { livingChats, saveChat } from '../state/keys.ts'
 import { labelFor } from '../state/names.ts'
+import { AdoptedPage } from './adopted-page.tsx'
 import { Card, NameField, StorageWarning, useName } from './parts.tsx'
+import { PasteKey } from './paste-key.tsx'
 
 export function StartPage() {
   const name = useName()
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState('')
+  const [adopted, setAdopted] = useState<Adopted>()
   const chats = livingChats().reverse()
 
   async function start(event: Event): Promise<void> {
@@ -28,6 +32,7 @@ export function StartPage() {
     }
   }
 
+  if (adopted !== undefined) return <AdoptedPage adopted={adopted} />
   return (
     <Card title="Silly Chat" eyebrow="No accounts, no phone number">
       <p class="lead">A chat whose door you keep: invite with a link, see who knocks, and decide who comes in.</p>
@@ -68,6 +73,7 @@ export function StartPage() {
           </ul>
         </section>
       )}
+      <PasteKey onAdopted={setAdopted} />
       <p class="small">
         Prefer a terminal? Everything works with <a href="docs">curl and the API</a>, too.
       </p>

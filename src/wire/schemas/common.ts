@@ -9,6 +9,7 @@ import { member } from './members.ts'
 export const EXAMPLE = {
   chat: 'http://localhost:8000/v1/chats/s1LlyChAtXmp9rDkWq3uV7aZ0eYbTnGhJfMc',
   link: 'http://localhost:8000/v1/links/s1LlyChAtXmpB5oQxR8vL2iKdE6wSyNzUgHt',
+  handover: 'http://localhost:8000/v1/handovers/qT4mZc0VdR7yKs1LxW9hPb3nFg6uJe2aXoIr',
   authorId: 'b7c1f0de-3a5e-4d1c-9a53-2f2f0c1f7e11',
   clientId: '4f0b8f9e-1f57-4c0e-8d6c-5f3c7a9be2d4',
   requestId: '7QF2-9KXM',

@@ -66,6 +66,8 @@ const STRANGERS: Record<string, number> = {
   'GET /ready': 200,
   'GET /v1/server': 200,
   'POST /v1/links': 400,
+  'POST /v1/handovers': 400,
+  'POST /v1/handovers/{handover}': 404,
   'GET /v1/approval': 400,
   'GET /v1/links/{link}': 404,
   'HEAD /v1/links/{link}': 404

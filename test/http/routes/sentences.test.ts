@@ -101,6 +101,7 @@ describe('every message about invalid input is our own', () => {
       'link',
       'max_guests',
       'request_id',
+      'sealed',
       'text'
     ])
   })
@@ -172,7 +173,7 @@ describe('a required member that is missing', () => {
         seen.push(`${method} ${name}`)
       }
     }
-    expect(seen.sort()).toEqual(['get link', 'post chat', 'post link', 'post text'])
+    expect(seen.sort()).toEqual(['get link', 'post chat', 'post link', 'post sealed', 'post text'])
   })
 
   it('has a message that says what it must be', async () => {

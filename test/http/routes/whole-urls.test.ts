@@ -1,7 +1,16 @@
 /** A path parameter is an id or a whole percent-encoded URL, which generated clients send. */
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { call, createChat, createChatWithMember, createLink, idIn, knock, refusal } from '../../support/api.ts'
+import {
+  call,
+  createChat,
+  createChatWithMember,
+  createHandover,
+  createLink,
+  idIn,
+  knock,
+  refusal
+} from '../../support/api.ts'
 import { startServer } from '../../support/server.ts'
 
 const { paths }: { paths: Record<string, object> } = JSON.parse(
@@ -19,6 +28,7 @@ it.each(OPERATIONS.filter((operation) => operation.includes('{')))('%s accepts a
     .replace(' ', ` ${server.url}`)
     .replace('{chat}', encodeURIComponent(chat))
     .replace('{link}', encodeURIComponent(link))
+    .replace('{handover}', encodeURIComponent(await createHandover(server)))
   const answer = await call(target, {
     user: isGuests ? member : owner,
     ...(operation.startsWith('POST') && { json: { text: 'hello' } })

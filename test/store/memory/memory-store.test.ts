@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Door } from '../../../src/chat/door.ts'
-import { postKey, tagOf } from '../../../src/chat/ids.ts'
+import { newHandoverId, postKey, tagOf } from '../../../src/chat/ids.ts'
 import type { Store } from '../../../src/chat/store.ts'
 import { memoryStore } from '../../../src/store/memory/memory-store.ts'
 import { aDoor, aUser, withKnock, withLink } from '../../support/doors.ts'
@@ -83,6 +83,23 @@ describe('the memory store', () => {
     expect(await post()).toMatchObject({ id: 1 })
     await store.remove(tagOf(door.chat))
     expect(await store.create(aDoor().door)).toBe('created')
+  })
+
+  it('counts handovers towards the limit, until they are taken or removed', async () => {
+    const store = memoryStore({ ...ROOMY, maxStoreBytes: 20_000 })
+    const put = (id = newHandoverId(), expiresAt = 10) =>
+      store.handovers.put(id, { sealed: 'x'.repeat(16_384), createdAt: 0, expiresAt })
+    const id = newHandoverId()
+    expect([await put(id), await put()]).toEqual(['stored', 'store-full'])
+    expect((await filled(store)).length).toBe(2)
+    await store.handovers.take(id, 0)
+    expect([await put(id), await put()]).toEqual(['stored', 'store-full'])
+    await store.handovers.take(id, 10)
+    expect(await put()).toBe('stored')
+    await store.handovers.removeExpired(9)
+    expect(await put()).toBe('store-full')
+    await store.handovers.removeExpired(10)
+    expect(await put()).toBe('stored')
   })
 
   it('has exactly as much room as before after everything is removed, in any way', async () => {

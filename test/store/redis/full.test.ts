@@ -1,7 +1,15 @@
 /** A Redis that is full: rights can be taken away and chats closed, and nothing else can be written. */
 import { describe, expect, it } from 'vitest'
 import { createService } from '../../../src/chat/service.ts'
-import { call, createChat, createChatWithMember, createLink, knock, refusal } from '../../support/api.ts'
+import {
+  call,
+  createChat,
+  createChatWithMember,
+  createHandover,
+  createLink,
+  knock,
+  refusal
+} from '../../support/api.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { aNode, aRedis } from '../../support/redis.ts'
 import { startServer } from '../../support/server.ts'
@@ -24,6 +32,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a full Redis', () => {
     const expiring = await createLink(chat, owner, { expires_in: 60 })
     const waiting = await knock(other)
     const expired = await knock(expiring)
+    const handover = await createHandover(server)
     await fill()
 
     const decline = (request_id: string) =>
@@ -44,10 +53,12 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a full Redis', () => {
       await call(link),
       await call(`${server.url}/v1/links`, { user: owner, json: { chat } }),
       await call(`POST ${server.url}/v1/chats`),
+      await call(`${server.url}/v1/handovers`, { json: { sealed: 'x' } }),
       await call(`${server.url}/v1/approval`, { user: owner, json: { ...json, request_id: pending.requestId } })
     ]) {
       expect(await refusal(refused)).toEqual([503, 'store-full'])
     }
+    expect((await call(`POST ${handover}`)).status).toBe(200)
     expect((await call(`DELETE ${chat}`, { user: owner })).status).toBe(204)
   })
 

@@ -9,7 +9,6 @@ import { haveAll } from '../../support/real-parts.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
 import {
   askToJoin,
-  carry,
   expectTexts,
   meet,
   openWindow,
@@ -21,11 +20,6 @@ import {
 } from '../window.ts'
 
 const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8'
-
-/** The keys of chats and requests in a browser's storage. */
-function storedKeys({ page }: Window): Promise<unknown> {
-  return page.evaluate('Object.entries(localStorage).filter(([name]) => /^silly-chat:(chat|request):/.test(name))')
-}
 
 /** Fetches a URL with this content coding, without decoding it. */
 function fetched(url: string, coding: string) {
@@ -302,135 +296,5 @@ describe.skipIf(!haveAll('chromium'))('in a browser', { timeout: 120_000 }, () =
     await untilHeading({ page }, 'This address lets nobody in')
     expect(answers.slice(0, 2)).toEqual([`303 ${chat}?user_id=${owner}`, `200 ${chat}`])
     expect(await page.evaluate('performance.getEntriesByType("navigation")[0].name')).toBe(chat)
-  })
-
-  describe('a key that is handed over to another device', () => {
-    it('is stored only after a confirmation, and removed from the address and the history', async () => {
-      const server = await startServer()
-      const owner = await openWindow(browser)
-      const chat = await startChat(owner, server.url, 'Olga')
-      await send(owner, 'from the desk')
-      const address = await carry(owner)
-      expect(address).toMatch(/^http:\/\/localhost:\d+\/v1\/chats\/[\w-]+#carry=/)
-
-      const phone = await openWindow(browser, { width: 360 })
-      await phone.page.goto(server.url)
-      await phone.page.goto(address)
-      await untilHeading(phone, 'Carry on here?')
-      expect(phone.page.url()).toBe(chat)
-      expect(await phone.page.evaluate('history.length')).toBe(3)
-      expect(await storedKeys(phone)).toEqual([])
-      await phone.page.getByRole('button', { name: 'No', exact: true }).click()
-      await untilHeading(phone, 'This address lets nobody in')
-      expect(await storedKeys(phone)).toEqual([])
-      await phone.page.reload()
-      await untilHeading(phone, 'This address lets nobody in')
-
-      await phone.page.goto(server.url)
-      await phone.page.goto(address)
-      await phone.page.getByRole('button', { name: 'Carry on here' }).click()
-      await untilLive(phone.page)
-      await expectTexts(phone, ['from the desk'])
-      await phone.page.getByRole('button', { name: 'People' }).waitFor()
-      await send(phone, 'from the pocket')
-      await expectTexts(owner, ['from the desk', 'from the pocket'])
-      // Messages of the other device are not shown as own: the name in them proves nothing.
-      expect(await phone.page.locator('.said.own').allInnerTexts()).toEqual([
-        expect.stringContaining('from the pocket')
-      ])
-      await phone.page.goBack()
-      await untilHeading(phone, 'Silly Chat')
-      await phone.page.goForward()
-      await untilLive(phone.page)
-      expect(phone.page.url()).toBe(chat)
-    })
-
-    it('can be opened in a tab that already shows the chat', async () => {
-      const server = await startServer()
-      const owner = await openWindow(browser)
-      const chat = await startChat(owner, server.url, 'Olga')
-      const address = await carry(owner)
-      const phone = await openWindow(browser)
-      await phone.page.goto(chat)
-      await untilHeading(phone, 'This address lets nobody in')
-      // Like pasting it into the address bar: only the fragment changes.
-      await phone.page.goto(address)
-      await untilHeading(phone, 'Carry on here?')
-      expect(phone.page.url()).toBe(chat)
-      await phone.page.goBack()
-      await untilHeading(phone, 'This address lets nobody in')
-      expect(await storedKeys(phone)).toEqual([])
-    })
-
-    it('allows a guest to leave the chat', async () => {
-      const server = await startServer()
-      const owner = await openWindow(browser)
-      const guest = await openWindow(browser)
-      await meet(owner, guest, server.url)
-      const phone = await openWindow(browser)
-      await phone.page.goto(await carry(guest))
-      await phone.page.getByText('as Ana').waitFor()
-      await phone.page.getByRole('button', { name: 'Carry on here' }).click()
-      await untilLive(phone.page)
-      await phone.page.getByRole('button', { name: 'More' }).click()
-      await phone.page.getByRole('button', { name: 'Leave this chat …' }).click()
-      await phone.page.getByRole('button', { name: 'Leave', exact: true }).click()
-      await phone.page.waitForURL(`${server.url}/`)
-      await untilHeading(guest, 'You have left this chat')
-    })
-
-    it('shows a warning if it would replace another key, which is kept without a confirmation', async () => {
-      const server = await startServer()
-      const owner = await openWindow(browser)
-      const guest = await openWindow(browser)
-      await meet(owner, guest, server.url)
-      const before = await storedKeys(guest)
-      await guest.page.goto(server.url)
-      await guest.page.goto(await carry(owner))
-      await guest.page.getByText('You are in this chat here already, as Ana.').waitFor()
-      await guest.page.getByRole('button', { name: 'No', exact: true }).click()
-      await untilLive(guest.page)
-      expect(await storedKeys(guest)).toEqual(before)
-      await guest.page.getByRole('button', { name: 'More' }).waitFor()
-    })
-
-    it('is ignored if it is damaged', async () => {
-      const server = await startServer()
-      const { chat } = await createChat(server)
-      const id = '406a3207-a070-4411-b9b6-8527c0c19c7e'
-      const { page, errors } = await openWindow(browser)
-      const broken = [
-        '',
-        '%',
-        '%E0%A4%A',
-        'null',
-        '{}',
-        '[]',
-        '[1,2]',
-        `["${id.slice(1)}"]`,
-        `["${id}x","Ana"]`,
-        '["<img src=x onerror=alert(1)>"]',
-        `"${id}"`
-      ]
-      for (const fragment of broken) {
-        await page.goto('about:blank')
-        await page.goto(`${chat}#carry=${fragment}`)
-        await untilHeading({ page }, 'This address lets nobody in')
-        expect(page.url()).toBe(chat)
-      }
-      // Only the invalid parts are ignored.
-      await page.goto('about:blank')
-      await page.goto(`${chat}#carry=${encodeURIComponent(JSON.stringify([id, 'a\u202eb', '../../x']))}`)
-      await page.getByText('This address holds the key to a chat.').waitFor()
-      await page.getByRole('button', { name: 'Carry on here' }).click()
-      await untilHeading({ page }, 'You are no longer in this chat')
-      for (const elsewhere of ['/', `/v1/links/${'x'.repeat(43)}`]) {
-        await page.goto('about:blank')
-        await page.goto(`${server.url}${elsewhere}#carry=${encodeURIComponent(JSON.stringify([id, 'Ana']))}`)
-        await page.locator('h1').waitFor()
-        expect(page.url()).toBe(server.url + elsewhere)
-      }
-      expect(errors).toEqual([])
-    })
   })
 })

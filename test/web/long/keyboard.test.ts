@@ -183,9 +183,9 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     await untilLive(page)
     await goTo(page, button(page, 'More'), 'Shift+Tab')
     await page.keyboard.press('Enter')
-    await goTo(page, button(page, 'Carry on on another device'))
+    await goTo(page, button(page, 'Use on another device'))
     await page.keyboard.press('Enter')
-    await page.getByRole('heading', { name: 'Carry on on another device' }).waitFor()
+    await page.getByRole('heading', { name: 'Use on another device' }).waitFor()
     await hasFocus(page, 'button Close')
     await page.keyboard.press('Escape')
     await hasFocus(page, 'button More')
@@ -308,7 +308,7 @@ describe.skipIf(!haveAll('chromium'))('for screen readers', { timeout: 120_000 }
             - button "Revoke the link of DATE, TIME": Revoke
         - heading "This browser" [level=3]
         - paragraph: Your key to this chat is kept in this browser and nowhere else. If you clear its data or lose it, you lose the chat.
-        - button "Carry on on another device"
+        - button "Use on another device"
         - heading "The end" [level=3]
         - button "Close this chat …""
     `)

@@ -14,6 +14,7 @@ import {
   createChat,
   createChatWithMember,
   createChatWithWaiting,
+  createHandover,
   createLink,
   decline,
   knock,
@@ -21,7 +22,7 @@ import {
 } from '../../support/api.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
-import { openWindow, untilLive } from '../window.ts'
+import { openWindow, pasteKey, untilLive } from '../window.ts'
 
 const SHOTS = fileURLToPath(new URL('../shots/', import.meta.url))
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -163,14 +164,32 @@ const OUTSIDE: Views = {
     await open((await createChat(server)).chat)
     await heading(page, 'This address lets nobody in')
   },
-  adopt: async ({ server, page, open }) => {
-    await open(`${(await createChat(server)).chat}#carry=${encodeURIComponent(JSON.stringify([NOBODY, 'Ana']))}`)
-    await heading(page, 'Carry on here?')
+  handover: async ({ server, page, open }) => {
+    await open(`${await createHandover(server)}#${'A'.repeat(43)}`)
+    await heading(page, 'Use a chat on this device?')
   },
-  'adopt-over-another': async ({ server, page, open }) => {
+  'handover-used': async ({ server, page, open }) => {
+    await open(`${server.url}/v1/handovers/${'x'.repeat(36)}#${'A'.repeat(43)}`)
+    await button(page, 'Use it here')
+    await heading(page, 'This link does not work any more')
+  },
+  'handover-without-key': async ({ server, page, open }) => {
+    await open(await createHandover(server))
+    await heading(page, 'This link is not complete')
+  },
+  'paste-a-key': async ({ server, page, open }) => {
+    await open(server.url)
+    await page.getByText('I have a key from another device').click()
+    await page.getByLabel('Your key').fill('x'.repeat(500))
+    await page.getByRole('button', { name: 'Use it here' }).click()
+    await page.getByText('This is no key of Silly Chat.').waitFor()
+  },
+  'in-already': async ({ server, page, open }) => {
     const { chat, owner } = await createChat(server)
-    await open(`${chat}#carry=${encodeURIComponent(JSON.stringify([NOBODY, 'Ana']))}`, key(chat, owner))
-    await page.getByText('That key would be replaced').waitFor()
+    await open(server.url, key(chat, owner))
+    const link = chat.replace('/chats/', '/links/')
+    await pasteKey(page, { chat, role: 'guest', userId: NOBODY, name: 'Ana', link })
+    await heading(page, 'You are in this chat here already')
   },
   removed: async ({ server, page, open }) => {
     const { chat, owner, member, link, requestId } = await createChatWithMember(server)
@@ -371,7 +390,7 @@ const DIALOGS: Views = {
   carry: async (scene) => {
     await talk(scene, 'guest')
     await button(scene.page, 'More')
-    await button(scene.page, 'Carry on on another device')
+    await button(scene.page, 'Use on another device')
     await scene.page.locator('.qr').waitFor()
   }
 }
