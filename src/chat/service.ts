@@ -31,7 +31,7 @@ import {
 } from './ids.ts'
 import { isRefusal, orRefuse, Refused } from './refusals.ts'
 import { DoorStats } from './stats.ts'
-import { type LoadedChat, type Store, StoreUnavailable } from './store.ts'
+import { type LoadedChat, type Look, type Store, StoreUnavailable } from './store.ts'
 import { UnstoredWithdrawals } from './unstored.ts'
 
 export interface ServiceDependencies {
@@ -164,8 +164,8 @@ export function createService({
     }
   }
 
-  async function readMessages(chat: ChatId, user: UserId, which: WhichMessages): Promise<History> {
-    const { door, lastEventId } = await loadChat(chat)
+  async function readMessages(chat: ChatId, user: UserId, which: WhichMessages, look?: Look): Promise<History> {
+    const { door, lastEventId } = await loadChat(chat, look)
     orRefuse(rules.requireMember(door, digestOf(user)))
     claimIfProvisional(door, user)
     // Events after `lastEventId` may include the user's removal.
@@ -307,16 +307,20 @@ export function createService({
     orRefuse(rules.openLink(door, link))
   }
 
-  async function ownRequest(link: LinkId, user: UserId): Promise<{ chat: ChatId; request: rules.JoinRequest }> {
-    const { door } = await loadChatByLink(link)
+  async function ownRequest(
+    link: LinkId,
+    user: UserId,
+    look?: Look
+  ): Promise<{ chat: ChatId; request: rules.JoinRequest }> {
+    const { door } = await loadChatByLink(link, look)
     const request = orRefuse(rules.requestOf(door, link, digestOf(user)))
     claimIfProvisional(door, user)
     return { chat: door.chat, request }
   }
 
   /** The same for the process that waits instead of the guest. */
-  async function pendingRequest(link: LinkId, user: UserId): Promise<rules.JoinRequest> {
-    const { door } = await loadChatByLink(link)
+  async function pendingRequest(link: LinkId, user: UserId, look?: Look): Promise<rules.JoinRequest> {
+    const { door } = await loadChatByLink(link, look)
     return orRefuse(rules.requestOf(door, link, digestOf(user)))
   }
 
@@ -385,15 +389,15 @@ export function createService({
     if (faults.length > 0) throw faults[0]
   }
 
-  /** The chat as it is now: with what is due, although it may not be stored. */
-  async function load(tag: ChatTag): Promise<LoadedChat | undefined> {
-    const stored = await store.load(tag)
+  /** The chat as it is now: with what is due, although it may not be stored. `look`: how it is loaded. */
+  async function load(tag: ChatTag, look: Look = () => store.load(tag)): Promise<LoadedChat | undefined> {
+    const stored = await look()
     const present = stored && asOf(stored, now(), lifetime)
     return present === undefined || present === 'ended' ? undefined : present.chat
   }
 
-  async function loadChat(chat: ChatId): Promise<LoadedChat> {
-    const loaded = await load(tagOf(chat))
+  async function loadChat(chat: ChatId, look?: Look): Promise<LoadedChat> {
+    const loaded = await load(tagOf(chat), look)
     // The store finds chats by their tag, which is no secret; the id contains the secret part.
     if (loaded?.door.chat !== chat) throw new Refused({ refused: 'chat-not-found' })
     return loaded
@@ -406,8 +410,8 @@ export function createService({
   }
 
   /** The chat with the link's tag. The rules check whether the link exists there. */
-  async function loadChatByLink(link: LinkId): Promise<LoadedChat> {
-    const loaded = await load(tagOf(link))
+  async function loadChatByLink(link: LinkId, look?: Look): Promise<LoadedChat> {
+    const loaded = await load(tagOf(link), look)
     if (loaded === undefined) throw new Refused({ refused: 'link-not-found' })
     return loaded
   }

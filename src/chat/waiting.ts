@@ -3,7 +3,7 @@ import { isFinal, type JoinRequest } from './door.ts'
 import type { LoggedEvent } from './events.ts'
 import { type ChatTag, digestOf, tagOf } from './ids.ts'
 import { assertNotEnded, type GuestExchange, type Service } from './service.ts'
-import { StoreUnavailable } from './store.ts'
+import { type Look, StoreUnavailable } from './store.ts'
 
 export interface WaitOptions {
   readonly seconds: number
@@ -11,7 +11,8 @@ export interface WaitOptions {
   readonly gone: AbortSignal
   /** Whether these events are worth another call of `isDone`. */
   readonly wakes: (events: readonly LoggedEvent[]) => boolean
-  readonly isDone: () => Promise<boolean>
+  /** `look` loads the chat, once for all that wait and look at the same time. */
+  readonly isDone: (look: Look) => Promise<boolean>
 }
 
 /** See `Hub.wait`. */
@@ -40,10 +41,10 @@ export async function waitForDecision(
       seconds,
       gone,
       wakes: (events) => events.some((event) => event.type !== 'message' && event.request.guest === guest),
-      isDone: async () => {
+      isDone: async (look) => {
         latest = hasJustKnocked
-          ? await service.pendingRequest(link, client)
-          : (await service.ownRequest(link, client)).request
+          ? await service.pendingRequest(link, client, look)
+          : (await service.ownRequest(link, client, look)).request
         return isFinal(latest)
       }
     })
