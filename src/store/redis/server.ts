@@ -16,7 +16,7 @@ import {
   isRedirection,
   toStoreFault
 } from './connection.ts'
-import { keysOf, LAYOUT_TAG } from './keys.ts'
+import { LAYOUT_TAG } from './keys.ts'
 import { PageConnections } from './page-connections.ts'
 import { type Reply, readReply } from './replies.ts'
 import { SCRIPTS, type Script } from './scripts.ts'
@@ -224,7 +224,7 @@ export class RedisServer {
   async #runPage(script: Script, tag: string, args: string[], as: 'bytes' | undefined): Promise<Reply> {
     try {
       const server = await this.#commands.clientFor(tag)
-      return readReply(await this.#pages.run(server, script, keysOf(tag), args, as))
+      return readReply(await this.#pages.run(server, script, tag, args, as))
     } catch (error) {
       // The connection for commands follows redirections, and learns from them where the chat is.
       if (isRedirection(error)) return await this.#commands.run(script, tag, args)
