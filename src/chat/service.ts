@@ -34,7 +34,7 @@ import { type Member, membersFor } from './members.ts'
 import { changedProfile, NO_PROFILE, type Profile, type ProfileChange } from './profile.ts'
 import { isRefusal, orRefuse, Refused } from './refusals.ts'
 import { DoorStats } from './stats.ts'
-import { type LoadedChat, type Store, StoreUnavailable } from './store.ts'
+import { type LoadedChat, type Look, type Store, StoreUnavailable } from './store.ts'
 import { UnstoredWithdrawals } from './unstored.ts'
 
 export interface ServiceDependencies {
@@ -180,8 +180,8 @@ export function createService({
     }
   }
 
-  async function readMessages(chat: ChatId, user: UserId, which: WhichMessages): Promise<ChatReading> {
-    const { door, lastEventId } = await loadChat(chat)
+  async function readMessages(chat: ChatId, user: UserId, which: WhichMessages, look?: Look): Promise<ChatReading> {
+    const { door, lastEventId } = await loadChat(chat, look)
     const you: rules.Sender = orRefuse(rules.requireMember(door, digestOf(user)))
     claimIfProvisional(door, user)
     // Events after `lastEventId` may include the user's removal.
@@ -343,8 +343,12 @@ export function createService({
   }
 
   /** Where a guest stands, whether or not the request has ended. `isTheGuest`: and not the process that waits for them. */
-  async function ownRequest(link: LinkId, client: UserId, isTheGuest = true): Promise<GuestExchange> {
-    const { door } = await loadChatByLink(link)
+  async function ownRequest(
+    link: LinkId,
+    client: UserId,
+    { isTheGuest = true, look }: { isTheGuest?: boolean; look?: Look } = {}
+  ): Promise<GuestExchange> {
+    const { door } = await loadChatByLink(link, look)
     const request: rules.JoinRequest = orRefuse(rules.requestOf(door, link, digestOf(client)))
     if (isTheGuest) claimIfProvisional(door, client)
     return { ...doorstepOf(door, link), is: 'guest', client, request }
@@ -416,15 +420,15 @@ export function createService({
     if (faults.length > 0) throw faults[0]
   }
 
-  /** The chat as it is now: with what is due, although it may not be stored. */
-  async function load(tag: ChatTag): Promise<LoadedChat | undefined> {
-    const stored = await store.load(tag)
+  /** The chat as it is now: with what is due, although it may not be stored. `look`: how it is loaded. */
+  async function load(tag: ChatTag, look: Look = () => store.load(tag)): Promise<LoadedChat | undefined> {
+    const stored = await look()
     const present = stored && asOf(stored, now(), lifetime)
     return present === undefined || present === 'ended' ? undefined : present.chat
   }
 
-  async function loadChat(chat: ChatId): Promise<LoadedChat> {
-    const loaded = await load(tagOf(chat))
+  async function loadChat(chat: ChatId, look?: Look): Promise<LoadedChat> {
+    const loaded = await load(tagOf(chat), look)
     // The store finds chats by their tag, which is no secret; the id contains the secret part.
     if (loaded?.door.chat !== chat) throw new Refused({ refused: 'chat-not-found' })
     return loaded
@@ -437,8 +441,8 @@ export function createService({
   }
 
   /** The chat with the link's tag. The rules check whether the link exists there. */
-  async function loadChatByLink(link: LinkId): Promise<LoadedChat> {
-    const loaded = await load(tagOf(link))
+  async function loadChatByLink(link: LinkId, look?: Look): Promise<LoadedChat> {
+    const loaded = await load(tagOf(link), look)
     if (loaded === undefined) throw new Refused({ refused: 'link-not-found' })
     return loaded
   }

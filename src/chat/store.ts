@@ -168,6 +168,9 @@ export interface LoadedChat {
   readonly idleSince: number
 }
 
+/** Loads a chat like `Store.load`. */
+export type Look = () => Promise<LoadedChat | undefined>
+
 /** What an event other than a message counts towards `maxBytes`: about its size on the wire. */
 export const JOIN_EVENT_BYTES = 512
 

@@ -3,7 +3,7 @@ import { isFinal } from './door.ts'
 import { isJoin, type LoggedEvent } from './events.ts'
 import { type ChatTag, digestOf, tagOf } from './ids.ts'
 import { assertNotEnded, type GuestExchange, type Service } from './service.ts'
-import { StoreUnavailable } from './store.ts'
+import { type Look, StoreUnavailable } from './store.ts'
 
 export interface WaitOptions {
   readonly seconds: number
@@ -11,7 +11,8 @@ export interface WaitOptions {
   readonly gone: AbortSignal
   /** Whether these events are worth another call of `isDone`. */
   readonly wakes: (events: readonly LoggedEvent[]) => boolean
-  readonly isDone: () => Promise<boolean>
+  /** `look` loads the chat, once for all that wait and look at the same time. */
+  readonly isDone: (look: Look) => Promise<boolean>
 }
 
 /** See `Hub.wait`. */
@@ -41,8 +42,8 @@ export async function waitForDecision(
       seconds,
       gone,
       wakes: (events) => events.some((event) => isJoin(event) && event.request.guest === guest),
-      isDone: async () => {
-        latest = await service.ownRequest(link, client, !hasJustKnocked)
+      isDone: async (look) => {
+        latest = await service.ownRequest(link, client, { isTheGuest: !hasJustKnocked, look })
         return isFinal(latest.request)
       }
     })

@@ -5,7 +5,7 @@ import { HEARTBEAT, opening } from '../wire/sse-format.ts'
 import type { Base } from '../wire/urls.ts'
 import type { Batch } from './batch.ts'
 import { chunk, LAST_CHUNK } from './chunked.ts'
-import { drained } from './drained.ts'
+import { roomForMore } from './drained.ts'
 import type { ChatSource, Follower } from './follower.ts'
 import type { StreamStats } from './stats.ts'
 
@@ -143,7 +143,6 @@ export abstract class EventStream implements Follower {
 
   /** Resolves once the socket takes more or is closed, and not before other work has had its turn. */
   protected roomForMore(): Promise<void> {
-    if (!this.isOver && this.socket.writableNeedDrain) return drained(this.socket)
-    return new Promise((resolve) => setImmediate(resolve))
+    return roomForMore(this.socket)
   }
 }

@@ -74,11 +74,11 @@ export class Hub {
     const timer = setTimeout(end, seconds * 1000)
     gone.addEventListener('abort', end)
     if (gone.aborted || this.#closing) end()
-    const channel = this.#follow(tag, waiter)
+    const { channel, source } = this.#follow(tag, waiter)
     try {
       await waiter.waitUntil(async () => {
         await channel.latestAttempt
-        return isDone()
+        return isDone(() => source.look())
       })
     } finally {
       clearTimeout(timer)
@@ -104,26 +104,26 @@ export class Hub {
       return
     }
     this.stats.opened[stream.kind]++
-    const channel = this.#follow(tag, stream)
+    const { channel, source } = this.#follow(tag, stream)
     stream.open(randomInt(RECONNECT_MS.min, RECONNECT_MS.max + 1))
     channel.subscribed
-      .then((subscription) => (subscription === 'gone' ? stream.chatRemoved() : start(channel)))
+      .then((subscription) => (subscription === 'gone' ? stream.chatRemoved() : start(source)))
       .catch((error: unknown) => {
         this.#options.onFault(error)
         stream.destroy()
       })
   }
 
-  #follow(tag: ChatTag, follower: Follower): Channel {
+  #follow(tag: ChatTag, follower: Follower) {
     const channel = this.#channelOf(tag)
     this.#followers.add(follower)
-    channel.followers.add(follower)
+    const source = channel.add(follower)
     follower.onClose(() => {
       this.#followers.delete(follower)
-      channel.followers.delete(follower)
-      if (channel.followers.size === 0) this.#drop(channel)
+      channel.delete(follower)
+      if (!channel.isFollowed) this.#drop(channel)
     })
-    return channel
+    return { channel, source }
   }
 
   #channelOf(tag: ChatTag): Channel {

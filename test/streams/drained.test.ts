@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { drained } from '../../src/streams/drained.ts'
+import { drained, roomForMore } from '../../src/streams/drained.ts'
 
 /** A writable that is full, and what takes the bytes that it holds. */
 function aFullWritable() {
@@ -33,6 +33,23 @@ describe('waiting for room in a writable', () => {
     take()
     expect(await isDone(room)).toBe(true)
     expect(await isDone(drained(writable))).toBe(true)
+  })
+
+  it('lets other work have its turn, however many wait', async () => {
+    const { writable, take } = aFullWritable()
+    take()
+    await drained(writable)
+    const turns: number[] = []
+    let turn = 0
+    const all = Array.from({ length: 100 }, () => roomForMore(writable).then(() => turns.push(turn)))
+    let isOver = false
+    const counting = (async () => {
+      for (; !isOver; turn++) await nextTurn()
+    })()
+    await Promise.all(all)
+    isOver = true
+    await counting
+    expect(new Set(turns).size).toBeGreaterThan(10)
   })
 
   it('ends with the writable, and leaves no listener', async () => {

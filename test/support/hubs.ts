@@ -24,7 +24,7 @@ export function aHub(store: Store, options: Partial<HubOptions> = {}): Hub {
 }
 
 /** A wait for anything, for up to five minutes. */
-export function aWait(isDone: () => Promise<boolean>): WaitOptions {
+export function aWait(isDone: WaitOptions['isDone']): WaitOptions {
   return { seconds: 300, gone: new AbortController().signal, wakes: () => true, isDone }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
-import { drained } from '../../streams/drained.ts'
+import { roomForMore } from '../../streams/drained.ts'
 import { hijack } from './hijack.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
@@ -95,12 +95,12 @@ function isItsTurn(response: ServerResponse): Promise<boolean> {
   })
 }
 
-/** Resolves when the client has taken most of the page, or has disconnected. */
+/** Resolves when the client has taken most of the page, or has disconnected, and other work has had its turn. */
 function writePage(response: ServerResponse, page: readonly Uint8Array[]): Promise<void> {
   response.cork()
   for (const part of page) response.write(part)
   response.uncork()
-  return drained(response)
+  return roomForMore(response)
 }
 
 let end: Promise<void> | undefined

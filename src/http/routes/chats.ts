@@ -4,6 +4,7 @@ import type { LoggedEvent } from '../../chat/events.ts'
 import { tagOf } from '../../chat/ids.ts'
 import { invitesOf } from '../../chat/profile.ts'
 import type { ChatReading, Service } from '../../chat/service.ts'
+import type { Look } from '../../chat/store.ts'
 import type { Hub } from '../../streams/hub.ts'
 import { toJson } from '../../wire/json.ts'
 import { answer, emptyAnswer, example, MEMBER, OWNER, streamAnswer } from '../../wire/schemas/answers.ts'
@@ -157,13 +158,13 @@ export const chatRoutes: FastifyPluginCallbackZod<ChatRoutesOptions> = (
     },
     async (request, reply) => {
       const { wait } = request.query
-      const read = () => service.readMessages(chatIdOf(request), userOf(request), request.query)
+      const read = (look?: Look) => service.readMessages(chatIdOf(request), userOf(request), request.query, look)
       const holder = { request, user: userOf(request) }
       let history = await read()
       if (wait !== undefined && history.first.count === 0) {
         const release = budget.take(holder)
-        const isDone = async () => {
-          history = await read()
+        const isDone = async (look: Look) => {
+          history = await read(look)
           return history.first.count > 0
         }
         const wakes = (events: readonly LoggedEvent[]) => events.some(({ type }) => type === 'message')

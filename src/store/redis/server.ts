@@ -16,7 +16,7 @@ import {
   isRedirection,
   toStoreFault
 } from './connection.ts'
-import { keysOf, LAYOUT_TAG } from './keys.ts'
+import { LAYOUT_TAG } from './keys.ts'
 import { PageConnections } from './page-connections.ts'
 import { type Reply, readReply } from './replies.ts'
 import { SCRIPTS, type Script } from './scripts.ts'
@@ -55,6 +55,8 @@ export class RedisServer {
   readonly #pages = new PageConnections()
   readonly #faults: RetriedFaults
   readonly #onReconnected: (() => void)[] = []
+  /** The eviction policies that were found. */
+  readonly #policies = new Set<string>()
   #isLost = false
   #isLayoutStored = false
 
@@ -135,7 +137,19 @@ export class RedisServer {
       const time = Number(await evaluate(client, SCRIPTS.probe))
       this.clock.observe(sentAt, Date.now(), time)
     })
+    await this.#lookForEviction()
     if (this.clock.fault !== undefined) throw new Error(this.clock.fault)
+  }
+
+  /** The policy can be changed while the server runs. Being not ready would lose more than Redis deletes, so it is a warning. */
+  async #lookForEviction(): Promise<void> {
+    await this.#commands.onEachServer(async (client) => {
+      const policy = await evictionPolicy(client)
+      if (policy === 'noeviction' || policy === '') return
+      if (!this.#policies.has(policy))
+        this.hooks.onWarning?.(`${deletesChats('The server', policy)} Set it to noeviction.`)
+      this.#policies.add(policy)
+    })
   }
 
   /** Whether `onLost` was called, and not `onBack` since. */
@@ -163,18 +177,17 @@ export class RedisServer {
 
   /** Reads the time, and refuses servers that delete chats when they are full. A server that is away is not examined. */
   async #examine(host: string, eviction: 'refuse' | 'warn'): Promise<void> {
-    const policies = new Set<string>()
     try {
       await this.#commands.onEachServer(async (client) => {
         const sentAt = Date.now()
         const [seconds, microseconds] = await client.time()
         this.clock.observe(sentAt, Date.now(), Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000))
-        policies.add(await evictionPolicy(client))
+        this.#policies.add(await evictionPolicy(client))
       })
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error
     }
-    for (const policy of policies) {
+    for (const policy of this.#policies) {
       if (policy === 'noeviction') continue
       if (policy === '') {
         this.hooks.onWarning?.(
@@ -182,7 +195,7 @@ export class RedisServer {
         )
         continue
       }
-      const deletes = `${host} has maxmemory-policy ${policy}, so it deletes chats when it is full.`
+      const deletes = deletesChats(host, policy)
       if (eviction === 'refuse') {
         throw new ServerRefused(`${deletes} Set it to noeviction, or set REDIS_EVICTION=warn to accept the losses.`)
       }
@@ -224,7 +237,7 @@ export class RedisServer {
   async #runPage(script: Script, tag: string, args: string[], as: 'bytes' | undefined): Promise<Reply> {
     try {
       const server = await this.#commands.clientFor(tag)
-      return readReply(await this.#pages.run(server, script, keysOf(tag), args, as))
+      return readReply(await this.#pages.run(server, script, tag, args, as))
     } catch (error) {
       // The connection for commands follows redirections, and learns from them where the chat is.
       if (isRedirection(error)) return await this.#commands.run(script, tag, args)
@@ -243,6 +256,10 @@ export class RedisServer {
     this.hooks.onBack()
     for (const listener of this.#onReconnected) listener()
   }
+}
+
+function deletesChats(host: string, policy: string): string {
+  return `${host} has maxmemory-policy ${policy}, so it deletes chats when it is full.`
 }
 
 /** The server's `maxmemory-policy`; empty if it does not tell. */

@@ -1,6 +1,8 @@
 /** Pages of logs have a connection of their own, so those who read much do not delay the others. */
 import { describe, expect, it, onTestFinished } from 'vitest'
+import type { ChatTag } from '../../../src/chat/ids.ts'
 import { type NewMessage, StoreUnavailable } from '../../../src/chat/store.ts'
+import { PAGES_AT_ONCE } from '../../../src/store/redis/page-connections.ts'
 import { SCRIPTS } from '../../../src/store/redis/scripts.ts'
 import { openWire } from '../../kit/wire.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -53,6 +55,35 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('pages of a log', () => {
     // On one connection a post would wait for the pages of all readers, as long as a page does.
     expect(median(posts)).toBeLessThan(median(pages) / 2)
     expect(Math.max(...posts)).toBeLessThan(3000)
+  })
+
+  it('are asked for a few at a time, and another chat does not wait for all of them', async () => {
+    const redis = await aRedis()
+    let asked = 0
+    const wire = await openWire(redis.port, {
+      mark: (sent) => {
+        asked += sent.toString('latin1').split(SCRIPTS.messages.digest).length - 1
+        return undefined
+      }
+    })
+    onTestFinished(wire.close)
+    const store = await aNode(`redis://127.0.0.1:${wire.port}`)
+    const [long, other] = [await aChat(store), await aChat(store)]
+    for (const tag of [long, other]) await append(store, tag, 'hello')
+    await texts(store, other)
+    asked = 0
+    redis.signal('SIGSTOP')
+    const answered: ChatTag[] = []
+    const read = async (tag: ChatTag) => {
+      await store.messages(tag, { after: 0 }, PAGE)
+      answered.push(tag)
+    }
+    const all = [...Array.from({ length: 1000 }, () => long), other].map(read)
+    await eventually(() => asked === PAGES_AT_ONCE, 'a few pages are asked for')
+    redis.signal('SIGCONT')
+    await Promise.all(all)
+    expect(asked).toBe(1001)
+    expect(answered.indexOf(other)).toBeLessThanOrEqual(2 * PAGES_AT_ONCE)
   })
 
   it('that get no answer do not keep the others from working, and work again later', async () => {

@@ -26,12 +26,16 @@ const hooks = { onLost: () => undefined, onBack: () => undefined, onFault: () =>
 
 /** Opens a store, and returns its warnings. */
 async function warningsOf(url: string, options: ServerOptions = {}): Promise<string[]> {
+  return (await openWarned(url, options)).warnings
+}
+
+async function openWarned(url: string, options: ServerOptions = {}) {
   const warnings: string[] = []
   const onWarning = (sentence: string) => void warnings.push(sentence)
   const limits = { maxChatBytes: 1e6, chatTtlMs: 0, emptyChatTtlMs: 0 }
   const store = await openRedisStore(url, { ...limits, ...hooks, ...options, onWarning })
   onTestFinished(() => store.close())
-  return warnings
+  return { store, warnings }
 }
 
 /** A chat with two messages and a knock, watched in two processes. */
@@ -57,6 +61,16 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a Redis that evicts', ()
     }
     const { url } = await sharedRedis()
     expect(await warningsOf(url)).toEqual([])
+  })
+
+  it('is warned of once if it begins to evict later, when somebody asks whether it is ready', async () => {
+    const redis = await aRedis()
+    const { store, warnings } = await openWarned(redis.url)
+    await store.ping()
+    expect(warnings).toEqual([])
+    await redis.cli('config', 'set', 'maxmemory-policy', 'allkeys-lru')
+    for (let ping = 0; ping < 2; ping++) await store.ping()
+    expect(warnings).toEqual([expect.stringContaining('has maxmemory-policy allkeys-lru, so it deletes chats')])
   })
 
   it('is warned of once if it does not tell its policy', async () => {
