@@ -342,6 +342,12 @@ export function createService({
     orRefuse(rules.openLink(door, link))
   }
 
+  /** The chat's title, for whoever has a link that is open. */
+  async function titleBehind(link: LinkId): Promise<string | null> {
+    const { door } = await loadChatByLink(link)
+    return isRefusal(rules.openLink(door, link)) ? null : door.profile.title
+  }
+
   /** Where a guest stands, whether or not the request has ended. `isTheGuest`: and not the process that waits for them. */
   async function ownRequest(
     link: LinkId,
@@ -502,6 +508,7 @@ export function createService({
     claim,
     extendKnock,
     checkLink,
+    titleBehind,
     ownRequest,
     approvalStatus,
     decide,

@@ -142,7 +142,7 @@ export async function buildApp({
 
   await app.register(api, { service, hub, info: serverInfoOf(settings, version) })
   await addDocs(app, { version, publicUrl: settings.PUBLIC_URL })
-  await addWeb(app, settings.PUBLIC_URL)
+  await addWeb(app, { service, publicUrl: settings.PUBLIC_URL })
 
   return app
 }

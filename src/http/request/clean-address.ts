@@ -25,6 +25,12 @@ export function sharedNoun(path: string): 'chats' | 'links' | 'handovers' | unde
   return start === 'v1/chats' ? 'chats' : start === 'v1/handovers' ? 'handovers' : 'links'
 }
 
+/** The last part of the path of a shared URL. */
+export function sharedId(target: string): string | undefined {
+  const { path } = splitTarget(normalizeTarget(target))
+  return sharedNoun(path) && /\/([\w-]+)\/?$/.exec(path)?.[1]
+}
+
 /**
  * The path and query that a browser should open instead of this one: without trailing punctuation, and without a user id,
  * which would stay in the history. `undefined`: this one is right.

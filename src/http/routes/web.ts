@@ -1,11 +1,15 @@
 /**
- * The web page. It is the same for all links, and at all other addresses, so that it reveals nothing about any of them; and it
- * needs no store.
+ * The web page. It is the same everywhere, but for what link previews read at the address of an invitation. It needs no store: if
+ * the title of a chat cannot be read soon, the invitation has none.
  */
 import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import staticFiles from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
+import { readLinkId } from '../../chat/ids.ts'
+import type { Service } from '../../chat/service.ts'
+import { sharedId } from '../request/clean-address.ts'
 import { isForInvitation, PAGE_PATH, redirectToCleanAddress, varyByAccept } from '../request/page-requests.ts'
 import type { NotFoundPage } from '../response/error-handler.ts'
 import { previewTags } from '../response/preview-tags.ts'
@@ -24,8 +28,16 @@ const POLICY = {
   'trusted-types': ["'none'"]
 }
 
+/** How long the page waits for a title. */
+const TITLE_DEADLINE_MS = 500
+
+export interface WebOptions {
+  readonly service: Service
+  readonly publicUrl: string | undefined
+}
+
 /** @throws Error if the page was not built */
-export async function addWeb(app: FastifyInstance, publicUrl: string | undefined): Promise<void> {
+export async function addWeb(app: FastifyInstance, { service, publicUrl }: WebOptions): Promise<void> {
   const { plain, invitation } = splitPreview(readPage('index.html', publicUrl))
   await app.register(async (web) => {
     await addPageHeaders(web, POLICY)
@@ -33,8 +45,10 @@ export async function addWeb(app: FastifyInstance, publicUrl: string | undefined
       PAGE_PATH,
       { onRequest: [varyByAccept, redirectToCleanAddress(prefixOf(publicUrl))] },
       async (request, reply) => {
-        const page = isForInvitation(request) ? invitation(new URL(request.base).origin, null) : plain
-        return reply.type('text/html; charset=utf-8').send(page)
+        reply.type('text/html; charset=utf-8')
+        if (!isForInvitation(request)) return reply.send(plain)
+        const title = await titleFor(service, request.originalUrl)
+        return reply.send(invitation(new URL(request.base).origin, title))
       }
     )
     // The file names contain a hash of the content.
@@ -52,6 +66,15 @@ export async function addWeb(app: FastifyInstance, publicUrl: string | undefined
       }
     })
   })
+}
+
+/** The title of the chat behind an open link; null if there is none, or if it cannot be read soon. */
+async function titleFor(service: Service, target: string): Promise<string | null> {
+  const link = readLinkId(sharedId(target) ?? '')
+  if (link === undefined) return null
+  const late = sleep(TITLE_DEADLINE_MS, null, { ref: false })
+  // Refused: there is no such link. StoreUnavailable: the page says so itself.
+  return await Promise.race([service.titleBehind(link).catch(() => null), late])
 }
 
 /** In the page as it is built: its title, and the path of the picture for link previews. */

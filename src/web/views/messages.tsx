@@ -207,7 +207,7 @@ class MessageItem extends Component<MessageItemProps> {
     const at = new Date(message.created_at)
     const isNewDay = before === undefined || new Date(before.created_at).toDateString() !== at.toDateString()
     const isSoon = before !== undefined && +at - +new Date(before.created_at) < TOGETHER_MS
-    const isMore = !isNewDay && isSoon && isAlike && splitName(before.text).name === name
+    const isMore = !isNewDay && isSoon && isAlike && isSameSender(before, message)
     return (
       <>
         {isNewDay && <li class="day">{DAY.format(at)}</li>}
@@ -232,6 +232,12 @@ class MessageItem extends Component<MessageItemProps> {
       </>
     )
   }
+}
+
+/** By the right that was used to post. Earlier versions of the server did not record it: then by the name in the text. */
+function isSameSender(one: Message, other: Message): boolean {
+  if (one.from !== null || other.from !== null) return one.from === other.from
+  return splitName(one.text).name === splitName(other.text).name
 }
 
 function DraftItem({ draft, session }: { draft: Draft; session: ChatSession }) {

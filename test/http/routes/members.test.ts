@@ -1,5 +1,5 @@
 /** Who posted a message, who is in a chat, and what the owner says of it. */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import {
   approve,
@@ -182,5 +182,30 @@ describe('invites', () => {
     expect([await invite(), await invite(owner)]).toEqual([403, 201])
     await call(`PATCH ${chat}`, { user: owner, json: { invites: 'anyone' } })
     expect(await invite(member)).toBe(201)
+  })
+})
+
+describe('a link preview', () => {
+  const preview = async (link: string) =>
+    (await call(link, { headers: { accept: 'text/html', 'user-agent': 'WhatsApp/2.23' } })).text()
+
+  it('tells the title, as text, while the link is open, and knocks at nothing', async () => {
+    const server = await startServer()
+    const { chat, owner, link } = await aNamedChat(server, { title: '"><script>alert(1)</script> & more' })
+    const page = await preview(link.replace('/v1/links/', '/i/'))
+    expect(page).toContain('Invitation: &#34;&#62;&#60;script&#62;alert(1)&#60;/script&#62; &#38; more')
+    expect(page).not.toContain('alert(1)</script>')
+    expect(await preview(`${link.slice(0, -1)}${link.endsWith('x') ? 'y' : 'x'}`)).toContain('Invitation to a chat')
+    expect(await preview(chat)).not.toContain('more')
+    await call(`DELETE ${link}`, { user: owner })
+    expect(await preview(link)).toContain('Invitation to a chat')
+    expect(await json(call(`${chat}/join-requests`, { user: owner }))).toMatchObject({ join_requests: [] })
+  })
+
+  it('has no title while the store is slow, and does not wait for it', async () => {
+    const server = await startServer()
+    const { link } = await aNamedChat(server, { title: 'Garden party' })
+    vi.spyOn(server.store, 'load').mockReturnValue(new Promise(() => undefined))
+    expect(await preview(link)).toContain('Invitation to a chat')
   })
 })

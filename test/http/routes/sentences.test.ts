@@ -100,9 +100,11 @@ describe('every message about invalid input is our own', () => {
       'expires_in',
       'link',
       'max_guests',
+      'name',
       'request_id',
       'sealed',
-      'text'
+      'text',
+      'title'
     ])
   })
 

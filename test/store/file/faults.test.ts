@@ -56,7 +56,13 @@ function retrying(store: Store): Store {
     create: (...call) => retried(() => store.create(...call)),
     commit: (...call) => retried(() => store.commit(...call)),
     append: (...call) => retried(() => store.append(...call)),
-    remove: (...call) => retried(() => store.remove(...call))
+    remove: (...call) => retried(() => store.remove(...call)),
+    handovers: {
+      ...store.handovers,
+      put: (...call) => retried(() => store.handovers.put(...call)),
+      take: (...call) => retried(() => store.handovers.take(...call)),
+      removeExpired: (...call) => retried(async () => await store.handovers.removeExpired(...call))
+    }
   }
 }
 
