@@ -9,7 +9,7 @@ export interface JoinEvent {
 }
 
 /** The chat has another title, or its owner another name. */
-export interface ProfileEvent {
+interface ProfileEvent {
   readonly type: 'chat'
   readonly profile: ToldProfile
 }

@@ -3,7 +3,7 @@ import { type HandoverId, newHandoverId } from './ids.ts'
 import { Refused } from './refusals.ts'
 import type { Store } from './store.ts'
 
-export const HANDOVER_LIFETIME_MS = 600_000
+const HANDOVER_LIFETIME_MS = 600_000
 
 export function createHandovers(store: Pick<Store, 'handovers'>, now: () => number) {
   return {

@@ -39,9 +39,9 @@ export const headKey = (tag: ChatTag): Buffer => key('H', tag)
 export const requestKey = (tag: ChatTag, guest: UserDigest): Buffer => key('Q', tag, Buffer.from(guest))
 export const messageKey = (tag: ChatTag, id: number): Buffer => key('M', tag, number(id))
 /** An event that can be forgotten. */
-export const joinKey = (tag: ChatTag, id: number): Buffer => key('J', tag, number(id))
+const joinKey = (tag: ChatTag, id: number): Buffer => key('J', tag, number(id))
 /** Any other event but a message. */
-export const keptKey = (tag: ChatTag, id: number): Buffer => key('K', tag, number(id))
+const keptKey = (tag: ChatTag, id: number): Buffer => key('K', tag, number(id))
 /** Its value is the id of the message that was posted with this idempotency key. */
 export const postKeyKey = (tag: ChatTag, post: PostKey): Buffer => key('P', tag, Buffer.from(post))
 
