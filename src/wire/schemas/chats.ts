@@ -5,6 +5,7 @@ import {
   atMost,
   chatUrlAnswer,
   EXAMPLE,
+  emptyIsNone,
   eventId,
   formatCount,
   ONE_LINE,
@@ -232,15 +233,9 @@ export const messages = z
 
 export const membersQuery = z.object({
   all: member(
-    z
-      .preprocess(
-        (value) => (value === '' ? undefined : value),
-        z.enum(['true', 'false'], 'Send `true` or `false`.').optional()
-      )
-      .meta({
-        type: 'boolean',
-        description: 'With `true`, return also those who were in the chat and are not any more. Default: false.'
-      }),
+    emptyIsNone(z.enum(['true', 'false'], 'Send `true` or `false`.').optional()).meta({
+      description: 'With `true`, return also those who were in the chat and are not any more. Default: false.'
+    }),
     {}
   ),
   user_id: userIdMember
