@@ -231,6 +231,39 @@ export function decline(door: Door, ref: RequestRef, by: UserDigest, now: number
   }
 }
 
+/** `left`: those for whom the link had no seat. Both oldest first. */
+export interface DecidedAll {
+  readonly decided: readonly RequestId[]
+  readonly left: readonly RequestId[]
+}
+
+/** For the owner: decides on everybody who waits at a link, oldest first; with `among`, only on those of them. */
+export function decideOnAll(
+  door: Door,
+  id: LinkId,
+  { by, verdict, among }: { by: UserDigest; verdict: 'approve' | 'decline'; among?: readonly RequestId[] | undefined },
+  now: number
+): Change<DecidedAll> | Refusal {
+  if (linkOf(door, id) === undefined) return { refused: 'link-not-found' }
+  if (by !== door.owner) return { refused: 'not-the-owner' }
+  const waiting = door.requests.at(id).pending.filter((request) => among === undefined || among.includes(request.id))
+  const decided: RequestId[] = []
+  const left: RequestId[] = []
+  const events: DoorEvent[] = []
+  let after = door
+  for (const request of waiting) {
+    const decision = (verdict === 'approve' ? approve : decline)(after, request, by, now)
+    if ('refused' in decision) {
+      left.push(request.id)
+      continue
+    }
+    decided.push(request.id)
+    events.push(...decision.events)
+    after = decision.door
+  }
+  return { door: after, events, result: { decided, left } }
+}
+
 /** A guest withdraws their request or leaves the chat. If the request has ended, this changes nothing. */
 export function leave(door: Door, link: LinkId, guest: UserDigest, now: number): Change<undefined> | Refusal {
   const request = requestOf(door, link, guest)

@@ -390,6 +390,18 @@ export function createService({
     return await withdraw(link, decline(request), ({ id }) => [`decline ${id}`, decline(id)])
   }
 
+  /** For the owner: decides on everybody who waits at a link, at once. */
+  async function decideOnAll(link: LinkId, user: UserId, verdict: 'approve' | 'decline'): Promise<changes.DecidedAll> {
+    const by = digestOf(user)
+    const decideOn =
+      (among?: readonly RequestId[]): Decide<changes.DecidedAll> =>
+      (door, at) =>
+        changes.decideOnAll(door, link, { by, verdict, among }, at)
+    if (verdict === 'approve') return await change(link, 'link-not-found', decideOn())
+    // Later, it could be about others.
+    return await withdraw(link, decideOn(), ({ decided }) => [`decline ${decided.join(' ')}`, decideOn(decided)])
+  }
+
   /** Stores what is due in a chat. Resolves to the milliseconds until something else is, or to undefined for never. */
   async function applyDueExpiries(tag: ChatTag): Promise<number | undefined> {
     const next = await decisions.decide<number>(
@@ -512,6 +524,7 @@ export function createService({
     ownRequest,
     approvalStatus,
     decide,
+    decideOnAll,
     applyDueExpiries,
     handovers: createHandovers(store, now),
     sweep,

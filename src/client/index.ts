@@ -22,10 +22,12 @@ import {
   type ApprovalEventData,
   type ChatEvent,
   type Check,
+  type DecidedAll,
   type Exchange,
   isApproval,
   isApprovalEventData,
   isChatEvent,
+  isDecidedAll,
   isExchange,
   isHandover,
   isJoinRequests,
@@ -54,6 +56,7 @@ export type {
   Approval,
   ChatEvent,
   ClientOptions,
+  DecidedAll,
   Exchange,
   FollowOptions,
   InputError,
@@ -249,6 +252,13 @@ export class Chat {
   decline(linkUrl: string, requestId?: string | undefined): Promise<Approval> {
     return this.#request(this.#sibling('approval'), isApproval, {
       json: { link: linkUrl, request_id: requestId, approval_status: false }
+    })
+  }
+
+  /** Approves or declines everybody who waits at that link, oldest first (owner). */
+  decideOnAll(linkUrl: string, verdict: 'approve' | 'decline'): Promise<DecidedAll> {
+    return this.#request(this.#sibling('approval'), isDecidedAll, {
+      json: { link: linkUrl, all: true, approval_status: verdict === 'approve' }
     })
   }
 

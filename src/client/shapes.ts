@@ -3,7 +3,7 @@
  * because a newer server can send more members and more values than this version knows.
  */
 import type { z } from 'zod'
-import type { approval } from '../wire/schemas/approval.ts'
+import type { approval, decidedAll } from '../wire/schemas/approval.ts'
 import type { members, message, messages, newChat, ownProfile } from '../wire/schemas/chats.ts'
 import type { handover, newHandover } from '../wire/schemas/handovers.ts'
 import type { joinRequests } from '../wire/schemas/join-requests.ts'
@@ -20,6 +20,7 @@ export type Links = z.output<typeof links>
 export type JoinRequests = z.output<typeof joinRequests>
 export type JoinRequest = JoinRequests['join_requests'][number]
 export type Approval = z.output<typeof approval>
+export type DecidedAll = z.output<typeof decidedAll>
 export type Exchange = z.output<typeof exchange>
 export type { ServerInfo }
 export type NewHandover = z.output<typeof newHandover>
@@ -65,6 +66,7 @@ export const isJoinRequests = object<JoinRequests>({
   has_more: flagOrNone
 })
 export const isApproval = object<Approval>({ link: text, request_id: text, state: text })
+export const isDecidedAll = object<DecidedAll>({ link: text, decided: list(text), left: list(text) })
 export const isExchange = object<Exchange>({ link: text, state: text, chat: textOrNull })
 export const isApprovalEventData = object<ApprovalEventData>({ link: text, state: text, chat: textOrNull })
 export const isNewChat = object<NewChat>({ chat: text, author_id: text })

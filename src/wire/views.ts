@@ -1,5 +1,6 @@
 /** JSON views of domain objects, with URLs on the base of the reader's request. */
 import type { z } from 'zod'
+import type { DecidedAll } from '../chat/changes.ts'
 import {
   type ApprovedRequest,
   type CountedLink,
@@ -11,11 +12,11 @@ import {
   type Link,
   makerOf
 } from '../chat/door.ts'
-import type { ChatId } from '../chat/ids.ts'
+import type { ChatId, LinkId } from '../chat/ids.ts'
 import type { Member } from '../chat/members.ts'
 import { invitesOf, type Profile, type ToldProfile } from '../chat/profile.ts'
 import type { Doorstep, GuestExchange } from '../chat/service.ts'
-import type { approval } from './schemas/approval.ts'
+import type { approval, decidedAll } from './schemas/approval.ts'
 import type { chatMember, ownProfile } from './schemas/chats.ts'
 import type { joinRequest } from './schemas/join-requests.ts'
 import type { exchange, link, links } from './schemas/links.ts'
@@ -94,6 +95,15 @@ export function decisionView(base: Base, request: ApprovedRequest | DeclinedRequ
 }
 
 type Guest = Omit<GuestExchange, 'is'>
+
+export function decidedAllView(
+  base: Base,
+  link: LinkId,
+  verdict: 'approve' | 'decline',
+  { decided, left }: DecidedAll
+): z.output<typeof decidedAll> {
+  return { approval_status: verdict === 'approve', link: linkUrl(base, link), decided: [...decided], left: [...left] }
+}
 
 /** A join request as its own guest sees it. */
 export function guestView(base: Base, { chat, client, request, title }: Guest): z.output<typeof exchange> {

@@ -7,6 +7,7 @@ import {
   approve,
   type Change,
   changeProfile,
+  decideOnAll,
   decline,
   expireLinks,
   knock,
@@ -99,6 +100,23 @@ const describe = fc
     return (door) => changeProfile(door, by, wanted)
   })
 
+const decideAll = fc
+  .record({ link: anyLink, by: anybody, verdict: fc.constantFrom('approve' as const, 'decline' as const) })
+  .map(({ link, ...how }): Step => {
+    return (door, now) => {
+      const decision = decideOnAll(door, link, how, now)
+      if ('refused' in decision) return decision
+      const { decided, left } = decision.result
+      const waiting = door.requests.at(link).pending.map(({ id }) => id)
+      expect([...decided, ...left]).toEqual(waiting)
+      const state = how.verdict === 'approve' ? 'approved' : 'declined'
+      for (const id of decided) expect(decision.door.requests.byId(id)?.state).toBe(state)
+      const seats = door.links.find(({ id }) => id === link)?.maxGuests ?? Number.POSITIVE_INFINITY
+      if (left.length > 0) expect(decision.door.requests.at(link).approved).toBe(seats)
+      return decision
+    }
+  })
+
 const expire = fc.constant<Step>(expireLinks)
 
 const steps = fc.array(
@@ -111,6 +129,7 @@ const steps = fc.array(
       { weight: 2, arbitrary: go },
       { weight: 1, arbitrary: revoke },
       { weight: 1, arbitrary: describe },
+      { weight: 1, arbitrary: decideAll },
       { weight: 2, arbitrary: expire }
     )
   }),

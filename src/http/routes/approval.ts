@@ -1,11 +1,12 @@
 /** `/v1/approval`: check whether a request is approved; approve or decline it. */
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
+import { z } from 'zod'
 import type { Service } from '../../chat/service.ts'
 import { answer, GUEST_OR_ANYBODY, OWNER } from '../../wire/schemas/answers.ts'
-import { approval, approvalQuery, approvalStatus, approveBody } from '../../wire/schemas/approval.ts'
+import { approval, approvalQuery, approvalStatus, approveBody, decidedAll } from '../../wire/schemas/approval.ts'
 import { EXAMPLE } from '../../wire/schemas/common.ts'
 import { BODY_PROBLEMS, problemResponses } from '../../wire/schemas/problems.ts'
-import { decisionView } from '../../wire/views.ts'
+import { decidedAllView, decisionView } from '../../wire/views.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
 import { existing } from '../request/ids.ts'
 import { allowUserId, requireUserId, userOf } from '../request/user-id.ts'
@@ -56,11 +57,11 @@ export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (
         tags: ['approval'],
         summary: 'Approve or decline a join request',
         description:
-          "For the owner. Without a `request_id`, this decides on the link's only pending request or, if none is pending, on its only approved one. With `approval_status: false` it declines a pending request or, with a `request_id`, removes a guest who was approved. Once the call returns, that guest can no longer read or post, and their streams get `closed`. A declined request can be approved while its link is open. Repeating a decision gives the same answer.",
+          "For the owner. Without a `request_id`, this decides on the link's only pending request or, if none is pending, on its only approved one. With `approval_status: false` it declines a pending request or, with a `request_id`, removes a guest who was approved. Once the call returns, that guest can no longer read or post, and their streams get `closed`. A declined request can be approved while its link is open. Repeating a decision gives the same answer. With `all`, it decides on everybody who waits at the link, in one step.",
         security: OWNER,
         body: approveBody,
         response: {
-          200: answer('The decision is recorded and the guest has been notified.', approval, {
+          200: answer('The decision is recorded and the guest has been notified.', z.union([approval, decidedAll]), {
             example: APPROVAL_EXAMPLE
           }),
           ...problemResponses(
@@ -79,12 +80,14 @@ export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (
       }
     },
     async (request) => {
-      const { link, request_id, approval_status } = request.body
+      const { request_id, approval_status, all } = request.body
+      const link = existing(request.body.link.id, 'link-not-found')
       const verdict = approval_status === false ? 'decline' : 'approve'
-      return decisionView(
-        request.base,
-        await service.decide(existing(link.id, 'link-not-found'), userOf(request), request_id, verdict)
-      )
+      if (all === true) {
+        const decided = await service.decideOnAll(link, userOf(request), verdict)
+        return decidedAllView(request.base, link, verdict, decided)
+      }
+      return decisionView(request.base, await service.decide(link, userOf(request), request_id, verdict))
     }
   )
 

@@ -80,7 +80,18 @@ export const approveBody = z
         .meta({ description: 'True (the default) approves. False declines, or removes a guest who was approved.' }),
       VERDICT
     ),
+    all: member(
+      z.boolean().optional().meta({
+        description:
+          'True decides on everybody who waits at this link, oldest first, instead of one `request_id`. The answer lists them.'
+      }),
+      { wanted: 'true (decide on everybody who waits) or false' }
+    ),
     user_id: userIdMember
+  })
+  .refine(({ request_id, all }) => all !== true || request_id === undefined, {
+    path: ['all'],
+    error: 'Send either `request_id` or `all`: they cannot be combined.'
   })
   .meta({ example: { link: EXAMPLE.link } })
 
@@ -93,3 +104,15 @@ export const approval = z
     decided_at: time
   })
   .meta({ id: 'Approval' })
+
+const requestIds = (description: string) =>
+  z.array(requestId).meta({ description: `${description} Oldest first.`, examples: [[EXAMPLE.requestId]] })
+
+export const decidedAll = z
+  .object({
+    approval_status: z.boolean(),
+    link: linkUrlAnswer,
+    decided: requestIds('Everybody who waited and on whom this has decided.'),
+    left: requestIds('Those for whom the link had no seat.')
+  })
+  .meta({ id: 'ApprovalOfAll', description: 'The answer to `all`. Both lists are empty if nobody was waiting.' })

@@ -95,6 +95,7 @@ describe('every message about invalid input is our own', () => {
     }
     expect([...seen].sort()).toEqual([
       '',
+      'all',
       'approval_status',
       'chat',
       'expires_in',
