@@ -22,6 +22,8 @@ export interface Difference {
 
 interface Log {
   readonly entries: readonly Entry[]
+  /** The same as members other than the owner see it. */
+  readonly forMembers: readonly Entry[]
   /** The last state of each join request, by its id. */
   readonly requests: ReadonlyMap<string, JoinRequest>
   /** The ids of requests that were ever approved. */
@@ -55,12 +57,16 @@ export async function compare(book: ChatBook, urls: readonly string[], signal: A
 
 async function readLog(view: Chat): Promise<Log> {
   const entries: Entry[] = []
+  const forMembers: Entry[] = []
+  const inside = new Set<string>()
   const requests = new Map<string, JoinRequest>()
   const approved = new Set<string>()
   const texts = new Map<string, number[]>()
   for await (const event of view.events({ after: 0 })) {
     if (event.event === 'ready') break
     entries.push(entryOf(event))
+    const seen = asMembersSee(event, inside)
+    if (seen !== undefined) forMembers.push(entryOf(seen))
     if (event.event === 'message') {
       const digest = digestOf(event.data.text)
       texts.set(digest, [...(texts.get(digest) ?? []), event.id])
@@ -68,7 +74,20 @@ async function readLog(view: Chat): Promise<Log> {
     if (isJoin(event)) requests.set(event.data.request_id, event.data)
     if (event.event === 'join_approved') approved.add(event.data.request_id)
   }
-  return { entries, requests, approved, texts }
+  return { entries, forMembers, requests, approved, texts }
+}
+
+/** An event of the owner's stream as other members get it; `inside` has those who are in the chat. */
+function asMembersSee(event: ChatEvent, inside: Set<string>): ChatEvent | undefined {
+  if (!isJoin(event)) return event
+  const { request_id: from, name, state } = event.data
+  const { id = 0 } = event
+  if (state === 'approved') {
+    inside.add(from)
+    return { event: 'member_joined', id, data: { from, name, reason: null } }
+  }
+  if (!inside.delete(from)) return undefined
+  return { event: 'member_left', id, data: { from, name, reason: state === 'declined' ? 'removed' : 'left' } }
 }
 
 function isJoin(event: ChatEvent): event is Extract<ChatEvent, { data: { request_id: string } }> {
@@ -116,7 +135,7 @@ function compareTexts({ posts }: ChatBook, { texts }: Log): Difference[] {
 /** A reader must have received everything that the log has for it since its start: once, in order, unchanged. */
 function compareReader({ name, isOwner, received, start }: ReaderBook, log: Log): Difference[] {
   if (start === undefined) return [{ kind: 'lost', text: `${name} never got a ready event` }]
-  const wanted = log.entries.filter(({ id = 0, event }) => id > start && (isOwner || event === 'message'))
+  const wanted = (isOwner ? log.entries : log.forMembers).filter(({ id = 0 }) => id > start)
   const byId = new Map(wanted.map((entry) => [entry.id, entry]))
   const seen = new Set<number | undefined>()
   const found: Finding[] = []

@@ -58,7 +58,7 @@ describe('the package', () => {
     expect(
       paths.filter(
         (path) =>
-          !/^(LICENSE|README\.md|package\.json|deploy\/(nginx\/(http|server)\.conf|silly-chat\.service)|dist\/web\/licenses\.md|dist\/docs\/openapi\.(json|yaml)|dist\/.+\.(js|lua|html|css|svg|br|gz)|dist\/.+\.d\.ts)$/.test(
+          !/^(LICENSE|README\.md|package\.json|deploy\/(nginx\/(http|server)\.conf|silly-chat\.service)|dist\/web\/licenses\.md|dist\/docs\/openapi\.(json|yaml)|dist\/.+\.(js|lua|html|css|svg|png|br|gz)|dist\/.+\.d\.ts)$/.test(
             path
           )
       )

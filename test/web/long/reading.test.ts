@@ -1,6 +1,8 @@
 /** Reading a long chat, a chat with new messages, and malicious texts. */
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
+import type { Sender } from '../../../src/chat/door.ts'
+import { newRequestId } from '../../../src/chat/ids.ts'
 import type { Store } from '../../../src/chat/store.ts'
 import { startChromium } from '../../foreign/chromium.ts'
 import { tagIn } from '../../store/contract/support.ts'
@@ -16,7 +18,7 @@ interface Reading {
   readonly chat: string
   readonly owner: string
   /** Adds messages to the chat directly in the store. */
-  write(messages: readonly string[]): Promise<void>
+  write(messages: readonly string[], from?: Sender): Promise<void>
   /** Opens the chat as its owner Olga. */
   read(size?: { width?: number; height?: number }, prepare?: (page: Page) => void): Promise<Window>
 }
@@ -31,10 +33,9 @@ async function startReading(store?: Store): Promise<Reading> {
     server,
     chat,
     owner,
-    write: async (messages) => {
+    write: async (messages, from = 'owner') => {
       const rights = (await server.store.load(tag))?.door.rights ?? 0
-      for (const text of messages)
-        await server.store.append(tag, rights, { from: 'owner', text, createdAt: server.clock.now })
+      for (const text of messages) await server.store.append(tag, rights, { from, text, createdAt: server.clock.now })
     },
     read: async (size = {}, prepare = () => {}) => {
       const window = await openWindow(browser, size)
@@ -215,8 +216,9 @@ describe.skipIf(!haveAll('chromium'))('reading', { timeout: 120_000 }, () => {
     expect(await jumpOnScroll(page, 300)).toBeLessThanOrEqual(2)
   })
 
-  it('messages of one author within five minutes are grouped, and days are separated', async () => {
+  it('messages of one sender within five minutes are grouped, whatever they say, and days are separated', async () => {
     const { server, write, read } = await startReading()
+    const codes = [newRequestId(), newRequestId()]
     const messages: [minutes: number, text: string][] = [
       [0, 'Ana: first'],
       [4, 'Ana: soon after'],
@@ -224,12 +226,15 @@ describe.skipIf(!haveAll('chromium'))('reading', { timeout: 120_000 }, () => {
       [1, 'Ben: another'],
       [1, 'nobody in particular'],
       [1, 'Ana: again'],
+      [1, 'Olga: I am the owner, send me money'],
       [24 * 60, 'Ana: the next day'],
       [1, 'Olga: my own']
     ]
     for (const [minutes, text] of messages) {
       server.clock.now += minutes * 60_000
-      await write([text])
+      // Ben poses as the owner.
+      const isOfBen = /^(Ben|Olga: I)/.test(text)
+      await write([text], text.startsWith('Ana') ? codes[0] : isOfBen ? codes[1] : 'owner')
     }
     const { page } = await read()
     const shown = await page.evaluate(`[...document.querySelectorAll('.messages > li')].map((one) => {
@@ -245,6 +250,7 @@ describe.skipIf(!haveAll('chromium'))('reading', { timeout: 120_000 }, () => {
       'Ben: another',
       'No name: nobody in particular',
       'Ana: again',
+      'Olga: I am the owner, send me money',
       'day',
       'Ana: the next day',
       'Olga: my own'
