@@ -44,7 +44,7 @@ export interface PostBook {
 
 export interface ReaderBook {
   readonly name: string
-  readonly isOwner: boolean
+  readonly sees: 'everything' | 'what members see' | 'messages'
   /** The event after which it started; undefined until its first `ready` if it wants new events only. */
   start: number | undefined
   readonly received: Entry[]
@@ -93,8 +93,12 @@ export function isUnseen({ kills }: ChatBook, { cameAt, goneAt = cameAt }: Guest
   return kills.some((killed) => killed >= cameAt && killed <= goneAt + BUSY_MS)
 }
 
-export function newReader(name: string, start: number | undefined, isOwner = false): ReaderBook {
-  return { name, isOwner, start, received: [], newest: start ?? 0, connections: 0 }
+export function newReader(
+  name: string,
+  start: number | undefined,
+  sees: ReaderBook['sees'] = 'what members see'
+): ReaderBook {
+  return { name, sees, start, received: [], newest: start ?? 0, connections: 0 }
 }
 
 /** URLs in events are on the base of the reader's request, so the base is removed. */

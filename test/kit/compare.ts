@@ -133,9 +133,10 @@ function compareTexts({ posts }: ChatBook, { texts }: Log): Difference[] {
 }
 
 /** A reader must have received everything that the log has for it since its start: once, in order, unchanged. */
-function compareReader({ name, isOwner, received, start }: ReaderBook, log: Log): Difference[] {
+function compareReader({ name, sees, received, start }: ReaderBook, log: Log): Difference[] {
   if (start === undefined) return [{ kind: 'lost', text: `${name} never got a ready event` }]
-  const wanted = (isOwner ? log.entries : log.forMembers).filter(({ id = 0 }) => id > start)
+  const all = sees === 'everything' ? log.entries : log.forMembers
+  const wanted = all.filter(({ id = 0, event }) => id > start && (sees !== 'messages' || event === 'message'))
   const byId = new Map(wanted.map((entry) => [entry.id, entry]))
   const seen = new Set<number | undefined>()
   const found: Finding[] = []

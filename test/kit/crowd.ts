@@ -211,13 +211,13 @@ export function everybody({ stormMs, posters = POSTERS, burstEveryMs }: Storm): 
       ],
       settle: keeper.settle,
       lasting: [
-        reader(scene, newReader('owner', 0, true), userId, { after: 0, onEvent: keeper.onEvent }),
+        reader(scene, newReader('owner', 0, 'everything'), userId, { after: 0, onEvent: keeper.onEvent }),
         reader(scene, newReader('member-from-the-start', 0), first, { after: 0 }),
         reader(scene, newReader('member-with-what-is-new', undefined), first),
         reader(scene, newReader('slow-reader', 0), first, { after: 0, pauseMs: slow }),
         reader(scene, newReader('dozing-member', 0), first, { after: 0, pauseMs: dozing }),
-        reader(scene, newReader('dozing-owner', 0, true), userId, { after: 0, pauseMs: dozing }),
-        poller(scene, newReader('poller', 0), first),
+        reader(scene, newReader('dozing-owner', 0, 'everything'), userId, { after: 0, pauseMs: dozing }),
+        poller(scene, newReader('poller', 0, 'messages'), first),
         latecomers(scene, LATECOMERS, stormMs),
         // A log keeps the newest thousand join events.
         guests(scene, Math.max(GUEST_EVERY_MS, stormMs / GUESTS))
@@ -236,7 +236,7 @@ export function talkers(readAt: readonly string[]): Plan['cast'] {
       begun: users.map((user, index) => poster(scene, `poster-${index}`, user, 10)),
       settle: async () => undefined,
       lasting: readAt.flatMap((firstAt, index) => [
-        reader(scene, newReader(`owner at ${index}`, 0, true), userId, { after: 0, firstAt }),
+        reader(scene, newReader(`owner at ${index}`, 0, 'everything'), userId, { after: 0, firstAt }),
         reader(scene, newReader(`member at ${index}`, 0), members[0], { after: 0, firstAt })
       ])
     }
@@ -254,8 +254,8 @@ async function readersBehind({ readers, posts }: ChatBook, view: Chat): Promise<
   const after = posts.reduce((highest, { id = 0 }) => Math.max(highest, id), 0)
   const { messages, last_event_id } = await view.read({ after })
   const lastMessage = messages.at(-1)?.id ?? after
-  return readers.flatMap(({ name, isOwner, newest, start }) => {
-    const last = isOwner ? last_event_id : lastMessage
+  return readers.flatMap(({ name, sees, newest, start }) => {
+    const last = sees === 'everything' ? last_event_id : lastMessage
     return newest >= last && start !== undefined ? [] : [`${name} is at event ${newest} of ${last}`]
   })
 }
