@@ -97,9 +97,8 @@ function isItsTurn(response: ServerResponse): Promise<boolean> {
 
 /** Resolves when the client has taken most of the page, or has disconnected, and other work has had its turn. */
 function writePage(response: ServerResponse, page: readonly Uint8Array[]): Promise<void> {
-  response.cork()
+  // Not corked: from Node 24 on, a response that was corked does not say that it needs to drain.
   for (const part of page) response.write(part)
-  response.uncork()
   return roomForMore(response)
 }
 
