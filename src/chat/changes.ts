@@ -25,7 +25,7 @@ import {
 } from './door.ts'
 import type { DoorEvent, JoinEvent } from './events.ts'
 import type { ChatId, LinkId, RequestId, Source, UserDigest } from './ids.ts'
-import { changedProfile, isSame, NO_PROFILE, type Profile, type ProfileChange, toldProfile } from './profile.ts'
+import { changedProfile, isToldAlike, NO_PROFILE, type Profile, type ProfileChange, toldProfile } from './profile.ts'
 import { Requests } from './requests.ts'
 
 /** Open links per chat. */
@@ -60,7 +60,9 @@ export function changeProfile(door: Door, by: UserDigest, change: ProfileChange)
   const allowed = requireOwner(door, by)
   if (typeof allowed === 'object') return allowed
   const profile = changedProfile(door.profile, change)
-  const events: DoorEvent[] = isSame(profile, door.profile) ? [] : [{ type: 'chat', profile: toldProfile(profile) }]
+  const events: DoorEvent[] = isToldAlike(profile, door.profile)
+    ? []
+    : [{ type: 'chat', profile: toldProfile(profile) }]
   return { door: profile === door.profile ? door : { ...door, profile }, events, result: profile }
 }
 

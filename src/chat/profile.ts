@@ -25,14 +25,14 @@ export function invitesOf({ invites }: Profile): Invites {
 /** The same object if nothing changes. */
 export function changedProfile(profile: Profile, change: ProfileChange): Profile {
   const next = { ...profile, ...Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) }
-  return isSame(profile, next) && profile.invites === next.invites ? profile : next
+  return isToldAlike(profile, next) && profile.invites === next.invites ? profile : next
 }
 
 export function toldProfile({ title, ownerName }: Profile): ToldProfile {
   return { title, ownerName }
 }
 
-/** Whether the members need not be told of a change. */
-export function isSame(one: Profile, other: Profile): boolean {
+/** Whether the members are told the same of both. */
+export function isToldAlike(one: Profile, other: Profile): boolean {
   return one.title === other.title && one.ownerName === other.ownerName
 }

@@ -8,6 +8,7 @@ import {
   call,
   createChat,
   createChatWithMember,
+  createLink,
   knock,
   post,
   readTexts,
@@ -65,6 +66,25 @@ describe('while the store cannot write', () => {
     const isStored = async () => (await events.next())?.event === 'join_declined'
     await eventually(isStored, 'the removal is in the log')
     expect((await decline()).status).toBe(200)
+  })
+
+  it('everybody who waits is declined at once, and who knocks later still waits when it is stored', async () => {
+    const { server, state } = await aServer()
+    const { chat, owner } = await createChat(server)
+    const link = await createLink(chat, owner)
+    const guests = [await knock(link), await knock(link)]
+    state.isReadOnly = true
+    const json = { link, all: true, approval_status: false }
+    expect(await refusal(await call(`${server.url}/v1/approval`, { user: owner, json }))).toEqual([503, 'not-stored'])
+    for (const { client } of guests) {
+      expect(await refusal(await call(link, { user: client }))).toEqual([403, 'declined'])
+    }
+    state.isReadOnly = false
+    await knock(link)
+    const states = async () => (await requestsOf(chat, owner)).map((request) => request.state).join()
+    const events = await openStream(`${chat}/events?last_event_id=3`, { user: owner })
+    expect((await events.take(3)).map(({ event }) => event).sort()).toEqual(['join_declined', 'join_declined', 'ready'])
+    expect(await states()).toBe('declined,declined,pending')
   })
 
   it('a declined guest stays declined, whoever knocks meanwhile', async () => {
