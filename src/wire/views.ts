@@ -30,6 +30,7 @@ export function joinRequestView(base: Base, request: JoinRequest): z.output<type
     request_id: request.id,
     link: linkUrl(base, request.link),
     name: request.name,
+    note: request.note ?? null,
     state: request.state,
     approval_status: request.state === 'approved',
     requested_at: iso(request.requestedAt),
@@ -174,5 +175,9 @@ export function insideView(base: Base, { chat, link, title }: Doorstep): z.outpu
 
 export function approvalEventView(base: Base, guest: Guest): z.output<typeof approvalEventData> {
   const { request } = guest
-  return { ...guestView(base, guest), reason: isEnded(request) ? endingOf(request) : null }
+  return {
+    ...guestView(base, guest),
+    reason: isEnded(request) ? endingOf(request) : null,
+    note: (request.state === 'declined' && request.ownerNote) || null
+  }
 }

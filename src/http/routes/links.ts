@@ -119,6 +119,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
             'link-revoked',
             'link-full',
             'too-many-waiting',
+            'blocked',
             'too-many-streams',
             'too-many-own-streams'
           )
@@ -132,7 +133,13 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
       const takePlace = () => void reply.raw.once('close', budget.take({ request, user, link }))
       // A newcomer needs a place before the join request is recorded.
       if (waits && user === undefined) takePlace()
-      const newcomer = { name: query.name || null, network: limits.networkOf(request), waits }
+      const newcomer = {
+        name: query.name || null,
+        note: query.note || undefined,
+        network: request.network,
+        limitsNetwork: limits.areOn,
+        waits
+      }
       const found = await service.exchange(link, user, newcomer)
       if (found.is === 'inside') return reply.code(200).send(insideView(base, found))
       const exchange = { found, seconds: query.wait, gone: clientAbortSignal(request, reply), takePlace }
@@ -192,12 +199,12 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
         params: linkParams,
         response: {
           200: emptyAnswer('The link is open.'),
-          ...problemResponses('link-not-found', 'link-expired', 'link-revoked', 'link-full')
+          ...problemResponses('link-not-found', 'link-expired', 'link-revoked', 'link-full', 'blocked')
         }
       }
     },
     async (request, reply) => {
-      await service.checkLink(linkIdOf(request))
+      await service.checkLink(linkIdOf(request), request.network)
       return reply.code(200).type('application/json; charset=utf-8').send()
     }
   )

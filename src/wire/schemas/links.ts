@@ -1,7 +1,7 @@
 /** Schemas of `/v1/links`. */
 import { z } from 'zod'
 import { MAX_ENDED_KEPT } from '../../chat/changes.ts'
-import { MAX_NAME_LENGTH } from '../names.ts'
+import { MAX_NAME_LENGTH, MAX_NOTE_LENGTH } from '../names.ts'
 import {
   chatUrlAnswer,
   chatUrlInput,
@@ -133,6 +133,17 @@ export const exchangeQuery = z.object({
     {
       wanted: `a string of at most ${MAX_NAME_LENGTH} characters`,
       mistakenFor: { names: ['display_name', 'nick', 'nickname'], message: 'Send `name`: what to call you.' }
+    }
+  ),
+  note: member(
+    oneLine(MAX_NOTE_LENGTH)
+      .optional()
+      .meta({
+        description: `What you want to tell the owner, like who you are: at most ${MAX_NOTE_LENGTH} characters, by the same rules as \`name\`.`
+      }),
+    {
+      wanted: `a string of at most ${MAX_NOTE_LENGTH} characters`,
+      mistakenFor: { names: ['comment', 'message', 'text'], message: 'Send `note`: what to tell the owner.' }
     }
   ),
   wait: waitSeconds(
