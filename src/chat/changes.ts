@@ -253,7 +253,8 @@ export function decline(
   const declined: DeclinedRequest = {
     ...endOf(request, now),
     state: 'declined',
-    ...(note !== undefined && { ownerNote: note })
+    // A program can send the whole join request back, and with it the guest's own note.
+    ...(note !== undefined && note !== request.note && { ownerNote: note })
   }
   // Whoever was removed knows the URL of the chat.
   const invites = request.state === 'approved' ? (door.profile.invites ?? 'members') : undefined

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { newUserId } from '../../src/chat/ids.ts'
+import { BLOCK_MS, isEnded } from '../../src/chat/door.ts'
+import { newUserId, tagOf } from '../../src/chat/ids.ts'
 import { createService } from '../../src/chat/service.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
 import { ROOMY } from '../store/contract.ts'
@@ -52,4 +53,26 @@ it('a sweep closes idle chats, and no chat that was used meanwhile', async () =>
   await service.sweep()
   expect(await store.idleChats(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)).toHaveLength(1)
   expect((await service.readMessages(used.chat, used.author, {})).first.upTo).toBe(1)
+})
+
+it('where a guest asked from is removed from the store with the first change a day after the end', async () => {
+  let clock = 0
+  const store = memoryStore(ROOMY)
+  const service = createService({ store, now: () => clock, chatTtlMs: 0 })
+  const { chat, author } = await service.createChat()
+  const { link } = await service.createLink(chat, author)
+  const network = { name: '192.0.2.1', isSure: true }
+  const guest = await service.exchange(link.id, undefined, { name: null, network })
+  if (guest.is !== 'guest') throw new Error('no guest')
+  await service.decide(link.id, author, guest.request.id, 'decline')
+  const kept = async () => {
+    const door = (await store.load(tagOf(chat)))?.door
+    return [...(door?.requests.values() ?? [])].map((request) => [isEnded(request), request.network !== undefined])
+  }
+  clock = BLOCK_MS - 1
+  await service.createLink(chat, author)
+  expect(await kept()).toEqual([[true, true]])
+  clock = BLOCK_MS
+  await service.applyDueExpiries(tagOf(chat))
+  expect(await kept()).toEqual([[true, false]])
 })

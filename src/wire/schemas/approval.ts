@@ -90,9 +90,9 @@ export const approveBody = z
     ),
     note: member(
       oneLine(MAX_NOTE_LENGTH)
-        .optional()
+        .nullish()
         .meta({
-          description: `With \`approval_status: false\`: what to tell the guest, at most ${MAX_NOTE_LENGTH} characters in one line. It stands in the guest's 403 and last event, and nowhere else.`
+          description: `With \`approval_status: false\`: what to tell the guest, at most ${MAX_NOTE_LENGTH} characters in one line. It stands in the guest's 403 and last event, and nowhere else. With an approval, and if it is the guest's own note, it is ignored, so that a whole join request can be sent.`
         }),
       {
         wanted: `a string of at most ${MAX_NOTE_LENGTH} characters`,
@@ -111,14 +111,13 @@ export const approveBody = z
     ),
     user_id: userIdMember
   })
-  .superRefine(({ request_id, approval_status, all, note, block }, context) => {
+  .superRefine(({ request_id, approval_status, all, block }, context) => {
     const refuse = (name: string, message: string) => context.addIssue({ code: 'custom', path: [name], message })
     if (all === true && request_id !== undefined) {
       refuse('all', 'Send either `request_id` or `all`: they cannot be combined.')
     }
     if (block === true && approval_status !== false) refuse('block', 'Send `block` only with `approval_status: false`.')
     if (block === true && all === true) refuse('block', 'Send `block` for one join request, not with `all`.')
-    if (note && approval_status !== false) refuse('note', 'Send `note` only with `approval_status: false`.')
   })
   .meta({ example: { link: EXAMPLE.link } })
 
