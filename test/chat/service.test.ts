@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { BLOCK_MS, isEnded } from '../../src/chat/door.ts'
 import { newUserId, tagOf } from '../../src/chat/ids.ts'
 import { createService } from '../../src/chat/service.ts'
+import { type Store, StoreUnavailable } from '../../src/chat/store.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
 import { ROOMY } from '../store/contract.ts'
 import { slowStore } from '../support/slow-store.ts'
@@ -75,4 +76,33 @@ it('where a guest asked from is removed from the store with the first change a d
   clock = BLOCK_MS
   await service.applyDueExpiries(tagOf(chat))
   expect(await kept()).toEqual([[true, false]])
+})
+
+it('a block is stored like a withdrawal, which a full store accepts, and enforced at once where it cannot be stored', async () => {
+  const real = memoryStore(ROOMY)
+  let isReadOnly = false
+  const commits: unknown[] = []
+  const store: Store = {
+    ...real,
+    commit: (...all) => {
+      commits.push(all[5])
+      return isReadOnly ? Promise.reject(new StoreUnavailable('full')) : real.commit(...all)
+    }
+  }
+  const service = createService({ store, now: () => 0, chatTtlMs: 0 })
+  const { chat, author } = await service.createChat()
+  const { link } = await service.createLink(chat, author)
+  const network = { name: '192.0.2.1', isSure: true }
+  const guest = await service.exchange(link.id, undefined, { name: null, network })
+  if (guest.is !== 'guest') throw new Error('no guest')
+  const decline = (block: boolean) => service.decide(link.id, author, guest.request.id, 'decline', { block })
+  await decline(false)
+  isReadOnly = true
+  await expect(decline(true)).rejects.toThrow('not-stored')
+  expect(commits.at(-1)).toEqual({ isWithdrawal: true })
+  await expect(service.checkLink(link.id, network)).rejects.toThrow('blocked')
+  isReadOnly = false
+  await service.close()
+  await expect(service.checkLink(link.id, network)).rejects.toThrow('blocked')
+  expect((await real.load(tagOf(chat)))?.door.links).toMatchObject([{ blocks: [{ request: guest.request.id }] }])
 })
