@@ -37,11 +37,17 @@ export const serverRoutes: FastifyPluginCallbackZod<ServerRoutesOptions> = (app,
 export function serverInfoOf({ STORE_URL, CHAT_TTL_SECONDS }: Settings, version: string): ServerInfo {
   return {
     version,
-    store: STORE_URL.startsWith('file:') ? 'file' : STORE_URL.startsWith('redis') ? 'redis' : 'memory',
+    store: storeNameOf(STORE_URL),
     chat_ttl_seconds: CHAT_TTL_SECONDS,
     empty_chat_ttl_seconds: emptyTtlOf(CHAT_TTL_SECONDS * 1000) / 1000,
     ...SAME_EVERYWHERE
   }
+}
+
+/** The scheme of its URL. `rediss:` is Redis over TLS. */
+function storeNameOf(url: string): string {
+  const scheme = url.slice(0, url.indexOf(':'))
+  return scheme === 'rediss' ? 'redis' : scheme
 }
 
 const SAME_EVERYWHERE = {

@@ -51,3 +51,13 @@ function sentenceWithoutAnswer(error: unknown): string {
   reportError(error)
   return 'Something went wrong in this page. Reload it and try again.'
 }
+
+/**
+ * Does this for each in turn, also after an error.
+ * @throws the first error
+ */
+export async function doForEach<Item>(items: Iterable<Item>, work: (item: Item) => Promise<unknown>): Promise<void> {
+  const errors: unknown[] = []
+  for (const item of items) await work(item).catch((error: unknown) => errors.push(error))
+  if (errors.length > 0) throw errors[0]
+}

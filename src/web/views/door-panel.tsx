@@ -1,9 +1,9 @@
 /** The pending guests, for the owner. */
-import { useSignal } from '@preact/signals'
+import { type Signal, useSignal } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { JoinRequest } from '../../client/index.ts'
 import type { ChatSession } from '../state/chat-session.ts'
-import { sentenceFor } from '../state/errors.ts'
+import { doForEach, sentenceFor } from '../state/errors.ts'
 import { notifyPermission } from './attention.ts'
 import { focusOn } from './parts.tsx'
 
@@ -16,6 +16,8 @@ export function DoorPanel({ session }: { session: ChatSession }) {
   const hadFocus = useRef(false)
   const count = useRef(0)
   const movedAt = useRef(Number.NEGATIVE_INFINITY)
+  const changedAt = useRef(Number.NEGATIVE_INFINITY)
+  const problem = useSignal('')
   // After a decision the focus moves to the next guest or to the composer. Not to a button: a held Enter key would decide
   // again.
   useLayoutEffect(() => {
@@ -23,21 +25,28 @@ export function DoorPanel({ session }: { session: ChatSession }) {
     hadFocus.current = panel.current?.contains(document.activeElement) === true
     if (waiting.length < count.current) movedAt.current = performance.now()
     count.current = waiting.length
+    changedAt.current = performance.now()
   }, [waiting])
   /** The second click of a double click was meant for the guest who has just disappeared from this place. */
   const isMeant = (): boolean => performance.now() - movedAt.current > MOVED_MS
+  /** Nor was a click on all meant for somebody who has just knocked. */
+  const isMeantForAll = (): boolean => performance.now() - changedAt.current > MOVED_MS
   return (
     // Always rendered: a live region announces only changes to an existing element.
     <section
       ref={panel}
       onFocusIn={() => (hadFocus.current = true)}
-      class={waiting.length === 0 ? 'door nobody' : 'door'}
+      class={waiting.length === 0 && problem.value === '' ? 'door nobody' : 'door'}
       aria-label="At the door"
       aria-live="polite"
     >
-      <p class="door-title">
-        {waiting.length === 1 ? 'Somebody knocks' : waiting.length > 1 ? `${waiting.length} people knock` : ''}
-      </p>
+      <div class="door-head">
+        <p class="door-title">
+          {waiting.length === 1 ? 'Somebody knocks' : waiting.length > 1 ? `${waiting.length} people knock` : ''}
+        </p>
+        {waiting.length > 1 && <DecideOnAll session={session} isMeant={isMeantForAll} problem={problem} />}
+      </div>
+      {problem.value !== '' && <Problem problem={problem} />}
       <ul class="plain">
         {waiting.map((request) => (
           <Knock key={request.request_id} session={session} request={request} isMeant={isMeant} />
@@ -45,6 +54,65 @@ export function DoorPanel({ session }: { session: ChatSession }) {
       </ul>
       {waiting.length > 0 && <NotifyOffer />}
     </section>
+  )
+}
+
+interface DecideOnAllProps {
+  readonly session: ChatSession
+  readonly isMeant: () => boolean
+  /** What went wrong. It is shown also when nobody is waiting any more. */
+  readonly problem: Signal<string>
+}
+
+function DecideOnAll({ session, isMeant, problem }: DecideOnAllProps) {
+  const busy = useSignal(false)
+
+  async function decide(verdict: 'approve' | 'decline'): Promise<void> {
+    if (busy.value || !isMeant()) return
+    busy.value = true
+    problem.value = ''
+    let left = 0
+    try {
+      await doForEach(new Set(session.waiting.value.map(({ link }) => link)), async (link) => {
+        left += (await session.chat.decideOnAll(link, verdict)).left.length
+      })
+    } catch (cause) {
+      problem.value = sentenceFor(cause)
+    }
+    if (left > 0) problem.value = `${problem.value} ${sentenceForLeft(left)}`.trim()
+    busy.value = false
+  }
+
+  return (
+    <div class="actions">
+      <button type="button" onClick={() => decide('decline')}>
+        Decline all
+      </button>
+      <button type="button" class="primary" onClick={() => decide('approve')}>
+        Admit all
+      </button>
+    </div>
+  )
+}
+
+function sentenceForLeft(left: number): string {
+  return `The link is full: ${left === 1 ? '1 person was' : `${left} people were`} not admitted. Send them a new link.`
+}
+
+function Problem({ problem }: Pick<DecideOnAllProps, 'problem'>) {
+  const close = (): void => {
+    problem.value = ''
+    focusOn('.door .knock', '#composer')
+  }
+  return (
+    <div class="problem">
+      <p class="error" role="alert">
+        {problem.value}
+      </p>
+      <button type="button" onClick={close}>
+        OK
+      </button>
+    </div>
   )
 }
 

@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks'
 import { Guest, type JoinRequest, type Links } from '../../client/index.ts'
 import { homeAddress, localUrl, navigate } from '../state/address.ts'
 import type { ChatSession } from '../state/chat-session.ts'
-import { sentenceFor } from '../state/errors.ts'
+import { doForEach, sentenceFor } from '../state/errors.ts'
 import type { ChatKey } from '../state/keyring.ts'
 import { forgetChat } from '../state/keys.ts'
 import { Dialog } from './parts.tsx'
@@ -135,10 +135,29 @@ function LinkList({ session, run }: { session: ChatSession; run: Run }) {
       await session.chat.revoke(localUrl(link))
       await read()
     })
+  const revokeOthers = (): Promise<void> =>
+    run(async () => {
+      // Members can have created links since.
+      await read()
+      try {
+        await doForEach(links.value.filter(isOpenOfOthers), ({ link }) => session.chat.revoke(localUrl(link)))
+      } finally {
+        await read()
+      }
+    })
   return (
     <section>
       <h3>Links</h3>
       {links.value.length === 0 && <p>No link has been made yet.</p>}
+      {links.value.some(isOpenOfOthers) && (
+        <Confirmed
+          ask="Revoke all links but mine …"
+          warning="All links that others have made stop working. Nobody who is waiting at them can join; members stay."
+          keep="Keep them"
+          act="Revoke all"
+          onAct={revokeOthers}
+        />
+      )}
       <ul class="plain list">
         {links.value.map(({ link, state, approved, pending, expires_at, max_guests, created_at }) => (
           <li class="person" key={link}>
@@ -171,37 +190,64 @@ function LinkList({ session, run }: { session: ChatSession; run: Run }) {
   )
 }
 
-function CloseChat({ session, run }: { session: ChatSession; run: Run }) {
+function isOpenOfOthers({ state, made_by }: Links['links'][number]): boolean {
+  return state === 'open' && made_by !== 'owner'
+}
+
+interface ConfirmedProps {
+  readonly ask: string
+  readonly warning: string
+  readonly keep: string
+  readonly act: string
+  readonly onAct: () => Promise<void>
+  /** Whether the focus can return to the first button: not if other buttons of the section can disappear. */
+  readonly isAlone?: boolean
+}
+
+/** A button whose click is confirmed in its place. */
+function Confirmed({ ask, warning, keep, act, onAct, isAlone = false }: ConfirmedProps) {
   const isConfirming = useSignal(false)
+  return isConfirming.value ? (
+    <>
+      <p>{warning}</p>
+      <div class="actions">
+        <button type="button" data-next onClick={() => (isConfirming.value = false)}>
+          {keep}
+        </button>
+        <button type="button" class="danger" onClick={onAct}>
+          {act}
+        </button>
+      </div>
+    </>
+  ) : (
+    <button
+      type="button"
+      class="danger"
+      data-next={isAlone ? '' : undefined}
+      onClick={() => (isConfirming.value = true)}
+    >
+      {ask}
+    </button>
+  )
+}
+
+function CloseChat({ session, run }: { session: ChatSession; run: Run }) {
   return (
     <section>
       <h3>The end</h3>
-      {isConfirming.value ? (
-        <>
-          <p>
-            Every message will be gone, everybody's access and all links, for ever and for everybody. It cannot be
-            undone.
-          </p>
-          <div class="actions">
-            <button type="button" data-next onClick={() => (isConfirming.value = false)}>
-              Keep it
-            </button>
-            <button type="button" class="danger" onClick={() => run(() => session.chat.close())}>
-              Close for ever
-            </button>
-          </div>
-        </>
-      ) : (
-        <button type="button" class="danger" data-next onClick={() => (isConfirming.value = true)}>
-          Close this chat …
-        </button>
-      )}
+      <Confirmed
+        ask="Close this chat …"
+        warning="Every message will be gone, everybody's access and all links, for ever and for everybody. It cannot be undone."
+        keep="Keep it"
+        act="Close for ever"
+        onAct={() => run(() => session.chat.close())}
+        isAlone
+      />
     </section>
   )
 }
 
 function LeaveChat({ session, own, path, run }: Pick<PeopleDialogProps, 'session' | 'own' | 'path'> & { run: Run }) {
-  const isConfirming = useSignal(false)
   const { link } = own
   if (link === undefined) return null
   const leave = (): Promise<void> =>
@@ -214,23 +260,14 @@ function LeaveChat({ session, own, path, run }: Pick<PeopleDialogProps, 'session
   return (
     <section>
       <h3>Goodbye</h3>
-      {isConfirming.value ? (
-        <>
-          <p>You will not see this chat any more, and need a new invitation to come back.</p>
-          <div class="actions">
-            <button type="button" data-next onClick={() => (isConfirming.value = false)}>
-              Stay
-            </button>
-            <button type="button" class="danger" onClick={leave}>
-              Leave
-            </button>
-          </div>
-        </>
-      ) : (
-        <button type="button" class="danger" data-next onClick={() => (isConfirming.value = true)}>
-          Leave this chat …
-        </button>
-      )}
+      <Confirmed
+        ask="Leave this chat …"
+        warning="You will not see this chat any more, and need a new invitation to come back."
+        keep="Stay"
+        act="Leave"
+        onAct={leave}
+        isAlone
+      />
     </section>
   )
 }

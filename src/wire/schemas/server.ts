@@ -9,8 +9,9 @@ const seconds = (description: string) => z.int().meta({ description })
 export const serverInfo = z
   .object({
     version: z.string().meta({ description: 'The version of Silly Chat.', examples: ['0.1.0'] }),
-    store: z.enum(['memory', 'file', 'redis']).meta({
-      description: 'Where chats are kept. With `memory` they are lost when the server stops.'
+    store: z.string().meta({
+      description: 'Where chats are kept, for example `file`. With `memory` they are lost when the server stops.',
+      examples: ['memory', 'file', 'redis']
     }),
     chat_ttl_seconds: seconds('A chat without a new event for this long is closed. 0 means never.'),
     empty_chat_ttl_seconds: seconds('A chat that never had an event is closed after this long. 0 means never.'),

@@ -3,7 +3,17 @@ import type { Browser, Locator, Page } from 'playwright-core'
 import { encode } from 'uqr'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchChromium, launchWholeChromium } from '../../foreign/chromium.ts'
-import { approve, createChatWithMember, createLink, decline, knock, post } from '../../support/api.ts'
+import {
+  approve,
+  call,
+  createChatWithMember,
+  createLink,
+  decline,
+  knock,
+  linksOf,
+  post,
+  requestsOf
+} from '../../support/api.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { startServer } from '../../support/server.ts'
 import { expectTexts, openWindow, send, startChat, untilLive, type Window } from '../window.ts'
@@ -230,6 +240,128 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     await page.waitForTimeout(500)
     await page.keyboard.press('Space')
     await hasFocus(page, 'textarea Message')
+  })
+
+  it('all who wait are declined at once, at all links, and then the focus is on the composer', async () => {
+    const { page, chat, owner } = await ownersView(browser)
+    const [one, another] = [await createLink(chat, owner), await createLink(chat, owner)]
+    await knock(one, 'Ana')
+    await page.getByText('Somebody knocks').waitFor()
+    expect(await button(page, 'Decline all').count()).toBe(0)
+    await knock(one, 'Ben')
+    await knock(another, 'Cem')
+    await page.getByText('3 people knock').waitFor()
+    await page.waitForTimeout(500)
+    await goTo(page, button(page, 'Decline all'))
+    await page.keyboard.press('Enter')
+    await hasFocus(page, 'textarea Message')
+    expect((await requestsOf(chat, owner)).map(({ state }) => state)).toEqual(['declined', 'declined', 'declined'])
+    expect(await page.getByRole('alert').count()).toBe(0)
+  })
+
+  it('all who wait are admitted, and the owner sees how many had no seat until this is confirmed', async () => {
+    const { page, chat, owner } = await ownersView(browser)
+    const link = await createLink(chat, owner, { max_guests: 1 })
+    for (const name of ['Ana', 'Ben', 'Cem']) await knock(link, name)
+    await page.getByText('3 people knock').waitFor()
+    await page.waitForTimeout(500)
+    await goTo(page, button(page, 'Admit all'))
+    await page.keyboard.press('Enter')
+    await page.getByText('The link is full: 2 people were not admitted. Send them a new link.').waitFor()
+    expect((await requestsOf(chat, owner)).map(({ state }) => state)).toEqual(['approved', 'closed', 'closed'])
+    await hasFocus(page, 'textarea Message')
+    await goTo(page, button(page, 'OK'), 'Shift+Tab')
+    await page.keyboard.press('Enter')
+    await hasFocus(page, 'textarea Message')
+    expect(await page.getByRole('alert').count()).toBe(0)
+  })
+
+  it('a click on all is not meant for a guest who has just knocked', async () => {
+    const { page, chat, owner } = await ownersView(browser)
+    const link = await createLink(chat, owner)
+    await knock(link, 'Ana')
+    await page.evaluate(`new MutationObserver(() => {
+      for (const one of document.querySelectorAll('.door-head button')) one.click()
+    }).observe(document.querySelector('.door'), { childList: true, subtree: true })`)
+    await knock(link, 'Ben')
+    await page.getByText('2 people knock').waitFor()
+    await page.waitForTimeout(500)
+    expect((await requestsOf(chat, owner)).map(({ state }) => state)).toEqual(['pending', 'pending'])
+  })
+
+  it('without a connection nobody is decided on, and the owner sees that', async () => {
+    const { page, chat, owner } = await ownersView(browser)
+    const link = await createLink(chat, owner)
+    await knock(link, 'Ana')
+    await knock(link, 'Ben')
+    await page.getByText('2 people knock').waitFor()
+    await page.waitForTimeout(500)
+    await page.context().setOffline(true)
+    await button(page, 'Admit all').click()
+    await page.getByRole('alert').getByText('The server cannot be reached.').waitFor()
+    await page.context().setOffline(false)
+    await button(page, 'Admit all').click()
+    await expect.poll(() => page.locator('.knock').count()).toBe(0)
+    expect(await page.getByRole('alert').count()).toBe(0)
+  })
+
+  it('the owner can revoke all links that others have made, after a confirmation', async () => {
+    const { page, chat, owner } = await ownersView(browser)
+    const own = await createLink(chat, owner)
+    const { client, requestId } = await knock(own, 'Ana')
+    await approve(own, owner, requestId)
+    await goTo(page, button(page, 'People'), 'Shift+Tab')
+    await page.keyboard.press('Enter')
+    await page.getByText('1 in, 0 waiting').waitFor()
+    const ask = button(page, 'Revoke all links but mine …')
+    expect(await ask.count()).toBe(0)
+    await page.keyboard.press('Escape')
+
+    const ofAna = await createLink(chat, client)
+    await createLink(chat)
+    await page.keyboard.press('Enter')
+    await goTo(page, ask)
+    await page.keyboard.press('Enter')
+    await hasFocus(page, 'button Keep them')
+    await page.keyboard.press('Enter')
+    await hasFocus(page, 'h3 Links')
+    // One that the page does not show yet.
+    await createLink(chat, client)
+    await goTo(page, ask)
+    await page.keyboard.press('Enter')
+    await hasFocus(page, 'button Keep them')
+    await call(`DELETE ${ofAna}`, { user: owner })
+    await goTo(page, button(page, 'Revoke all'))
+    await page.keyboard.press('Enter')
+    await hasFocus(page, 'h3 Links')
+    expect(await ask.count()).toBe(0)
+    expect((await linksOf(chat, owner)).map(({ made_by, state }) => [made_by, state])).toEqual([
+      ['owner', 'open'],
+      [requestId, 'revoked'],
+      [null, 'revoked'],
+      [requestId, 'revoked']
+    ])
+  })
+
+  it('links of others that cannot be revoked do not keep the rest from it, and the owner sees that', async () => {
+    const { page, chat, owner } = await ownersView(browser)
+    const [first, second] = [await createLink(chat), await createLink(chat)]
+    await page.route(second, (route) => route.abort())
+    await button(page, 'People').click()
+    await button(page, 'Revoke all links but mine …').click()
+    await button(page, 'Revoke all').click()
+    await page.getByRole('alert').getByText('The server cannot be reached.').waitFor()
+    await page.getByText('revoked, 0 in').waitFor()
+    expect(await linksOf(chat, owner)).toMatchObject([
+      { link: first, state: 'revoked' },
+      { link: second, state: 'open' }
+    ])
+    await page.unroute(second)
+    await button(page, 'Revoke all').click()
+    await expect
+      .poll(async () => (await linksOf(chat, owner)).map(({ state }) => state))
+      .toEqual(['revoked', 'revoked'])
+    await expect.poll(() => page.getByRole('alert').count()).toBe(0)
   })
 
   it('Enter during an IME composition does not send', async () => {

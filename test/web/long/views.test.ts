@@ -308,6 +308,18 @@ const IN_CHAT: Views = {
     await knock(link)
     await scene.page.getByText('3 people knock').waitFor()
   },
+  'knock-without-seats': async (scene) => {
+    const { chat, owner } = await empty(scene)
+    const link = await createLink(chat, owner, { max_guests: 1 })
+    for (const name of ['Ana', 'Ben', LONG_NAME]) await knock(link, name)
+    await scene.page.getByText('3 people knock').waitFor()
+    // The page ignores a click that follows at once.
+    await scene.page.waitForTimeout(500)
+    await button(scene.page, 'Admit all')
+    await scene.page.getByText('2 people were not admitted').waitFor()
+    await knock(await createLink(chat, owner), 'Cem')
+    await scene.page.getByText('Somebody knocks').waitFor()
+  },
   'talk-owner': (scene) => talk(scene, 'owner'),
   'talk-guest': (scene) => talk(scene, 'guest'),
   'talk-unsent': async (scene) => {
@@ -373,6 +385,19 @@ const DIALOGS: Views = {
     await empty(scene)
     await button(scene.page, 'People')
     await scene.page.getByText('No link has been made yet').waitFor()
+  },
+  'links-of-others': async (scene) => {
+    const { chat } = await empty(scene)
+    for (let n = 0; n < 3; n++) await createLink(chat)
+    await button(scene.page, 'People')
+    await scene.page.getByText('Revoke all links but mine …').waitFor()
+  },
+  'revoke-confirmation': async (scene) => {
+    const { chat, owner } = await empty(scene)
+    await createLink(chat)
+    await createLink(chat, owner)
+    await button(scene.page, 'People')
+    await button(scene.page, 'Revoke all links but mine …')
   },
   'close-confirmation': async (scene) => {
     await people(scene)
