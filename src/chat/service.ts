@@ -217,12 +217,12 @@ export function createService({
     )
   }
 
-  /** Checks that the user can follow the chat's live stream. Returns the tag to follow. */
-  async function authorizeStream(chat: ChatId, user: UserId): Promise<ChatTag> {
+  /** Checks that the user can follow the chat's live stream. Returns the tag to follow, and who the user is. */
+  async function authorizeStream(chat: ChatId, user: UserId): Promise<{ tag: ChatTag; you: rules.Sender }> {
     const { door } = await loadChat(chat)
-    orRefuse(rules.requireMember(door, digestOf(user)))
+    const you: rules.Sender = orRefuse(rules.requireMember(door, digestOf(user)))
     claimIfProvisional(door, user)
-    return tagOf(door.chat)
+    return { tag: tagOf(door.chat), you }
   }
 
   /** Removes the chat with everything in it. */

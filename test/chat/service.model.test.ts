@@ -373,6 +373,7 @@ const read = at('read', async ({ service, chat, user }) => {
   const messages: { text: string; from: string }[] = JSON.parse(`[${Buffer.concat(came.first.json)}]`)
   expect(messages.map(({ text, from }) => ({ text, from }))).toEqual(chat.posts)
   expect(came).toMatchObject({ you, profile: { title: chat.title } })
+  expect(followed).toMatchObject({ you })
   const known = members.members.map(({ from, until }): [string, boolean] => [from, until === null])
   const were = chat.asked.filter(({ wasIn }) => wasIn).map(({ id, is }): [string, boolean] => [id, is === 'approved'])
   expect(new Map(known)).toEqual(new Map([['owner', true], ...were]))

@@ -2,6 +2,7 @@
 import type { FastifyReply } from 'fastify'
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import { isFinal } from '../../chat/door.ts'
+import { tagOf } from '../../chat/ids.ts'
 import type { GuestExchange, Service } from '../../chat/service.ts'
 import { type Wait, waitForDecision } from '../../chat/waiting.ts'
 import type { Hub } from '../../streams/hub.ts'
@@ -104,7 +105,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
         querystring: exchangeQuery,
         response: {
           200: answer('You are a member: `chat` is the URL of the chat.', exchange, { example: APPROVED_EXAMPLE }),
-          202: answer('Your join request is pending; the owner has been notified.', exchange, {
+          202: answer('Your join request is pending. See `owner_present`.', exchange, {
             example: PENDING_EXAMPLE
           }),
           204: emptyAnswer('This was a prefetch and had no effect.'),
@@ -141,10 +142,11 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
         waits
       }
       const found = await service.exchange(link, user, newcomer)
-      if (found.is === 'inside') return reply.code(200).send(insideView(base, found))
+      const isOwnerPresent = () => hub.isOwnerPresent(tagOf(link))
+      if (found.is === 'inside') return reply.code(200).send(insideView(base, found, await isOwnerPresent()))
       const exchange = { found, seconds: query.wait, gone: clientAbortSignal(request, reply), takePlace }
       const state = user === undefined ? await knocked(exchange, reply) : await known(exchange)
-      return reply.code(isFinal(state.request) ? 200 : 202).send(guestView(base, state))
+      return reply.code(isFinal(state.request) ? 200 : 202).send(guestView(base, state, await isOwnerPresent()))
     }
   )
 

@@ -80,6 +80,7 @@ export const PENDING_EXAMPLE = {
   client_id: EXAMPLE.clientId,
   request_id: EXAMPLE.requestId,
   title: null,
+  owner_present: true,
   events: `${EXAMPLE.link}/events`,
   message:
     'Waiting for the owner to decide. To check again, send this client_id (Authorization: Bearer …); without it you ask to join as a new guest.'
@@ -99,10 +100,10 @@ retry: 3175
 
 id: pending
 event: approval
-data: {"link":"…","request_sent_status":true,"approval_status":false,"state":"pending","chat":null,"client_id":"…","request_id":"7QF2-9KXM","title":null,"events":"…","message":"…","reason":null,"note":null}
+data: {"link":"…","request_sent_status":true,"approval_status":false,"state":"pending","chat":null,"client_id":"…","request_id":"7QF2-9KXM","title":null,"owner_present":true,"events":"…","message":"…","reason":null,"note":null}
 
 id: approved
 event: approval
-data: {"link":"…","request_sent_status":true,"approval_status":true,"state":"approved","chat":"…","client_id":"…","request_id":"7QF2-9KXM","title":null,"events":"…","message":"…","reason":null,"note":null}
+data: {"link":"…","request_sent_status":true,"approval_status":true,"state":"approved","chat":"…","client_id":"…","request_id":"7QF2-9KXM","title":null,"owner_present":true,"events":"…","message":"…","reason":null,"note":null}
 
 `

@@ -165,6 +165,11 @@ export const exchange = z
     }),
     request_id: requestId.nullable(),
     title: titleAnswer,
+    owner_present: z.boolean().meta({
+      description:
+        'Whether a live stream of the owner is open, so that they see a join request at once. It is as of this answer or event, or of half a minute before at most. A change sends no event.',
+      examples: [true]
+    }),
     events: z.url().meta({
       description:
         'The stream to follow: the stream of the link while the request is pending, then the stream of the chat.'
