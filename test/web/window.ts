@@ -79,12 +79,12 @@ export async function askToJoin({ page }: Window, link: string, name: string): P
   await page.goto(link)
   await page.getByLabel('Your name').fill(name)
   await page.getByRole('button', { name: 'Ask to join' }).click()
-  await page.getByRole('heading', { name: 'You are at the door' }).waitFor()
+  await page.getByRole('heading', { name: 'Waiting to be let in' }).waitFor()
   return page.locator('.code').innerText()
 }
 
 export async function approve({ page }: Window, code: string): Promise<void> {
-  await page.getByRole('button', { name: new RegExp(`^Approve .*${code}`) }).click()
+  await page.getByRole('button', { name: new RegExp(`^Let in .*${code}`) }).click()
 }
 
 /** Makes both members of one chat: the owner Olga and the guest Ana. */

@@ -27,8 +27,10 @@ export function sentenceFor(error: unknown): string {
       return 'This chat has as many open links as it may. Revoke one that is not needed any more.'
     case 'too-many-waiting':
       return 'Too many people are waiting at this link. Try again later.'
+    case 'network-unknown':
+      return "This server can't tell their network, so it can't block it. Decline without blocking."
     case 'blocked':
-      return 'The owner takes no requests from your network at the moment. Ask the person who invited you.'
+      return "The host isn't taking requests from your network right now. Ask the person who invited you."
     case 'nobody-asked':
     case 'request-closed':
       return 'This request has ended meanwhile. The guest may ask again.'

@@ -10,6 +10,8 @@ export interface RequestKey {
   readonly clientId: string
   readonly requestId: string
   readonly name: string
+  /** When they asked, in milliseconds since the Unix epoch; undefined in keys of earlier versions. */
+  readonly askedAt?: number
 }
 
 /** A stored value, which can be damaged or from another version. */
@@ -45,9 +47,9 @@ function readSpare(stored: Unchecked<SpareKey> | null): SpareKey | undefined {
 }
 
 export function requestKey(path: string): RequestKey | undefined {
-  const { clientId, requestId, name }: Unchecked<RequestKey> = readJson(`${REQUESTS}:${path}`) ?? {}
+  const { clientId, requestId, name, askedAt }: Unchecked<RequestKey> = readJson(`${REQUESTS}:${path}`) ?? {}
   if (typeof clientId !== 'string' || typeof requestId !== 'string') return undefined
-  return { clientId, requestId, name: textOf(name) }
+  return { clientId, requestId, name: textOf(name), ...(typeof askedAt === 'number' && { askedAt }) }
 }
 
 /** The path of the chat that a link leads to, if this browser's user is a member. */

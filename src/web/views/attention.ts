@@ -50,7 +50,7 @@ export function notifyPermission(): NotificationPermission {
 function notify({ name, request_id }: JoinRequest): void {
   if (notifyPermission() !== 'granted') return
   try {
-    const notification = new Notification('Somebody knocks', {
+    const notification = new Notification('Someone wants to join', {
       body: `${name ?? 'No name'} · ${request_id}`,
       tag: request_id
     })

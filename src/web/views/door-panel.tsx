@@ -1,11 +1,12 @@
 /** The pending guests, for the owner. */
 import { type Signal, useSignal } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
-import type { JoinRequest } from '../../client/index.ts'
+import type { DeclineOptions, JoinRequest } from '../../client/index.ts'
 import type { ChatSession } from '../state/chat-session.ts'
 import { doForEach, sentenceFor } from '../state/errors.ts'
+import { problemOfNote } from '../state/names.ts'
 import { notifyPermission } from './attention.ts'
-import { focusOn } from './parts.tsx'
+import { Dialog, focusOn, NoteField, useElapsed } from './parts.tsx'
 
 /** How long after a guest disappears from the list a click can still be meant for them, in milliseconds. */
 const MOVED_MS = 400
@@ -42,7 +43,11 @@ export function DoorPanel({ session }: { session: ChatSession }) {
     >
       <div class="door-head">
         <p class="door-title">
-          {waiting.length === 1 ? 'Somebody knocks' : waiting.length > 1 ? `${waiting.length} people knock` : ''}
+          {waiting.length === 1
+            ? 'Someone wants to join'
+            : waiting.length > 1
+              ? `${waiting.length} people want to join`
+              : ''}
         </p>
         {waiting.length > 1 && <DecideOnAll session={session} isMeant={isMeantForAll} problem={problem} />}
       </div>
@@ -52,6 +57,9 @@ export function DoorPanel({ session }: { session: ChatSession }) {
           <Knock key={request.request_id} session={session} request={request} isMeant={isMeant} />
         ))}
       </ul>
+      {waiting.length > 0 && (
+        <p class="small">Not sure who it is? Ask for the code on their screen. It must be the same as here.</p>
+      )}
       {waiting.length > 0 && <NotifyOffer />}
     </section>
   )
@@ -89,14 +97,14 @@ function DecideOnAll({ session, isMeant, problem }: DecideOnAllProps) {
         Decline all
       </button>
       <button type="button" class="primary" onClick={() => decide('approve')}>
-        Admit all
+        Let all in
       </button>
     </div>
   )
 }
 
 function sentenceForLeft(left: number): string {
-  return `The link is full: ${left === 1 ? '1 person was' : `${left} people were`} not admitted. Send them a new link.`
+  return `The link is full: ${left === 1 ? '1 person was' : `${left} people were`} not let in. Send them a new link.`
 }
 
 function Problem({ problem }: Pick<DecideOnAllProps, 'problem'>) {
@@ -125,15 +133,16 @@ interface KnockProps {
 function Knock({ session, request, isMeant }: KnockProps) {
   const busy = useSignal(false)
   const error = useSignal('')
-  const { name, request_id: id, link } = request
+  const { name, note, request_id: id, link } = request
   const who = name ?? 'No name'
+  const asked = useElapsed(Date.parse(request.requested_at))
 
-  async function decide(approve: boolean): Promise<void> {
+  async function decide(send: () => Promise<unknown>): Promise<void> {
     if (busy.value || !isMeant()) return
     busy.value = true
     error.value = ''
     try {
-      await (approve ? session.chat.approve(link, id) : session.chat.decline(link, id))
+      await send()
     } catch (cause) {
       error.value = sentenceFor(cause)
     }
@@ -142,24 +151,106 @@ function Knock({ session, request, isMeant }: KnockProps) {
 
   return (
     <li class="knock" tabIndex={-1}>
-      <p class="who">
+      <div class="who">
         <bdi class="name">{who}</bdi>
         <span class="code">{id}</span>
-      </p>
+        <span class="small" aria-live="off">
+          Asked {asked}
+        </span>
+        {note !== null && (
+          <blockquote class="quote" dir="auto">
+            {note}
+          </blockquote>
+        )}
+      </div>
       <div class="actions">
-        <button type="button" onClick={() => decide(false)} aria-label={`Decline ${who}, ${id}`}>
+        <button
+          type="button"
+          onClick={() => decide(() => session.chat.decline(link, id))}
+          aria-label={`Decline ${who}, ${id}`}
+        >
           Decline
         </button>
-        <button type="button" class="primary" onClick={() => decide(true)} aria-label={`Approve ${who}, ${id}`}>
-          Approve
+        <button
+          type="button"
+          class="primary"
+          onClick={() => decide(() => session.chat.approve(link, id))}
+          aria-label={`Let in ${who}, ${id}`}
+        >
+          Let in
         </button>
       </div>
+      {isNameTaken(session, request) && (
+        <p class="error">
+          There's already <bdi>{who}</bdi> in this chat.
+        </p>
+      )}
+      <DeclineWithWords who={who} decline={(words) => decide(() => session.chat.decline(link, id, words))} />
       {error.value !== '' && (
         <p class="error" role="alert">
           {error.value}
         </p>
       )}
     </li>
+  )
+}
+
+/** Whether somebody with this name has been let in. */
+function isNameTaken(session: ChatSession, { name }: JoinRequest): boolean {
+  const inside = [...session.requests.value.values()].filter(({ state }) => state === 'approved')
+  return name !== null && inside.some((other) => other.name?.toLowerCase() === name.toLowerCase())
+}
+
+interface DeclineWithWordsProps {
+  readonly who: string
+  readonly decline: (how: DeclineOptions) => Promise<void>
+}
+
+/** Apart from the other two buttons: a word to the guest, and the end of their asking. */
+function DeclineWithWords({ who, decline }: DeclineWithWordsProps) {
+  const isOpen = useSignal(false)
+  return (
+    <>
+      <button type="button" class="quiet" onClick={() => (isOpen.value = true)}>
+        Decline with a message, or block
+      </button>
+      {isOpen.value && <DeclineDialog who={who} decline={decline} close={() => (isOpen.value = false)} />}
+    </>
+  )
+}
+
+function DeclineDialog({ who, decline, close }: DeclineWithWordsProps & { readonly close: () => void }) {
+  const note = useSignal('')
+  const block = useSignal(false)
+
+  function submit(event: Event): void {
+    event.preventDefault()
+    close()
+    void decline({ note: note.value.trim() || undefined, block: block.value })
+  }
+
+  return (
+    <Dialog title={`Decline ${who}`} close={close}>
+      <form onSubmit={submit}>
+        <NoteField
+          label={`Message to ${who}`}
+          hint="Only they will see it (optional)"
+          value={note.value}
+          set={(value) => (note.value = value)}
+        />
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={block.value}
+            onChange={(event) => (block.value = event.currentTarget.checked)}
+          />
+          Don't let anyone on their network ask again for a day
+        </label>
+        <button type="submit" class="primary" disabled={problemOfNote(note.value) !== ''}>
+          {block.value ? 'Decline and block' : 'Decline'}
+        </button>
+      </form>
+    </Dialog>
   )
 }
 
@@ -177,7 +268,7 @@ function NotifyOffer() {
         focusOn('.door .knock', '#composer')
       }}
     >
-      Tell me about knocks in other windows, too
+      Notify me when someone asks to join
     </button>
   )
 }

@@ -37,11 +37,23 @@ const ENDINGS: Record<string, Ending> = {
 
 const UNKNOWN: Ending = { title: 'That did not work', text: 'Something went wrong. You may ask again.', again: true }
 
-export function GuestEnded({ kind, again }: { kind: string; again: () => void }) {
+interface GuestEndedProps {
+  readonly kind: string
+  /** What the host says. */
+  readonly note: string | undefined
+  readonly again: () => void
+}
+
+export function GuestEnded({ kind, note, again }: GuestEndedProps) {
   const { title, text, again: canAskAgain } = ENDINGS[kind] ?? UNKNOWN
   return (
     <Card title={title}>
       <p class="lead">{text}</p>
+      {note !== undefined && (
+        <blockquote class="quote" dir="auto">
+          {note}
+        </blockquote>
+      )}
       <div class="actions">
         {canAskAgain === true && (
           <button type="button" class="primary" onClick={again}>

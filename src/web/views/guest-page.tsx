@@ -4,10 +4,11 @@ import { Guest, knock, SillyChatError } from '../../client/index.ts'
 import { navigate } from '../state/address.ts'
 import { isRefusal, sentenceFor } from '../state/errors.ts'
 import { endedChatBehind, forgetRequest, type RequestKey, requestKey, saveChat, saveRequest } from '../state/keys.ts'
+import { problemOfNote } from '../state/names.ts'
 import { isRequestAtRisk } from '../state/risks.ts'
 import { waitForDecision } from '../state/waiting.ts'
 import { GuestEnded } from './guest-ended.tsx'
-import { Card, NameField, StorageWarning, useName } from './parts.tsx'
+import { Card, CopyButton, NameField, NoteField, StorageWarning, useElapsed, useName } from './parts.tsx'
 
 interface GuestPageProps {
   readonly url: string
@@ -18,29 +19,29 @@ interface GuestPageProps {
 
 export function GuestPage({ url, path, inside }: GuestPageProps) {
   const [request, setRequest] = useState(() => requestKey(path))
-  const [ended, setEnded] = useState<string>()
+  const [ended, setEnded] = useState<{ readonly kind: string; readonly note?: string | undefined }>()
   const askAgain = (): void => {
     forgetRequest(path)
     setEnded(undefined)
   }
-  if (ended !== undefined) return <GuestEnded kind={ended} again={askAgain} />
+  if (ended !== undefined) return <GuestEnded kind={ended.kind} note={ended.note} again={askAgain} />
   if (request !== undefined) {
     return (
       <Waiting
         url={url}
         path={path}
         request={request}
-        end={(kind) => {
+        end={(kind, note) => {
           // The owner can still approve a declined guest.
           if (kind !== 'declined') forgetRequest(path)
           setRequest(undefined)
-          setEnded(kind === 'link-not-found' ? 'chat-closed' : kind)
+          setEnded({ kind: kind === 'link-not-found' ? 'chat-closed' : kind, note })
         }}
       />
     )
   }
   if (inside !== undefined) return <AlreadyMember chat={inside} />
-  return <KnockForm url={url} path={path} onKnocked={setRequest} end={setEnded} />
+  return <KnockForm url={url} path={path} onKnocked={setRequest} end={(kind) => setEnded({ kind })} />
 }
 
 interface KnockFormProps {
@@ -52,6 +53,7 @@ interface KnockFormProps {
 
 function KnockForm({ url, path, onKnocked, end }: KnockFormProps) {
   const name = useName()
+  const [note, setNote] = useState('')
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState('')
 
@@ -84,8 +86,9 @@ function KnockForm({ url, path, onKnocked, end }: KnockFormProps) {
     setBusy(true)
     setError('')
     try {
-      const guest = await knock(url, name.value === '' ? {} : { name: name.value })
-      const request = { clientId: guest.clientId, requestId: guest.requestId, name: name.value }
+      const guest = await knock(url, { name: name.value || undefined, note: note.trim() || undefined })
+      const { clientId, requestId } = guest
+      const request = { clientId, requestId, name: name.value, askedAt: Date.now() }
       saveRequest(path, request)
       onKnocked(request)
     } catch (cause) {
@@ -97,12 +100,13 @@ function KnockForm({ url, path, onKnocked, end }: KnockFormProps) {
 
   return (
     <Card title="You are invited to a chat" eyebrow="Silly Chat">
-      <p class="lead">Say who you are and knock. The owner sees it at once and lets you in. You need no account.</p>
+      <p class="lead">Enter your name and ask to join. The host will be asked to let you in. No account needed.</p>
       <StorageWarning />
       <form onSubmit={submit}>
-        <NameField name={name} hint="The owner sees it when you knock." />
-        <button type="submit" class="primary wide" disabled={busy || name.problem !== ''}>
-          {busy ? 'Knocking …' : 'Ask to join'}
+        <NameField name={name} hint="The host will see this name (optional)" />
+        <NoteField label="Message to the host" hint="Say how they know you (optional)" value={note} set={setNote} />
+        <button type="submit" class="primary wide" disabled={busy || name.problem !== '' || problemOfNote(note) !== ''}>
+          {busy ? 'Asking…' : 'Ask to join'}
         </button>
         <p role="alert" class="error">
           {error}
@@ -116,7 +120,39 @@ interface WaitingProps {
   readonly url: string
   readonly path: string
   readonly request: RequestKey
-  readonly end: (kind: string) => void
+  readonly end: (kind: string, note?: string) => void
+}
+
+/** How often the page asks whether the host is there. */
+const PRESENCE_MS = 30_000
+
+/** Whether the host is there; undefined if that is not known. */
+function usePresence(guest: Guest): boolean | undefined {
+  const [isPresent, setPresent] = useState<boolean>()
+  useEffect(() => {
+    const ask = (): void => {
+      if (document.visibilityState === 'hidden') return
+      guest.state().then(
+        (state) => setPresent(state.owner_present),
+        // `Waiting` tells what happened to the request.
+        () => undefined
+      )
+    }
+    ask()
+    const timer = setInterval(ask, PRESENCE_MS)
+    document.addEventListener('visibilitychange', ask)
+    return () => {
+      clearInterval(timer)
+      document.removeEventListener('visibilitychange', ask)
+    }
+  }, [guest.link, guest.clientId])
+  return isPresent
+}
+
+function sentenceForPresence(isPresent: boolean | undefined): string {
+  if (isPresent === true) return "The host is here and sees your request. You'll join automatically once they approve."
+  if (isPresent === false) return "The host isn't here right now. They'll see your request when they're back."
+  return "Your request was sent. You'll join automatically once the host approves."
 }
 
 function Waiting({ url, path, request, end }: WaitingProps) {
@@ -124,6 +160,8 @@ function Waiting({ url, path, request, end }: WaitingProps) {
   const [error, setError] = useState('')
   const guest = new Guest(url, request.clientId, request.requestId)
   const isAtRisk = isRequestAtRisk(path)
+  const isPresent = usePresence(guest)
+  const asked = useElapsed(request.askedAt ?? 0)
 
   useEffect(() => {
     const stop = new AbortController()
@@ -135,7 +173,7 @@ function Waiting({ url, path, request, end }: WaitingProps) {
         navigate(chat, { replace: true })
       },
       (cause: unknown) => {
-        if (cause instanceof SillyChatError) return end(cause.kind)
+        if (cause instanceof SillyChatError) return end(cause.kind, noteIn(cause))
         // An error of the page itself does not end the request.
         setError(sentenceFor(cause))
       }
@@ -149,22 +187,20 @@ function Waiting({ url, path, request, end }: WaitingProps) {
       await guest.leave()
       end('left')
     } catch (cause) {
-      if (isRefusal(cause)) end(cause.kind)
+      if (isRefusal(cause)) end(cause.kind, noteIn(cause))
       else setError(sentenceFor(cause))
     }
   }
 
   return (
-    <Card title="You are at the door">
+    <Card title="Waiting to be let in">
       <div class="waiting" aria-hidden="true">
         <span />
         <span />
         <span />
       </div>
       <p class="lead" role="status">
-        {isLost
-          ? 'The connection is lost. Trying again …'
-          : 'The owner has been told that you knock. This page moves on by itself.'}
+        {isLost ? "You're offline – reconnecting…" : sentenceForPresence(isPresent)}
       </p>
       <dl class="facts">
         {request.name !== '' && (
@@ -175,19 +211,26 @@ function Waiting({ url, path, request, end }: WaitingProps) {
             </dd>
           </>
         )}
-        <dt>Your request code</dt>
+        {request.askedAt !== undefined && (
+          <>
+            <dt>Asked</dt>
+            <dd>{asked}</dd>
+          </>
+        )}
+        <dt>Your code</dt>
         <dd class="code large">{request.requestId}</dd>
       </dl>
+      <CopyButton text={request.requestId} label="Copy code" />
       <p class="small">
-        Tell the owner this code, by phone or mail, so that they know it is you.{' '}
-        {!isAtRisk && 'You may close this page and open the invitation again in this browser: you keep your place.'}
+        If the host asks, read them this code so they know it's you.{' '}
+        {!isAtRisk && 'You can close this page. Open the same link in this browser to come back.'}
       </p>
       <p role="alert" class="error">
         {isAtRisk &&
-          'This browser cannot store your place at the door: its storage is full or blocked. Do not close or reload this tab, or you lose it.'}
+          "This browser can't remember your request: its storage is full or blocked. Keep this tab open until you're let in."}
       </p>
       <button type="button" class="quiet" onClick={withdraw}>
-        Do not ask any more
+        Cancel request
       </button>
       <p role="alert" class="error">
         {error}
@@ -198,8 +241,8 @@ function Waiting({ url, path, request, end }: WaitingProps) {
 
 function AlreadyMember({ chat }: { chat: string }) {
   return (
-    <Card title="You are in this chat already">
-      <p class="lead">This invitation leads to a chat that this browser is in. To invite somebody else, send it on.</p>
+    <Card title="You're already in this chat">
+      <p class="lead">To invite someone else, send them this link.</p>
       <p>
         <a class="button primary" href={chat}>
           Open the chat
@@ -207,4 +250,9 @@ function AlreadyMember({ chat }: { chat: string }) {
       </p>
     </Card>
   )
+}
+
+/** What the host says to somebody who was declined. */
+function noteIn({ problem }: SillyChatError): string | undefined {
+  return typeof problem['note'] === 'string' ? problem['note'] : undefined
 }

@@ -1,7 +1,8 @@
 /** Components that several views use. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { problemOf } from '../state/names.ts'
+import { elapsed, MINUTE_MS } from '../state/elapsed.ts'
+import { problemOf, problemOfNote } from '../state/names.ts'
 import { canStore, readText, writeText } from '../state/storage.ts'
 
 /** The frame of every view except a chat. */
@@ -75,6 +76,36 @@ export function NameField({ name, hint }: { name: Name; hint: string }) {
   )
 }
 
+interface NoteFieldProps {
+  readonly label: string
+  readonly hint: string
+  readonly value: string
+  readonly set: (value: string) => void
+}
+
+/** A few words for somebody at the other side of the door. */
+export function NoteField({ label, hint, value, set }: NoteFieldProps) {
+  const id = useId()
+  const problem = problemOfNote(value)
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <input
+        id={id}
+        value={value}
+        onInput={(event) => set(event.currentTarget.value)}
+        autocomplete="off"
+        dir="auto"
+        aria-describedby={`${id}-hint`}
+        aria-invalid={problem !== ''}
+      />
+      <p id={`${id}-hint`} class={problem === '' ? 'hint' : 'hint error'}>
+        {problem || hint}
+      </p>
+    </div>
+  )
+}
+
 /** Warns before a chat begins if this browser cannot store its key. */
 export function StorageWarning() {
   const [hasStorage] = useState(canStore)
@@ -85,6 +116,16 @@ export function StorageWarning() {
       when you close or reload this tab.
     </p>
   )
+}
+
+/** The time since an instant (milliseconds since the Unix epoch), which changes every minute. */
+export function useElapsed(since: number): string {
+  const [now, setNow] = useState(Date.now)
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), MINUTE_MS)
+    return () => clearInterval(timer)
+  }, [])
+  return elapsed(now - since)
 }
 
 /** Copies a text and reports the result in its label. */

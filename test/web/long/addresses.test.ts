@@ -176,7 +176,7 @@ describe.skipIf(!haveAll('chromium'))('in a browser', { timeout: 120_000 }, () =
     await other.page.goForward()
     await untilLive(other.page)
     await other.page.goto(link)
-    await untilHeading(other, 'You are in this chat already')
+    await untilHeading(other, "You're already in this chat")
     await other.page.goBack()
     await untilLive(other.page)
     expect(await requestsOf(chat, owner)).toHaveLength(1)
@@ -263,7 +263,7 @@ describe.skipIf(!haveAll('chromium'))('in a browser', { timeout: 120_000 }, () =
       await untilLive(guest.page)
       expect(guest.page.url()).toBe(chat)
       await guest.page.goto(other)
-      await untilHeading(guest, 'You are in this chat already')
+      await untilHeading(guest, "You're already in this chat")
     }
     const { page } = await openWindow(browser)
     await page.goto(`${server.url}/i/half`)

@@ -79,7 +79,7 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     expect(await states(scene)).toEqual(['declined'])
     await guest.page.getByRole('button', { name: 'Ask again' }).click()
     await guest.page.getByRole('button', { name: 'Ask to join' }).click()
-    await expectCard(guest, 'You are at the door')
+    await expectCard(guest, 'Waiting to be let in')
     expect(await guest.page.locator('.code').innerText()).not.toBe(code)
     expect(await states(scene)).toEqual(['declined', 'pending'])
   })
@@ -87,7 +87,7 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
   it('can withdraw the request, which the owner sees as closed, and ask again', async () => {
     const scene = await atTheDoor()
     const { guest } = scene
-    await guest.page.getByRole('button', { name: 'Do not ask any more' }).click()
+    await guest.page.getByRole('button', { name: 'Cancel request' }).click()
     await expectCard(guest, 'You are not asking any more')
     expect(await states(scene)).toEqual(['closed'])
     await guest.page.getByRole('button', { name: 'Ask again' }).click()
@@ -181,7 +181,7 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     const { guest, code, owner, link } = scene
     for (let times = 0; times < 3; times++) {
       await guest.page.reload()
-      await expectCard(guest, 'You are at the door')
+      await expectCard(guest, 'Waiting to be let in')
       expect(await guest.page.locator('.code').innerText()).toBe(code)
     }
     expect(await states(scene)).toEqual(['pending'])
@@ -194,7 +194,7 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     const { guest, code, owner, link } = scene
     const tab = await openTab(guest.page.context())
     await tab.page.goto(link)
-    await expectCard(tab, 'You are at the door')
+    await expectCard(tab, 'Waiting to be let in')
     expect(await tab.page.locator('.code').innerText()).toBe(code)
     expect(await states(scene)).toEqual(['pending'])
     await approve(link, owner, code)
@@ -208,8 +208,8 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     const { guest, link } = await atTheDoor()
     const tab = await openTab(guest.page.context())
     await tab.page.goto(link)
-    await expectCard(tab, 'You are at the door')
-    await tab.page.getByRole('button', { name: 'Do not ask any more' }).click()
+    await expectCard(tab, 'Waiting to be let in')
+    await tab.page.getByRole('button', { name: 'Cancel request' }).click()
     await Promise.all([
       expectCard(tab, 'You are not asking any more'),
       expectCard(guest, 'You are not asking any more')
@@ -223,7 +223,7 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     const chat = await startChat(owner, server.url, 'Olga')
     const link = await invite(owner)
     const code = await askToJoin(guest, link, 'Ana')
-    await owner.page.getByRole('button', { name: `Approve Ana, ${code}` }).click()
+    await owner.page.getByRole('button', { name: `Let in Ana, ${code}` }).click()
     await untilLive(guest.page)
     await guest.page.getByRole('button', { name: 'More' }).click()
     await guest.page.getByRole('button', { name: 'Leave this chat …' }).click()
@@ -243,7 +243,7 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     const scene = await atTheDoor()
     const { guest, owner, link, code } = scene
     await guest.page.context().setOffline(true)
-    await guest.page.getByText('The connection is lost').waitFor()
+    await guest.page.getByText("You're offline").waitFor()
     await approve(link, owner, code)
     await guest.page.context().setOffline(false)
     await untilLive(guest.page)
@@ -256,7 +256,7 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     const scene = await atTheDoor()
     const { server, wire, guest, owner, link, code } = scene
     await wire.down()
-    await guest.page.getByText('The connection is lost').waitFor()
+    await guest.page.getByText("You're offline").waitFor()
     await approve(link.replace(wire.url, server.url), owner, code)
     await guest.page.getByText(code).waitFor()
     await wire.up(server.port)
@@ -267,7 +267,7 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
   it('who cannot withdraw the request without a network sees an error and still waits', async () => {
     const { guest, owner, link, code } = await atTheDoor()
     await guest.page.context().setOffline(true)
-    await guest.page.getByRole('button', { name: 'Do not ask any more' }).click()
+    await guest.page.getByRole('button', { name: 'Cancel request' }).click()
     await guest.page.getByText('The server cannot be reached. Check your connection and try again.').waitFor()
     await guest.page.context().setOffline(false)
     await approve(link, owner, code)
@@ -281,7 +281,7 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     await approve(link, owner, await askToJoin(guest, link, 'Ben'))
     await untilLive(guest.page)
     await guest.page.goto(await createLink(chat, owner))
-    await expectCard(guest, 'You are in this chat already')
+    await expectCard(guest, "You're already in this chat")
     await guest.page.getByRole('link', { name: 'Open the chat' }).click()
     await untilLive(guest.page)
     expect(await requestsOf(chat, owner)).toHaveLength(2)

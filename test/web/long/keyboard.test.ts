@@ -26,7 +26,7 @@ const FOCUSED = `(() => {
   const inView = width > 1 && height > 1 && top < innerHeight && left < innerWidth && top + height > 0 && left + width > 0
   const marked = getComputedStyle(focused).outlineStyle !== 'none' || focused.tagName === 'H1'
   const label = focused.getAttribute('aria-label') ?? focused.labels?.[0]?.innerText ?? focused.innerText
-  return inView && marked ? focused.tagName.toLowerCase() + ' ' + label.trim() : ''
+  return inView && marked ? focused.tagName.toLowerCase() + ' ' + label.trim().replace(/Asked .*/, 'Asked AGO') : ''
 })()`
 
 async function hasFocus(page: Page, what: string): Promise<void> {
@@ -54,6 +54,7 @@ async function accessibilityTree(part: Locator): Promise<string> {
     .replace(/\d+:\d\d\s[AP]M/g, 'TIME')
     .replace(/Nov \d+, 2026|\w+day, November \d+/g, 'DATE')
     .replace(/http:\S+/g, 'ADDRESS')
+    .replace(/Asked \d+ days ago/, 'Asked AGO')
 }
 
 /** Defines `setVisible(false)`, after which the page seems to be hidden and without focus. */
@@ -133,10 +134,10 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     await ana.keyboard.type('Ana')
     await goTo(ana, button(ana, 'Ask to join'))
     await ana.keyboard.press('Space')
-    await hasFocus(ana, 'h1 You are at the door')
+    await hasFocus(ana, 'h1 Waiting to be let in')
 
     const code = await ana.locator('.code').innerText()
-    await goTo(olga, button(olga, `Approve Ana, ${code}`))
+    await goTo(olga, button(olga, `Let in Ana, ${code}`))
     await olga.keyboard.press('Enter')
     await untilLive(ana)
     await hasFocus(ana, 'textarea Message')
@@ -188,7 +189,7 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     await page.goto(link)
     await goTo(page, button(page, 'Ask to join'))
     await page.keyboard.press('Enter')
-    await page.getByRole('heading', { name: 'You are at the door' }).waitFor()
+    await page.getByRole('heading', { name: 'Waiting to be let in' }).waitFor()
     await approve(link, owner, await page.locator('.code').innerText())
     await untilLive(page)
     await goTo(page, button(page, 'More'), 'Shift+Tab')
@@ -231,11 +232,11 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     const [ana, ben, cem] = [await knock(link, 'Ana'), await knock(link, 'Ben'), await knock(link)]
     await goTo(page, button(page, `Decline Ana, ${ana.requestId}`))
     await page.keyboard.press('Enter')
-    await hasFocus(page, `li Ben\n${ben.requestId}\n\nDecline\nApprove`)
+    await hasFocus(page, `li Ben\n${ben.requestId}\nAsked AGO\nDecline\nLet in\nDecline with a message, or block`)
     await decline(link, owner, ben.requestId)
-    await hasFocus(page, `li No name\n${cem.requestId}\n\nDecline\nApprove`)
+    await hasFocus(page, `li No name\n${cem.requestId}\nAsked AGO\nDecline\nLet in\nDecline with a message, or block`)
     await page.keyboard.press('Enter')
-    await goTo(page, button(page, `Approve No name, ${cem.requestId}`))
+    await goTo(page, button(page, `Let in No name, ${cem.requestId}`))
     // The page ignores a click that follows at once: it can be meant for the guest who was here before.
     await page.waitForTimeout(500)
     await page.keyboard.press('Space')
@@ -246,11 +247,11 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     const { page, chat, owner } = await ownersView(browser)
     const [one, another] = [await createLink(chat, owner), await createLink(chat, owner)]
     await knock(one, 'Ana')
-    await page.getByText('Somebody knocks').waitFor()
+    await page.getByText('Someone wants to join').waitFor()
     expect(await button(page, 'Decline all').count()).toBe(0)
     await knock(one, 'Ben')
     await knock(another, 'Cem')
-    await page.getByText('3 people knock').waitFor()
+    await page.getByText('3 people want to join').waitFor()
     await page.waitForTimeout(500)
     await goTo(page, button(page, 'Decline all'))
     await page.keyboard.press('Enter')
@@ -263,11 +264,11 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     const { page, chat, owner } = await ownersView(browser)
     const link = await createLink(chat, owner, { max_guests: 1 })
     for (const name of ['Ana', 'Ben', 'Cem']) await knock(link, name)
-    await page.getByText('3 people knock').waitFor()
+    await page.getByText('3 people want to join').waitFor()
     await page.waitForTimeout(500)
-    await goTo(page, button(page, 'Admit all'))
+    await goTo(page, button(page, 'Let all in'))
     await page.keyboard.press('Enter')
-    await page.getByText('The link is full: 2 people were not admitted. Send them a new link.').waitFor()
+    await page.getByText('The link is full: 2 people were not let in. Send them a new link.').waitFor()
     expect((await requestsOf(chat, owner)).map(({ state }) => state)).toEqual(['approved', 'closed', 'closed'])
     await hasFocus(page, 'textarea Message')
     await goTo(page, button(page, 'OK'), 'Shift+Tab')
@@ -284,7 +285,7 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
       for (const one of document.querySelectorAll('.door-head button')) one.click()
     }).observe(document.querySelector('.door'), { childList: true, subtree: true })`)
     await knock(link, 'Ben')
-    await page.getByText('2 people knock').waitFor()
+    await page.getByText('2 people want to join').waitFor()
     await page.waitForTimeout(500)
     expect((await requestsOf(chat, owner)).map(({ state }) => state)).toEqual(['pending', 'pending'])
   })
@@ -294,13 +295,13 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     const link = await createLink(chat, owner)
     await knock(link, 'Ana')
     await knock(link, 'Ben')
-    await page.getByText('2 people knock').waitFor()
+    await page.getByText('2 people want to join').waitFor()
     await page.waitForTimeout(500)
     await page.context().setOffline(true)
-    await button(page, 'Admit all').click()
+    await button(page, 'Let all in').click()
     await page.getByRole('alert').getByText('The server cannot be reached.').waitFor()
     await page.context().setOffline(false)
-    await button(page, 'Admit all').click()
+    await button(page, 'Let all in').click()
     await expect.poll(() => page.locator('.knock').count()).toBe(0)
     expect(await page.getByRole('alert').count()).toBe(0)
   })
@@ -391,7 +392,7 @@ describe.skipIf(!haveAll('chromium'))('for screen readers', { timeout: 120_000 }
     const { page, chat, owner } = await ownersView(browser)
     const link = await createLink(chat, owner)
     const { requestId } = await knock(link, 'Ana')
-    await button(page, `Approve Ana, ${requestId}`).waitFor()
+    await button(page, `Let in Ana, ${requestId}`).waitFor()
     await post(chat, owner, 'Olga: hello')
     await page.getByText('hello').waitFor()
     expect(await accessibilityTree(page.locator('body'))).toMatchInlineSnapshot(`
@@ -404,13 +405,15 @@ describe.skipIf(!haveAll('chromium'))('for screen readers', { timeout: 120_000 }
           - button "People"
           - button "Invite"
         - region "At the door":
-          - paragraph: Somebody knocks
+          - paragraph: Someone wants to join
           - list:
             - listitem:
-              - paragraph: Ana CODE
+              - text: Ana CODE Asked AGO
               - button "Decline Ana, CODE": Decline
-              - button "Approve Ana, CODE": Approve
-          - button "Tell me about knocks in other windows, too"
+              - button "Let in Ana, CODE": Let in
+              - button "Decline with a message, or block"
+          - paragraph: Not sure who it is? Ask for the code on their screen. It must be the same as here.
+          - button "Notify me when someone asks to join"
         - log "Messages":
           - list:
             - listitem: DATE
@@ -558,7 +561,10 @@ describe.skipIf(!haveAll('chromium'))('in the background', { timeout: 120_000 },
     const ben = await knock(link, 'Ben')
     const cem = await knock(link)
     await page.getByText(cem.requestId).waitFor()
-    const notifications = [`Somebody knocks: Ben · ${ben.requestId}`, `Somebody knocks: No name · ${cem.requestId}`]
+    const notifications = [
+      `Someone wants to join: Ben · ${ben.requestId}`,
+      `Someone wants to join: No name · ${cem.requestId}`
+    ]
     expect(await page.evaluate('notifications')).toEqual(notifications)
     await page.evaluate('latest.onclick()')
     expect(await page.evaluate('notifications')).toEqual([...notifications, 'closed'])
@@ -573,14 +579,14 @@ describe.skipIf(!haveAll('chromium'))('in the background', { timeout: 120_000 },
         static async requestPermission() { requests++; return 'granted' }
       }`
     )
-    const offer = button(page, 'Tell me about knocks in other windows, too')
+    const offer = button(page, 'Notify me when someone asks to join')
     expect(await offer.count()).toBe(0)
     const { requestId } = await knock(await createLink(chat, owner), 'Ana')
     await offer.waitFor()
     expect(await page.evaluate('requests')).toBe(0)
     await goTo(page, offer)
     await page.keyboard.press('Enter')
-    await hasFocus(page, `li Ana\n${requestId}\n\nDecline\nApprove`)
+    await hasFocus(page, `li Ana\n${requestId}\nAsked AGO\nDecline\nLet in\nDecline with a message, or block`)
     expect([await page.evaluate('requests'), await offer.count()]).toEqual([1, 0])
   })
 

@@ -114,7 +114,7 @@ async function empty({ server, page, open }: Scene): Promise<{ chat: string; own
 async function atTheDoor({ server, page, open }: Scene, limits: { expires_in?: number; max_guests?: number } = {}) {
   const waiting = await createChatWithWaiting(server, limits)
   await open(waiting.link, request(waiting.link, waiting.ana.client, waiting.ana.requestId))
-  await heading(page, 'You are at the door')
+  await heading(page, 'Waiting to be let in')
   return waiting
 }
 
@@ -230,7 +230,7 @@ const AT_THE_DOOR: Views = {
   'guest-waits-lost': async (scene) => {
     await atTheDoor(scene)
     await scene.page.context().setOffline(true)
-    await scene.page.getByText('The connection is lost').waitFor()
+    await scene.page.getByText("You're offline").waitFor()
   },
   'guest-declined': async (scene) => {
     const { link, owner, ana } = await atTheDoor(scene)
@@ -239,7 +239,7 @@ const AT_THE_DOOR: Views = {
   },
   'guest-takes-back': async (scene) => {
     await atTheDoor(scene)
-    await button(scene.page, 'Do not ask any more')
+    await button(scene.page, 'Cancel request')
     await heading(scene.page, 'You are not asking any more')
   },
   'guest-link-expired': async ({ server, page, open }) => {
@@ -278,7 +278,7 @@ const AT_THE_DOOR: Views = {
   inside: async ({ server, page, open }) => {
     const { chat, owner } = await createChat(server)
     await open(await createLink(chat, owner), key(chat, owner))
-    await heading(page, 'You are in this chat already')
+    await heading(page, "You're already in this chat")
   }
 }
 
@@ -298,7 +298,7 @@ const IN_CHAT: Views = {
   'knock-one': async (scene) => {
     const { chat, owner } = await empty(scene)
     await knock(await createLink(chat, owner), 'Ana')
-    await scene.page.getByText('Somebody knocks').waitFor()
+    await scene.page.getByText('Someone wants to join').waitFor()
   },
   'knock-three': async (scene) => {
     const chat = await talk(scene, 'owner')
@@ -306,19 +306,19 @@ const IN_CHAT: Views = {
     await knock(link, LONG_NAME)
     await knock(link, `Z${MARKS}a${MARKS}l${MARKS}g${MARKS}o`)
     await knock(link)
-    await scene.page.getByText('3 people knock').waitFor()
+    await scene.page.getByText('3 people want to join').waitFor()
   },
   'knock-without-seats': async (scene) => {
     const { chat, owner } = await empty(scene)
     const link = await createLink(chat, owner, { max_guests: 1 })
     for (const name of ['Ana', 'Ben', LONG_NAME]) await knock(link, name)
-    await scene.page.getByText('3 people knock').waitFor()
+    await scene.page.getByText('3 people want to join').waitFor()
     // The page ignores a click that follows at once.
     await scene.page.waitForTimeout(500)
-    await button(scene.page, 'Admit all')
-    await scene.page.getByText('2 people were not admitted').waitFor()
+    await button(scene.page, 'Let all in')
+    await scene.page.getByText('2 people were not let in').waitFor()
     await knock(await createLink(chat, owner), 'Cem')
-    await scene.page.getByText('Somebody knocks').waitFor()
+    await scene.page.getByText('Someone wants to join').waitFor()
   },
   'talk-owner': (scene) => talk(scene, 'owner'),
   'talk-guest': (scene) => talk(scene, 'guest'),
