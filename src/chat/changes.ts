@@ -5,6 +5,8 @@
 
 import {
   type ApprovedRequest,
+  BLOCK_MS,
+  type Block,
   type ClosedRequest,
   type DeclinedRequest,
   type Door,
@@ -13,7 +15,9 @@ import {
   type JoinRequest,
   type Link,
   type LinkEnding,
+  linkFor,
   linkOf,
+  networkToBlock,
   openLink,
   provisionalUntil,
   type Refusal,
@@ -24,7 +28,7 @@ import {
   requireOwner
 } from './door.ts'
 import type { DoorEvent, JoinEvent } from './events.ts'
-import type { ChatId, LinkId, RequestId, Source, UserDigest } from './ids.ts'
+import type { ChatId, LinkId, RequestId, UserDigest } from './ids.ts'
 import { changedProfile, isToldAlike, NO_PROFILE, type Profile, type ProfileChange, toldProfile } from './profile.ts'
 import { Requests } from './requests.ts'
 
@@ -34,8 +38,10 @@ export const MAX_OPEN_LINKS = 100
 export const MAX_OPEN_LINKS_OF_OTHERS = 20
 /** Pending join requests per link. */
 export const MAX_WAITING_PER_LINK = 100
-/** Pending join requests per chat from one source, so that one network cannot fill the door. */
-export const MAX_WAITING_PER_SOURCE = 50
+/** Pending join requests per chat from one network, so that it cannot fill the door. */
+export const MAX_WAITING_PER_NETWORK = 50
+/** Blocked networks per link: the latest ones. */
+export const MAX_BLOCKS_PER_LINK = 200
 /**
  * How many ended join requests of guests who were never let in, and how many ended links without any request, a door keeps: the
  * latest ones.
@@ -118,16 +124,17 @@ export function applyDue(door: Door, now: number): Change<undefined> {
       // Its link may have ended just now, and the request with it.
       if (until === undefined || until > now || changed.door.requests.get(request.guest) !== request) return changed
       const left: ClosedRequest = { ...endOf(request, until), state: 'closed', reason: 'left' }
-      const events: DoorEvent[] = [...changed.events, { type: 'join_closed', request: left }]
+      const events: DoorEvent[] = [...changed.events, { type: 'join_closed', request: toLog(left) }]
       return { ...closeRequest(changed.door, request, left), events, result: undefined }
     },
     expireLinks(door, now)
   )
 }
 
-/** How a newcomer asks: from where, and until when the request is provisional. */
 export interface KnockOptions {
-  readonly source?: Source | undefined
+  /** Whether a network can have only so many pending requests. */
+  readonly limitsNetwork?: boolean
+  /** Until when the request is provisional; undefined for not at all. */
   readonly provisionalUntil?: number | undefined
 }
 
@@ -135,21 +142,22 @@ export interface KnockOptions {
 export function knock(
   door: Door,
   identity: RequestIdentity,
-  { source, provisionalUntil }: KnockOptions = {}
+  { limitsNetwork = true, provisionalUntil }: KnockOptions = {}
 ): Change<JoinRequest> | Refusal {
-  const link = openLink(door, identity.link)
+  const { network, requestedAt } = identity
+  const link = linkFor(door, identity.link, network, requestedAt)
   if ('refused' in link) return link
-  const ofSource = source === undefined ? 0 : door.requests.pendingFrom(source)
-  if (door.requests.at(identity.link).pending.length >= MAX_WAITING_PER_LINK || ofSource >= MAX_WAITING_PER_SOURCE) {
+  const fromThere = network === undefined || !limitsNetwork ? 0 : door.requests.pendingFrom(network)
+  if (door.requests.at(identity.link).pending.length >= MAX_WAITING_PER_LINK || fromThere >= MAX_WAITING_PER_NETWORK) {
     return { refused: 'too-many-waiting' }
   }
   const request: JoinRequest = { ...identity, state: 'pending', decidedAt: null }
-  const stored = {
-    ...request,
-    ...(source !== undefined && { source }),
-    ...(provisionalUntil !== undefined && { provisionalUntil })
+  const stored = provisionalUntil === undefined ? request : { ...request, provisionalUntil }
+  return {
+    door: withRequest(door, stored),
+    events: [{ type: 'join_request', request: toLog(request) }],
+    result: request
   }
-  return { door: withRequest(door, stored), events: [{ type: 'join_request', request }], result: request }
 }
 
 /** The request that the owner decides on. Without an id, the link must leave no doubt which one is meant. */
@@ -158,7 +166,7 @@ export interface RequestRef {
   readonly id: RequestId | undefined
 }
 
-/** For the owner. Approving an approved request changes nothing. */
+/** For the owner. Approving an approved request changes nothing. Otherwise it lifts the block with which it was declined. */
 export function approve(
   door: Door,
   { link, id }: RequestRef,
@@ -177,10 +185,14 @@ export function approve(
     return { refused: 'link-full' }
   }
   const approved: ApprovedRequest = { ...identityOf(request), state: 'approved', decidedAt: now }
-  const event: JoinEvent = { type: 'join_approved', request: approved }
+  const event: JoinEvent = { type: 'join_approved', request: toLog(approved) }
   const until = provisionalUntil(request)
   const stored = until === undefined ? approved : { ...approved, provisionalUntil: until }
-  return endIfFull({ door: withRequest(door, stored), events: [event], result: approved }, link, now)
+  const after = withRequest(
+    changeBlocks(door, link, (blocks) => blocks.filter((one) => one.request !== request.id)),
+    stored
+  )
+  return endIfFull({ door: after, events: [event], result: approved }, link, now)
 }
 
 /** A guest has the client id: the request is not provisional any more. Otherwise this changes nothing. */
@@ -214,23 +226,71 @@ function endIfFull<Result>(change: Change<Result>, id: LinkId, now: number): Cha
   return isUnsure ? change : endLink(change, link, 'full', now)
 }
 
+export interface DeclineOptions {
+  /** What to tell the guest. */
+  readonly note?: string | undefined
+  /** Whether nobody in the guest's network can ask again through this link for `BLOCK_MS`. */
+  readonly block?: boolean | undefined
+}
+
 /**
  * For the owner. Declines a pending request or removes a member; without an id it only applies to a pending request.
- * Declining a declined request changes nothing.
+ * Declining a declined request changes nothing, but can still block.
  */
-export function decline(door: Door, ref: RequestRef, by: UserDigest, now: number): Change<DeclinedRequest> | Refusal {
+export function decline(
+  door: Door,
+  ref: RequestRef,
+  by: UserDigest,
+  now: number,
+  { note, block = false }: DeclineOptions = {}
+): Change<DeclinedRequest> | Refusal {
   const request = decidable(door, ref, by)
   if ('refused' in request) return request
-  if (request.state === 'declined') return { door, events: [], result: request }
   if (request.state === 'closed') return { refused: 'request-closed', state: request.state }
-  const declined: DeclinedRequest = { ...endOf(request, now), state: 'declined' }
+  const blocked = block ? blockNetwork(door, request, now) : door
+  if ('refused' in blocked) return blocked
+  if (request.state === 'declined') return { door: blocked, events: [], result: request }
+  const declined: DeclinedRequest = {
+    ...endOf(request, now),
+    state: 'declined',
+    // A program can send the whole join request back, and with it the guest's own note.
+    ...(note !== undefined && note !== request.note && { ownerNote: note })
+  }
   // Whoever was removed knows the URL of the chat.
   const invites = request.state === 'approved' ? (door.profile.invites ?? 'members') : undefined
   return {
-    ...closeRequest({ ...door, profile: changedProfile(door.profile, { invites }) }, request, declined),
-    events: [{ type: 'join_declined', request: declined }],
+    ...closeRequest({ ...blocked, profile: changedProfile(door.profile, { invites }) }, request, declined),
+    events: [{ type: 'join_declined', request: toLog(declined) }],
     result: declined
   }
+}
+
+function blockNetwork(door: Door, request: JoinRequest, now: number): Door | Refusal {
+  const network = networkToBlock(request, now)
+  if (network === undefined) return { refused: 'network-unknown' }
+  return changeBlocks(door, request.link, (blocks) => {
+    const others = blocks.filter((one) => one.request !== request.id)
+    return [...others, { network, request: request.id, until: now + BLOCK_MS }].slice(-MAX_BLOCKS_PER_LINK)
+  })
+}
+
+/** The same door if nothing changes. */
+function changeBlocks(door: Door, id: LinkId, change: (blocks: readonly Block[]) => readonly Block[]): Door {
+  const blocks = linkOf(door, id)?.blocks ?? []
+  const changed = change(blocks)
+  if (blocks.length === 0 && changed.length === 0) return door
+  return { ...door, links: door.links.map((link) => (link.id === id ? { ...link, blocks: changed } : link)) }
+}
+
+/** Forgets where guests asked from whose requests ended a day ago, and the blocks that are over. The same door if there are none. */
+export function forgetNetworks(door: Door, now: number): Door {
+  const isOver = ({ until }: Block) => until <= now
+  const withoutBlocks = door.links
+    .filter(({ blocks = [] }) => blocks.some(isOver))
+    .reduce((so, { id }) => changeBlocks(so, id, (blocks) => blocks.filter((one) => !isOver(one))), door)
+  return door.requests
+    .endedWithNetwork(now - BLOCK_MS)
+    .reduce((so, request) => withRequest(so, toLog(request)), withoutBlocks)
 }
 
 /** `left`: those for whom the link had no seat. Both oldest first. */
@@ -239,11 +299,19 @@ export interface DecidedAll {
   readonly left: readonly RequestId[]
 }
 
+export interface AllOptions {
+  readonly by: UserDigest
+  readonly verdict: 'approve' | 'decline'
+  /** What to tell those who are declined. */
+  readonly note?: string | undefined
+  readonly among?: readonly RequestId[] | undefined
+}
+
 /** For the owner: decides on everybody who waits at a link, oldest first; with `among`, only on those of them. */
 export function decideOnAll(
   door: Door,
   id: LinkId,
-  { by, verdict, among }: { by: UserDigest; verdict: 'approve' | 'decline'; among?: readonly RequestId[] | undefined },
+  { by, verdict, note, among }: AllOptions,
   now: number
 ): Change<DecidedAll> | Refusal {
   if (linkOf(door, id) === undefined) return { refused: 'link-not-found' }
@@ -254,7 +322,8 @@ export function decideOnAll(
   const events: DoorEvent[] = []
   let after = door
   for (const request of waiting) {
-    const decision = (verdict === 'approve' ? approve : decline)(after, request, by, now)
+    const decision =
+      verdict === 'approve' ? approve(after, request, by, now) : decline(after, request, by, now, { note })
     if ('refused' in decision) {
       left.push(request.id)
       continue
@@ -274,7 +343,7 @@ export function leave(door: Door, link: LinkId, guest: UserDigest, now: number):
   const closed: ClosedRequest = { ...endOf(request, now), state: 'closed', reason: 'left' }
   return {
     ...closeRequest(door, request, closed),
-    events: [{ type: 'join_closed', request: closed }],
+    events: [{ type: 'join_closed', request: toLog(closed) }],
     result: undefined
   }
 }
@@ -309,7 +378,7 @@ function endLink<Result>(change: Change<Result>, { id }: Link, why: LinkEnding, 
     .at(id)
     .pending.map((request): ClosedRequest => ({ ...endOf(request, at), state: 'closed', reason: why }))
   const requests = closed.reduce((so, request) => so.with(request), change.door.requests)
-  const events = closed.map((request): JoinEvent => ({ type: 'join_closed', request }))
+  const events = closed.map((request): JoinEvent => ({ type: 'join_closed', request: toLog(request) }))
   return {
     door: forgetEnded(withLinks({ ...change.door, requests }, links)),
     events: [...change.events, ...events],
@@ -323,8 +392,20 @@ function closeRequest(door: Door, request: JoinRequest, ended: EndedRequest): { 
   return { door: forgetEnded(withRequest({ ...door, rights }, ended)) }
 }
 
-function identityOf({ id, link, guest, name, requestedAt }: JoinRequest): RequestIdentity {
-  return { id, link, guest, name, requestedAt }
+function identityOf(request: JoinRequest): RequestIdentity {
+  const { id, link, guest, name, requestedAt, note, network, isNetworkUnsure } = request
+  return {
+    ...{ id, link, guest, name, requestedAt },
+    ...(note !== undefined && { note }),
+    ...(network !== undefined && { network }),
+    ...(isNetworkUnsure && { isNetworkUnsure })
+  }
+}
+
+/** Without where the guest asked from, which is kept only for a while. */
+function toLog(request: JoinRequest): JoinRequest {
+  const { network: _, isNetworkUnsure: __, ...rest } = request
+  return rest
 }
 
 /** What an ended request keeps of the one before. */

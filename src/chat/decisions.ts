@@ -4,7 +4,7 @@
  * Withdrawals are committed apart from everything else, because a full store can accept them alone.
  */
 import { asOf, type Lifetime, type PresentChat } from './as-of.ts'
-import type { Change } from './changes.ts'
+import { type Change, forgetNetworks } from './changes.ts'
 import type { Door } from './door.ts'
 import type { DoorEvent } from './events.ts'
 import type { ChatTag } from './ids.ts'
@@ -128,11 +128,12 @@ export class Decisions {
     batch: Waiting[],
     at: number
   ): Promise<'done' | 'conflict' | 'gone'> {
-    const decided = decideInTurn(stored.door, chat, due, batch, at)
+    const present = { ...chat, door: forgetNetworks(chat.door, at) }
+    const decided = decideInTurn(stored.door, present, due, batch, at)
     this.#queues.get(tag)?.unshift(...batch.splice(decided.count))
     const commitsDue = batch.some((one) => one.commitsDue)
-    if (decided.door !== (commitsDue ? stored.door : chat.door)) {
-      const instant = decided.door === chat.door ? chat.idleSince : at
+    if (decided.door !== (commitsDue ? stored.door : present.door)) {
+      const instant = decided.door === present.door ? chat.idleSince : at
       const { door, events, isWithdrawal } = decided
       const outcome = await this.#options.store.commit(tag, stored.version, door, events, instant, { isWithdrawal })
       if (typeof outcome === 'string') return outcome
@@ -179,9 +180,16 @@ function decideInTurn(
   }
 }
 
-/** Whether a change only ends requests and links. */
+/** Whether a change only ends requests and links, or blocks a network. */
 function withdraws(before: Door, { door, events }: Change<unknown>): boolean {
   if (events.length > 0) return events.every(({ type }) => type === 'join_declined' || type === 'join_closed')
-  const openLinks = ({ links }: Door) => links.filter(({ ended }) => ended === null).length
-  return openLinks(door) < openLinks(before)
+  return openLinks(door) < openLinks(before) || blocks(door) > blocks(before)
+}
+
+function openLinks({ links }: Door): number {
+  return links.filter(({ ended }) => ended === null).length
+}
+
+function blocks({ links }: Door): number {
+  return links.reduce((count, { blocks = [] }) => count + blocks.length, 0)
 }

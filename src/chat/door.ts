@@ -2,7 +2,7 @@
  * The door of a chat: its owner, its links, its join requests and members, and the rules about who can do what. Pure:
  * time, ids and digests are arguments. `changes.ts` has the functions that change a door.
  */
-import type { ChatId, LinkId, RequestId, Source, UserDigest } from './ids.ts'
+import type { ChatId, LinkId, NetworkDigest, RequestId, UserDigest } from './ids.ts'
 import { invitesOf, type Profile } from './profile.ts'
 import type { Requests } from './requests.ts'
 
@@ -37,6 +37,16 @@ export interface Link {
   readonly maxGuests: number | null
   /** Null while the link is open. A link that has ended never opens again. */
   readonly ended: { readonly why: LinkEnding; readonly at: number } | null
+  /** Oldest first. Absent for none. */
+  readonly blocks?: readonly Block[]
+}
+
+/** Nobody in this network can ask to join through the link. */
+export interface Block {
+  readonly network: NetworkDigest
+  /** The request with which the owner has blocked it. */
+  readonly request: RequestId
+  readonly until: number
 }
 
 export interface RequestIdentity {
@@ -46,6 +56,12 @@ export interface RequestIdentity {
   /** The name that the guest entered. */
   readonly name: string | null
   readonly requestedAt: number
+  /** What the guest has told the owner. Absent for nothing. */
+  readonly note?: string
+  /** Where the guest asked from. Absent if that was not told, of requests of earlier versions, and a day after the end. */
+  readonly network?: NetworkDigest
+  /** It may be the network of a proxy, and so of other guests, too. */
+  readonly isNetworkUnsure?: true
 }
 
 /**
@@ -59,8 +75,6 @@ interface Provisional {
 export type PendingRequest = RequestIdentity & {
   readonly state: 'pending'
   readonly decidedAt: null
-  /** For the limit of pending requests per source. Dropped when the request is decided. */
-  readonly source?: Source
 } & Provisional
 export type ApprovedRequest = RequestIdentity & {
   readonly state: 'approved'
@@ -72,7 +86,12 @@ interface Ended {
   readonly admittedAt?: number
 }
 /** Declined by the owner, before or after approval. The owner can still approve it while its link is open. */
-export type DeclinedRequest = RequestIdentity & Ended & { readonly state: 'declined' }
+export type DeclinedRequest = RequestIdentity &
+  Ended & {
+    readonly state: 'declined'
+    /** What the owner has told the guest. Absent for nothing. */
+    readonly ownerNote?: string
+  }
 /** Final: the guest withdrew or left, or the link ended. */
 export type ClosedRequest = RequestIdentity & Ended & { readonly state: 'closed'; readonly reason: 'left' | LinkEnding }
 export type EndedRequest = DeclinedRequest | ClosedRequest
@@ -94,7 +113,9 @@ export type Refusal =
         | 'too-many-waiting'
         | 'nobody-asked'
         | 'invites-closed'
+        | 'network-unknown'
     }
+  | { readonly refused: 'blocked'; readonly forMs: number }
   | { readonly refused: 'several-requests'; readonly pending: readonly RequestId[] }
   | { readonly refused: 'request-closed'; readonly state: EndedRequest['state'] }
 
@@ -236,6 +257,24 @@ export function openLink(door: Door, id: LinkId): Link | Refusal {
   const link = linkOf(door, id)
   if (link === undefined) return { refused: 'link-not-found' }
   return link.ended === null ? link : { refused: `link-${link.ended.why}` }
+}
+
+/** How long a block lasts, and how long the network of a request is kept after it has ended. */
+export const BLOCK_MS = 86_400_000
+
+/** The link, if a newcomer from this network can ask to join through it. */
+export function linkFor(door: Door, id: LinkId, network: NetworkDigest | undefined, now: number): Link | Refusal {
+  const link = openLink(door, id)
+  if ('refused' in link) return link
+  const ends = (link.blocks ?? []).flatMap((block) => (block.network === network ? [block.until] : []))
+  const until = Math.max(now, ...ends)
+  return until > now ? { refused: 'blocked', forMs: until - now } : link
+}
+
+/** Where a guest asked from, if that is known and nobody else's. */
+export function networkToBlock(request: JoinRequest, now: number): NetworkDigest | undefined {
+  const isForgotten = isEnded(request) && request.decidedAt + BLOCK_MS <= now
+  return isForgotten || request.isNetworkUnsure ? undefined : request.network
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Every id of the product: its type, how it is created, and how it is parsed. */
-import { hash, randomBytes, randomUUID } from 'node:crypto'
+import { createHmac, hash, randomBytes, randomUUID } from 'node:crypto'
 
 declare const brand: unique symbol
 type Branded<Name extends string> = string & { readonly [brand]: Name }
@@ -18,8 +18,11 @@ export type UserId = Branded<'UserId'>
 export type UserDigest = Branded<'UserDigest'>
 /** SHA-256 of the poster and their Idempotency-Key. Identifies a repeated post within its chat. */
 export type PostKey = Branded<'PostKey'>
-/** SHA-256 of the chat's tag and the network of a join request. The tag prevents comparing guests across chats. */
-export type Source = Branded<'Source'>
+/**
+ * HMAC-SHA-256 of the network that a guest asked from, keyed with the chat's id: nobody without that secret can tell which
+ * network it is, or compare guests across chats.
+ */
+export type NetworkDigest = Branded<'NetworkDigest'>
 /** The public code of a join request: eight Crockford base32 characters, like `7QF2-9KXM`. Unique in its chat. */
 export type RequestId = Branded<'RequestId'>
 
@@ -105,8 +108,8 @@ export function postKey(user: UserDigest, idempotencyKey: string): PostKey {
   return hash('sha256', `${user} ${idempotencyKey}`, 'base64url') as PostKey
 }
 
-export function sourceOf(tag: ChatTag, network: string): Source {
-  return hash('sha256', `${tag} ${network}`, 'base64url') as Source
+export function networkDigest(chat: ChatId, network: string): NetworkDigest {
+  return createHmac('sha256', chat).update(network).digest('base64url') as NetworkDigest
 }
 
 /** https://www.crockford.com/base32.html: no I, L, O, U. */

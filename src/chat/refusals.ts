@@ -1,6 +1,6 @@
 /** Why a use case refuses an action, with the facts that a client needs. `http/` turns each refusal into a problem. */
-import type { EndedRequest, endingOf, Refusal } from './door.ts'
-import type { RequestId, UserId } from './ids.ts'
+import type { EndedRequest, Refusal } from './door.ts'
+import type { UserId } from './ids.ts'
 
 export type ServiceRefusal =
   | Refusal
@@ -17,9 +17,7 @@ export type ServiceRefusal =
   /** The guest's own join request has ended. */
   | {
       readonly refused: 'request-ended'
-      readonly ending: ReturnType<typeof endingOf>
-      readonly state: EndedRequest['state']
-      readonly request: RequestId
+      readonly request: EndedRequest
       readonly client: UserId
     }
 

@@ -2,8 +2,8 @@
  * The join requests of a chat, indexed by what the rules ask about them: a knock, a decision or a check of a link costs the
  * same with one request and with ten thousand. Immutable.
  */
-import { isEnded, type JoinRequest, type PendingRequest, provisionalUntil } from './door.ts'
-import type { LinkId, RequestId, Source, UserDigest } from './ids.ts'
+import { type EndedRequest, isEnded, type JoinRequest, type PendingRequest, provisionalUntil } from './door.ts'
+import type { LinkId, NetworkDigest, RequestId, UserDigest } from './ids.ts'
 import { SegmentMap } from './segment-map.ts'
 
 /** A request with its place among those of its chat; later requests have higher numbers, with gaps. */
@@ -31,11 +31,13 @@ interface Index {
   readonly nextOrder: number
   readonly guestById: SegmentMap<RequestId, UserDigest>
   readonly byLink: SegmentMap<LinkId, AtLink>
-  readonly pendingBySource: SegmentMap<Source, number>
+  readonly pendingByNetwork: SegmentMap<NetworkDigest, number>
   /** Until when each provisional request can be claimed. */
   readonly provisional: SegmentMap<UserDigest, number>
   /** In the order in which they ended; without those who had been let in, whose requests are never forgotten. */
   readonly ended: Readonly<Record<Ended, SegmentMap<UserDigest, true>>>
+  /** Those that have ended and of which the network is kept, in the order in which they ended. */
+  readonly endedWithNetwork: SegmentMap<UserDigest, true>
 }
 
 export class Requests implements Iterable<readonly [UserDigest, JoinRequest]> {
@@ -55,7 +57,7 @@ export class Requests implements Iterable<readonly [UserDigest, JoinRequest]> {
     const entries = [...ordered].sort((one, other) => one.order - other.order)
     const all = entries.map(({ request }) => request)
     const byLink = new Map<LinkId, { pending: PendingRequest[]; approved: number; kept: number }>()
-    const pendingBySource = new Map<Source, number>()
+    const pendingByNetwork = new Map<NetworkDigest, number>()
     for (const request of all) {
       const at = byLink.get(request.link) ?? { pending: [], approved: 0, kept: 0 }
       byLink.set(request.link, at)
@@ -63,26 +65,30 @@ export class Requests implements Iterable<readonly [UserDigest, JoinRequest]> {
       if (request.state === 'approved') at.approved++
       if (request.state !== 'pending') continue
       at.pending.push(request)
-      if (request.source !== undefined) {
-        pendingBySource.set(request.source, (pendingBySource.get(request.source) ?? 0) + 1)
+      if (request.network !== undefined) {
+        pendingByNetwork.set(request.network, (pendingByNetwork.get(request.network) ?? 0) + 1)
       }
     }
     const ended = all.filter(isEnded).sort((one, other) => one.decidedAt - other.decidedAt)
-    const guests = (how: Ended) =>
-      ended.filter((request) => endedHow(request) === how).map(({ guest }) => [guest, true] as const)
+    const guests = (are: (request: EndedRequest) => boolean) =>
+      SegmentMap.from(ended.filter(are).map(({ guest }) => [guest, true] as const))
     return new Requests({
       byGuest: SegmentMap.from(entries.map((entry) => [entry.request.guest, entry])),
       nextOrder: (entries.at(-1)?.order ?? -1) + 1,
       guestById: SegmentMap.from(all.map(({ id, guest }) => [id, guest])),
       byLink: SegmentMap.from(byLink),
-      pendingBySource: SegmentMap.from(pendingBySource),
+      pendingByNetwork: SegmentMap.from(pendingByNetwork),
       provisional: SegmentMap.from(
         all.flatMap((request) => {
           const until = provisionalUntil(request)
           return until === undefined ? [] : [[request.guest, until] as const]
         })
       ),
-      ended: { withLink: SegmentMap.from(guests('withLink')), alone: SegmentMap.from(guests('alone')) }
+      ended: {
+        withLink: guests((request) => endedHow(request) === 'withLink'),
+        alone: guests((request) => endedHow(request) === 'alone')
+      },
+      endedWithNetwork: guests(({ network }) => network !== undefined)
     })
   }
 
@@ -103,9 +109,9 @@ export class Requests implements Iterable<readonly [UserDigest, JoinRequest]> {
     return this.#index.byLink.get(link) ?? NONE_AT_LINK
   }
 
-  /** The number of pending requests from one source, at all links. */
-  pendingFrom(source: Source): number {
-    return this.#index.pendingBySource.get(source) ?? 0
+  /** The number of pending requests from one network, at all links. */
+  pendingFrom(network: NetworkDigest): number {
+    return this.#index.pendingByNetwork.get(network) ?? 0
   }
 
   /** When the first provisional request lapses; null for never. */
@@ -137,6 +143,17 @@ export class Requests implements Iterable<readonly [UserDigest, JoinRequest]> {
       excess.push(guest)
     }
     return excess
+  }
+
+  /** Those of which the network is kept and that ended by this instant. */
+  endedWithNetwork(by: number): EndedRequest[] {
+    const found: EndedRequest[] = []
+    for (const guest of this.#index.endedWithNetwork.keys()) {
+      const request = this.get(guest)
+      if (request === undefined || !isEnded(request) || request.decidedAt > by) break
+      found.push(request)
+    }
+    return found
   }
 
   /** With this request, which takes the place of the one that this guest had. */
@@ -188,6 +205,8 @@ export class Requests implements Iterable<readonly [UserDigest, JoinRequest]> {
     let { ended } = this.#index
     const howBefore = before && endedHow(before)
     const howNext = next && endedHow(next)
+    // It ended before, and keeps its place.
+    if (howBefore === howNext && before?.decidedAt === next?.decidedAt) return ended
     if (before && howBefore) ended = { ...ended, [howBefore]: ended[howBefore].delete(before.guest) }
     if (next && howNext) ended = { ...ended, [howNext]: ended[howNext].set(next.guest, true) }
     return ended
@@ -196,19 +215,21 @@ export class Requests implements Iterable<readonly [UserDigest, JoinRequest]> {
   #indexesAfter(
     before: JoinRequest | undefined,
     next: JoinRequest | undefined
-  ): Pick<Index, 'byLink' | 'pendingBySource' | 'provisional' | 'ended'> {
-    let { byLink, pendingBySource, provisional } = this.#index
+  ): Pick<Index, 'byLink' | 'pendingByNetwork' | 'provisional' | 'ended' | 'endedWithNetwork'> {
+    let { byLink, pendingByNetwork, provisional, endedWithNetwork } = this.#index
     if (before !== undefined) byLink = replaced(byLink, before.link, atLinkAfter(this.at(before.link), before, -1))
     if (next !== undefined) byLink = byLink.set(next.link, atLinkAfter(byLink.get(next.link) ?? NONE_AT_LINK, next, 1))
     for (const [request, step] of [[before, -1] as const, [next, 1] as const]) {
-      if (request?.state === 'pending' && request.source !== undefined) {
-        pendingBySource = counted(pendingBySource, request.source, step)
+      if (request?.state === 'pending' && request.network !== undefined) {
+        pendingByNetwork = counted(pendingByNetwork, request.network, step)
       }
     }
     const until = next && provisionalUntil(next)
     if (next !== undefined && until !== undefined) provisional = provisional.set(next.guest, until)
     else if (before !== undefined) provisional = provisional.delete(before.guest)
-    return { byLink, pendingBySource, provisional, ended: this.#endedAfter(before, next) }
+    if (before !== undefined) endedWithNetwork = endedWithNetwork.delete(before.guest)
+    if (next?.network !== undefined && isEnded(next)) endedWithNetwork = endedWithNetwork.set(next.guest, true)
+    return { byLink, pendingByNetwork, provisional, ended: this.#endedAfter(before, next), endedWithNetwork }
   }
 }
 
@@ -234,7 +255,11 @@ function replaced(map: SegmentMap<LinkId, AtLink>, link: LinkId, at: AtLink): Se
   return at.kept > 0 ? map.set(link, at) : map.delete(link)
 }
 
-function counted(map: SegmentMap<Source, number>, source: Source, step: 1 | -1): SegmentMap<Source, number> {
-  const count = (map.get(source) ?? 0) + step
-  return count > 0 ? map.set(source, count) : map.delete(source)
+function counted(
+  map: SegmentMap<NetworkDigest, number>,
+  network: NetworkDigest,
+  step: 1 | -1
+): SegmentMap<NetworkDigest, number> {
+  const count = (map.get(network) ?? 0) + step
+  return count > 0 ? map.set(network, count) : map.delete(network)
 }

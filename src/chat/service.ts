@@ -18,6 +18,7 @@ import {
   type ChatTag,
   digestOf,
   type LinkId,
+  networkDigest,
   newChatId,
   newLinkId,
   newRequestId,
@@ -25,7 +26,6 @@ import {
   type PostKey,
   postKey,
   type RequestId,
-  sourceOf,
   tagOf,
   type UserDigest,
   type UserId
@@ -84,10 +84,20 @@ export interface GuestExchange extends Doorstep {
 /** Somebody who opens a link without a user id. */
 export interface Newcomer {
   readonly name: string | null
-  /** The network of the client, if pending requests are limited per network. */
-  readonly network?: string | undefined
+  /** What to tell the owner. */
+  readonly note?: string | undefined
+  readonly network?: ClientNetwork | undefined
+  /** Whether a network can have only so many pending requests. */
+  readonly limitsNetwork?: boolean
   /** The client id is sent only when the owner decides, so the join request is provisional until then. */
   readonly waits?: boolean
+}
+
+/** Where a client asks from. */
+export interface ClientNetwork {
+  readonly name: string
+  /** False if it may be the network of a proxy, and so of other clients, too. */
+  readonly isSure: boolean
 }
 
 /** How long a provisional join request outlives the process that has made it. */
@@ -207,12 +217,12 @@ export function createService({
     )
   }
 
-  /** Checks that the user can follow the chat's live stream. Returns the tag to follow. */
-  async function authorizeStream(chat: ChatId, user: UserId): Promise<ChatTag> {
+  /** Checks that the user can follow the chat's live stream. Returns the tag to follow, and who the user is. */
+  async function authorizeStream(chat: ChatId, user: UserId): Promise<{ tag: ChatTag; you: rules.Sender }> {
     const { door } = await loadChat(chat)
-    orRefuse(rules.requireMember(door, digestOf(user)))
+    const you: rules.Sender = orRefuse(rules.requireMember(door, digestOf(user)))
     claimIfProvisional(door, user)
-    return tagOf(door.chat)
+    return { tag: tagOf(door.chat), you }
   }
 
   /** Removes the chat with everything in it. */
@@ -269,7 +279,7 @@ export function createService({
   async function exchange(
     link: LinkId,
     user: UserId | undefined,
-    { name, network, waits = false }: Newcomer = { name: null }
+    { name, note, network, limitsNetwork = true, waits = false }: Newcomer = { name: null }
   ): Promise<Exchange> {
     if (user !== undefined) {
       const { door } = await loadChatByLink(link)
@@ -280,12 +290,11 @@ export function createService({
       return { ...doorstepOf(door, link), is: 'guest', client: user, request }
     }
     const client = newUserId()
-    const identity = { link, guest: digestOf(client), name }
-    const source = network === undefined ? undefined : sourceOf(tagOf(link), network)
+    const identity = { link, guest: digestOf(client), name, ...(note !== undefined && { note }) }
     const knocked = change(link, 'link-not-found', (door, at) => {
       const provisionalUntil = waits ? at + LEASE_MS : undefined
-      const asked = { ...identity, id: freeRequestId(door), requestedAt: at }
-      const knock = changes.knock(door, asked, { source, provisionalUntil })
+      const asked = { ...identity, id: freeRequestId(door), requestedAt: at, ...networkIn(door, network) }
+      const knock = changes.knock(door, asked, { limitsNetwork, provisionalUntil })
       if ('refused' in knock) return knock
       return { ...knock, result: { ...doorstepOf(door, link), is: 'guest' as const, client, request: knock.result } }
     })
@@ -336,10 +345,10 @@ export function createService({
     await withdraw(link, leaving, () => [`leave ${guest}`, leaving])
   }
 
-  /** Checks that a newcomer can join through the link. Creates no join request. */
-  async function checkLink(link: LinkId): Promise<void> {
+  /** Checks that a newcomer from this network can ask to join through the link. Creates no join request. */
+  async function checkLink(link: LinkId, network?: ClientNetwork): Promise<void> {
     const { door } = await loadChatByLink(link)
-    orRefuse(rules.openLink(door, link))
+    orRefuse(rules.linkFor(door, link, networkIn(door, network).network, now()))
   }
 
   /** The chat's title, for whoever has a link that is open. */
@@ -374,7 +383,8 @@ export function createService({
     link: LinkId,
     user: UserId,
     request: RequestId | undefined,
-    verdict: 'approve' | 'decline'
+    verdict: 'approve' | 'decline',
+    options: changes.DeclineOptions = {}
   ): Promise<rules.ApprovedRequest | rules.DeclinedRequest> {
     const digest = digestOf(user)
     if (verdict === 'approve') {
@@ -385,18 +395,24 @@ export function createService({
     const decline =
       (id: RequestId | undefined): Decide<rules.DeclinedRequest> =>
       (door, at) =>
-        changes.decline(door, { link, id }, digest, at)
+        changes.decline(door, { link, id }, digest, at, options)
+    const name = options.block === true ? 'decline and block' : 'decline'
     // Later, without an id, it could be about somebody else.
-    return await withdraw(link, decline(request), ({ id }) => [`decline ${id}`, decline(id)])
+    return await withdraw(link, decline(request), ({ id }) => [`${name} ${id}`, decline(id)])
   }
 
   /** For the owner: decides on everybody who waits at a link, at once. */
-  async function decideOnAll(link: LinkId, user: UserId, verdict: 'approve' | 'decline'): Promise<changes.DecidedAll> {
+  async function decideOnAll(
+    link: LinkId,
+    user: UserId,
+    verdict: 'approve' | 'decline',
+    note?: string
+  ): Promise<changes.DecidedAll> {
     const by = digestOf(user)
     const decideOn =
       (among?: readonly RequestId[]): Decide<changes.DecidedAll> =>
       (door, at) =>
-        changes.decideOnAll(door, link, { by, verdict, among }, at)
+        changes.decideOnAll(door, link, { by, verdict, note, among }, at)
     if (verdict === 'approve') return await change(link, 'link-not-found', decideOn())
     // Later, it could be about others.
     return await withdraw(link, decideOn(), ({ decided }) => [`decline ${decided.join(' ')}`, decideOn(decided)])
@@ -542,11 +558,19 @@ function doorstepOf({ chat, profile }: rules.Door, link: LinkId): Doorstep {
   return { chat, link, title: profile.title }
 }
 
+/** The network of a client as the door of this chat knows it. */
+function networkIn(
+  { chat }: rules.Door,
+  network: ClientNetwork | undefined
+): Pick<rules.RequestIdentity, 'network' | 'isNetworkUnsure'> {
+  if (network === undefined) return {}
+  return { network: networkDigest(chat, network.name), ...(!network.isSure && { isNetworkUnsure: true as const }) }
+}
+
 /** @throws Refused `request-ended` */
 export function assertNotEnded(request: rules.JoinRequest, client: UserId): rules.JoinRequest {
   if (!rules.isEnded(request)) return request
-  const { id, state } = request
-  throw new Refused({ refused: 'request-ended', ending: rules.endingOf(request), state, request: id, client })
+  throw new Refused({ refused: 'request-ended', request, client })
 }
 
 async function retryWhileUnavailable(act: () => Promise<void>, isClosed: () => boolean): Promise<void> {

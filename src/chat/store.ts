@@ -93,6 +93,9 @@ export interface Store {
 
   readonly handovers: HandoverStore
 
+  /** Only shared stores have it. */
+  readonly presence?: PresenceStore
+
   /**
    * Whether the clock can be trusted with removing chats that have been idle for too long. Until then they are kept, and
    * answered like removed ones. Only stores that rely on the clock of this process have it.
@@ -131,6 +134,21 @@ export interface HandoverStore {
 
   /** Removes the texts that have expired. A store that expires them by itself need do nothing. */
   removeExpired(now: number): Promise<void>
+}
+
+/**
+ * The chats whose owners have live streams, as the processes announce them. Nobody is notified of an announcement. It changes no
+ * chat and does not keep one from being idle. The chat need not exist.
+ */
+export interface PresenceStore {
+  /** For this process, for `forMs` by the clock of the store, or until it is retracted. Repeating it starts the time again. */
+  announce(tag: ChatTag, forMs: number): Promise<void>
+
+  /** Takes back what this process has announced, and nothing that others have. */
+  retract(tag: ChatTag): Promise<void>
+
+  /** Whether any process has announced the chat. */
+  isAnnounced(tag: ChatTag): Promise<boolean>
 }
 
 export interface Handover {

@@ -75,8 +75,10 @@ export class RequestError extends TypeError {
   }
 }
 
-/** Whether a retry can help: no answer arrived, or the server was overloaded, unavailable or too slow. */
+/** Whether a retry can help soon: no answer arrived, or the server was overloaded, unavailable or too slow. */
 export function isRetryable(error: unknown): boolean {
   if (!(error instanceof SillyChatError)) return error instanceof RequestError && error.kind === 'unreachable'
+  // For a day.
+  if (error.kind === 'blocked') return false
   return error.status === 408 || error.status === 429 || error.status >= 500
 }

@@ -129,6 +129,13 @@ export interface ProfileChange {
   readonly invites?: Profile['invites'] | undefined
 }
 
+export interface DeclineOptions {
+  /** What to tell the guest: one line of at most 280 characters. */
+  readonly note?: string | undefined
+  /** Whether nobody in the guest's network can ask again through this link for a day. */
+  readonly block?: boolean | undefined
+}
+
 /** A chat as one of its members sees it. Some methods are for the owner only. */
 export class Chat {
   /** Secret. */
@@ -249,16 +256,20 @@ export class Chat {
   }
 
   /** Declines a guest, or removes a member (owner). Without a request id: the only pending request at that link. */
-  decline(linkUrl: string, requestId?: string | undefined): Promise<Approval> {
+  decline(linkUrl: string, requestId?: string | undefined, { note, block }: DeclineOptions = {}): Promise<Approval> {
     return this.#request(this.#sibling('approval'), isApproval, {
-      json: { link: linkUrl, request_id: requestId, approval_status: false }
+      json: { link: linkUrl, request_id: requestId, approval_status: false, note, block }
     })
   }
 
   /** Approves or declines everybody who waits at that link, oldest first (owner). */
-  decideOnAll(linkUrl: string, verdict: 'approve' | 'decline'): Promise<DecidedAll> {
+  decideOnAll(
+    linkUrl: string,
+    verdict: 'approve' | 'decline',
+    { note }: Pick<DeclineOptions, 'note'> = {}
+  ): Promise<DecidedAll> {
     return this.#request(this.#sibling('approval'), isDecidedAll, {
-      json: { link: linkUrl, all: true, approval_status: verdict === 'approve' }
+      json: { link: linkUrl, all: true, approval_status: verdict === 'approve', note }
     })
   }
 
@@ -387,10 +398,11 @@ export async function createChat(
  */
 export async function knock(
   linkUrl: string,
-  { name, ...options }: ClientOptions & { name?: string | undefined } = {}
+  { name, note, ...options }: ClientOptions & { name?: string | undefined; note?: string | undefined } = {}
 ): Promise<Guest> {
   const url = parseUrl(linkUrl)
   if (name !== undefined) url.searchParams.set('name', name)
+  if (note !== undefined) url.searchParams.set('note', note)
   const { client_id, request_id, link } = await requestJson(url.href, isExchange, options)
   if (typeof client_id !== 'string' || typeof request_id !== 'string') {
     const advice = 'The server made no join request. Take the user id out of the query of the link.'

@@ -29,6 +29,7 @@ import { StreamStats } from './stats.ts'
 const REPLAY_PAGE_BYTES = 64 * 1024
 
 export interface ChatReader extends Reader {
+  readonly isOwner: boolean
   /** As the client sent it; undefined for none. */
   readonly cursor: string | undefined
 }
@@ -87,7 +88,7 @@ export class ChatStream extends EventStream {
   }
 
   /** Begins the stream: from the reader's cursor, or from now on if there is none. */
-  async begin(source: ChatSource, { user, cursor }: ChatReader): Promise<void> {
+  async begin(source: ChatSource, { user, cursor }: Pick<ChatReader, 'user' | 'cursor'>): Promise<void> {
     if (cursor !== undefined) this.#sentUpTo = /^\d{1,15}$/.test(cursor) ? Number(cursor) : -1
     await this.#catchUp(source, digestOf(user), cursor === undefined ? 'now' : 'after-cursor')
   }

@@ -12,13 +12,21 @@ import { StreamStats } from './stats.ts'
 
 export interface GuestReader extends Reader, Doorstep {}
 
+interface InformedReader extends GuestReader {
+  /** Must not reject. */
+  readonly isOwnerPresent: () => Promise<boolean>
+}
+
 export class GuestStream extends EventStream {
-  readonly #reader: GuestReader
+  readonly #reader: InformedReader
   readonly #guest: UserDigest
+  /** The latest state that was sent or is being sent. */
   #sent: JoinRequest['state'] | undefined
+  /** Resolves when everything so far has been written. */
+  #written = Promise.resolve()
   #title: string | null
 
-  constructor(socket: Sink, maxBufferBytes: number, reader: GuestReader, stats = new StreamStats()) {
+  constructor(socket: Sink, maxBufferBytes: number, reader: InformedReader, stats = new StreamStats()) {
     super(socket, maxBufferBytes, reader.isChunked, stats)
     this.#reader = reader
     this.#title = reader.title
@@ -42,6 +50,11 @@ export class GuestStream extends EventStream {
     else this.#send(request)
   }
 
+  /** Ends it after what is being sent. */
+  override end(): void {
+    void this.#written.then(() => super.end())
+  }
+
   /** A reconnect gets the reason. */
   override chatRemoved(): void {
     this.end()
@@ -60,13 +73,21 @@ export class GuestStream extends EventStream {
     return door?.requests.get(this.#guest)
   }
 
+  /** Sends nothing after a final state, which ends the stream. */
   #send(request: JoinRequest): void {
-    if (this.isOver || request.state === this.#sent) return
+    if (this.isOver || (this.#sent !== undefined && (this.#sent !== 'pending' || request.state === 'pending'))) return
     this.#sent = request.state
+    const title = this.#title
+    this.#written = this.#written.then(() => this.#write(request, title))
+    if (isFinal(request)) this.end()
+  }
+
+  async #write(request: JoinRequest, title: string | null): Promise<void> {
+    const isOwnerPresent = await this.#reader.isOwnerPresent()
+    if (this.isOver) return
     const { base, chat, link, user: client } = this.#reader
-    const data = approvalEventView(base, { chat, link, client, request, title: this.#title })
+    const data = approvalEventView(base, { chat, link, client, request, title }, isOwnerPresent)
     this.stats.deliveries++
     this.writeLive(this.framed(frame({ event: 'approval', id: request.state, data })))
-    if (isFinal(request)) this.end()
   }
 }

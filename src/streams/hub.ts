@@ -7,6 +7,7 @@ import { type ChatReader, ChatStream } from './chat-stream.ts'
 import type { EventStream, Sink } from './event-stream.ts'
 import type { ChatSource, Follower } from './follower.ts'
 import { type GuestReader, GuestStream } from './guest-stream.ts'
+import { OwnerPresence } from './presence.ts'
 import { forEachInSlices } from './slices.ts'
 import { StreamStats } from './stats.ts'
 import { Waiter } from './waiter.ts'
@@ -27,11 +28,13 @@ export class Hub {
   readonly #options: HubOptions
   readonly #channels = new Map<ChatTag, Channel>()
   readonly #followers = new Set<Follower>()
+  readonly #presence: OwnerPresence
   readonly #heartbeat: NodeJS.Timeout
   #closing = false
 
   constructor(options: HubOptions) {
     this.#options = options
+    this.#presence = new OwnerPresence(options.store.presence, options.onFault)
     this.#heartbeat = setInterval(
       () => forEachInSlices(this.#followers, (follower) => follower.heartbeat()),
       options.heartbeatMs
@@ -54,13 +57,21 @@ export class Hub {
   /** Follows a chat as a member, until the socket closes. */
   openChatStream(socket: Sink, tag: ChatTag, reader: ChatReader): void {
     const stream = new ChatStream(socket, this.#options.maxBufferBytes, reader, this.stats)
+    if (reader.isOwner && !this.#closing) stream.onClose(this.#presence.enter(tag))
     this.#run(tag, stream, (source) => stream.begin(source, reader))
   }
 
   /** Follows a guest's join request, until it is decided. */
   openGuestStream(socket: Sink, reader: GuestReader): void {
-    const stream = new GuestStream(socket, this.#options.maxBufferBytes, reader, this.stats)
-    this.#run(tagOf(reader.chat), stream, (source) => stream.begin(source))
+    const tag = tagOf(reader.chat)
+    const isOwnerPresent = () => this.isOwnerPresent(tag)
+    const stream = new GuestStream(socket, this.#options.maxBufferBytes, { ...reader, isOwnerPresent }, this.stats)
+    this.#run(tag, stream, (source) => stream.begin(source))
+  }
+
+  /** Whether a stream of the owner's is open. See `OwnerPresence.isPresent`. */
+  isOwnerPresent(tag: ChatTag): Promise<boolean> {
+    return this.#presence.isPresent(tag)
   }
 
   /**
@@ -96,6 +107,7 @@ export class Hub {
     const deadline = setTimeout(() => open.forEach((stream) => void stream.destroy()), CLOSE_DEADLINE_MS)
     await closed
     clearTimeout(deadline)
+    await this.#presence.close()
   }
 
   #run(tag: ChatTag, stream: EventStream, start: (source: ChatSource) => Promise<void>): void {

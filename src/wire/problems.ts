@@ -70,6 +70,11 @@ const catalogue = {
     `A chat can have ${MAX_OPEN_LINKS} open links, ${MAX_OPEN_LINKS_OF_OTHERS} of them created without the author_id. Reuse an existing link.`
   ],
   'chat-full': [409, 'Chat full', 'This chat has reached its size limit. Start a new chat.'],
+  'network-unknown': [
+    409,
+    'Network unknown',
+    'This guest cannot be blocked, because the server does not know where the request came from: it came through a proxy that TRUST_PROXY does not name, or ended more than a day ago. Nothing was decided. Decline without `block`.'
+  ],
   'nobody-asked': [
     409,
     'Nobody is waiting',
@@ -100,6 +105,11 @@ const catalogue = {
     429,
     'Too many requests',
     'Too many requests. Wait the number of seconds in `Retry-After`, then try again.'
+  ],
+  blocked: [
+    429,
+    'Blocked',
+    'The owner of the chat has blocked this link for your network. Wait the number of seconds in `Retry-After`, or ask the owner.'
   ],
   'too-many-own-streams': [
     429,

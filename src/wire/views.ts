@@ -30,6 +30,7 @@ export function joinRequestView(base: Base, request: JoinRequest): z.output<type
     request_id: request.id,
     link: linkUrl(base, request.link),
     name: request.name,
+    note: request.note ?? null,
     state: request.state,
     approval_status: request.state === 'approved',
     requested_at: iso(request.requestedAt),
@@ -106,13 +107,18 @@ export function decidedAllView(
 }
 
 /** A join request as its own guest sees it. */
-export function guestView(base: Base, { chat, client, request, title }: Guest): z.output<typeof exchange> {
+export function guestView(
+  base: Base,
+  { chat, client, request, title }: Guest,
+  isOwnerPresent: boolean
+): z.output<typeof exchange> {
   const common = {
     link: linkUrl(base, request.link),
     request_sent_status: true,
     client_id: client,
     request_id: request.id,
-    title
+    title,
+    owner_present: isOwnerPresent
   }
   switch (request.state) {
     case 'pending':
@@ -157,7 +163,11 @@ const MESSAGE_BY_ENDING: Record<ReturnType<typeof endingOf>, string> = {
 }
 
 /** A link as the owner sees it, or a member who joined through another link. */
-export function insideView(base: Base, { chat, link, title }: Doorstep): z.output<typeof exchange> {
+export function insideView(
+  base: Base,
+  { chat, link, title }: Doorstep,
+  isOwnerPresent: boolean
+): z.output<typeof exchange> {
   return {
     link: linkUrl(base, link),
     request_sent_status: false,
@@ -167,12 +177,21 @@ export function insideView(base: Base, { chat, link, title }: Doorstep): z.outpu
     client_id: null,
     request_id: null,
     title,
+    owner_present: isOwnerPresent,
     events: chatEventsUrl(base, chat),
     message: 'You are already in this chat. This link is for inviting others.'
   }
 }
 
-export function approvalEventView(base: Base, guest: Guest): z.output<typeof approvalEventData> {
+export function approvalEventView(
+  base: Base,
+  guest: Guest,
+  isOwnerPresent: boolean
+): z.output<typeof approvalEventData> {
   const { request } = guest
-  return { ...guestView(base, guest), reason: isEnded(request) ? endingOf(request) : null }
+  return {
+    ...guestView(base, guest, isOwnerPresent),
+    reason: isEnded(request) ? endingOf(request) : null,
+    note: (request.state === 'declined' && request.ownerNote) || null
+  }
 }

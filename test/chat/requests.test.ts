@@ -2,35 +2,28 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isEnded, type JoinRequest, type PendingRequest } from '../../src/chat/door.ts'
-import {
-  newChatId,
-  newLinkId,
-  newRequestId,
-  type Source,
-  sourceOf,
-  tagOf,
-  type UserDigest
-} from '../../src/chat/ids.ts'
+import { networkDigest, newChatId, newLinkId, newRequestId, tagOf, type UserDigest } from '../../src/chat/ids.ts'
 import { Requests } from '../../src/chat/requests.ts'
 import { SegmentMap } from '../../src/chat/segment-map.ts'
 import { aUser } from '../support/doors.ts'
 
-const TAG = tagOf(newChatId())
+const CHAT = newChatId()
+const TAG = tagOf(CHAT)
 const LINKS = [newLinkId(TAG), newLinkId(TAG)] as const
-const SOURCES = [sourceOf(TAG, '192.0.2.1'), sourceOf(TAG, '192.0.2.2'), undefined] as const
+const NETWORKS = [networkDigest(CHAT, '192.0.2.1'), networkDigest(CHAT, '192.0.2.2'), undefined] as const
 const GUESTS = Array.from({ length: 12 }, (_, index) => ({
   guest: aUser(),
   id: newRequestId(),
   link: LINKS[index % 2] ?? LINKS[0],
-  source: SOURCES[index % 3]
+  network: NETWORKS[index % 3]
 }))
 
 type State = JoinRequest['state'] | 'left' | 'removed'
 
 function aRequest(index: number, state: Exclude<State, 'removed'>, at: number): JoinRequest {
-  const { source, ...identity } = GUESTS[index] ?? (GUESTS[0] as never)
-  const common = { ...identity, name: null, requestedAt: index }
-  if (state === 'pending') return { ...common, state, decidedAt: null, ...(source !== undefined && { source }) }
+  const { network, ...identity } = GUESTS[index] ?? (GUESTS[0] as never)
+  const common = { ...identity, name: null, requestedAt: index, ...(network !== undefined && { network }) }
+  if (state === 'pending') return { ...common, state, decidedAt: null }
   if (state === 'closed') return { ...common, state, reason: 'expired', decidedAt: at }
   if (state === 'left') return { ...common, state: 'closed', reason: 'left', decidedAt: at }
   return { ...common, state, decidedAt: at }
@@ -55,9 +48,9 @@ function expectIndexed(requests: Requests, model: ReadonlyMap<UserDigest, JoinRe
     expect(new Set(pending)).toEqual(new Set(here.filter(isPending)))
     expect([approved, kept]).toEqual([here.filter(({ state }) => state === 'approved').length, here.length])
   }
-  for (const source of SOURCES) {
-    const count = all.filter((request) => isPending(request) && request.source === source).length
-    if (source !== undefined) expect(requests.pendingFrom(source satisfies Source)).toBe(count)
+  for (const network of NETWORKS) {
+    const count = all.filter((request) => isPending(request) && request.network === network).length
+    if (network !== undefined) expect(requests.pendingFrom(network)).toBe(count)
   }
   for (const { guest, id } of GUESTS) {
     expect(requests.get(guest)).toEqual(model.get(guest))
@@ -67,6 +60,13 @@ function expectIndexed(requests: Requests, model: ReadonlyMap<UserDigest, JoinRe
   const withLink = ended.filter((request) => request.state === 'closed' && request.reason === 'expired')
   expect(requests.oldestEnded('withLink', 0)).toHaveLength(withLink.length)
   expect(requests.oldestEnded('alone', 0)).toHaveLength(ended.length - withLink.length)
+  const withNetwork = ended.filter(({ network }) => network !== undefined).sort((a, b) => a.decidedAt - b.decidedAt)
+  expect(requests.endedWithNetwork(Number.POSITIVE_INFINITY)).toEqual(withNetwork)
+  const [first] = withNetwork
+  if (first !== undefined) {
+    expect(requests.endedWithNetwork(first.decidedAt)).toEqual([first])
+    expect(requests.endedWithNetwork(first.decidedAt - 1)).toEqual([])
+  }
 }
 
 describe('requests', () => {

@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { endingOf } from '../../src/chat/door.ts'
 import {
   type ChatId,
   type LinkId,
@@ -14,7 +15,7 @@ import {
   type UserId
 } from '../../src/chat/ids.ts'
 import { Refused } from '../../src/chat/refusals.ts'
-import { createService, type Service } from '../../src/chat/service.ts'
+import { type ClientNetwork, createService, type Service } from '../../src/chat/service.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
 
 /** `npm run check` runs more. */
@@ -27,6 +28,8 @@ interface ModelLink {
   readonly expiresAt: number
   readonly maxGuests: number
   ended: 'expired' | 'revoked' | 'full' | undefined
+  /** The networks from which nobody can ask, by the request with which the owner has blocked them. */
+  readonly blocked: Map<RequestId, string>
 }
 
 type Fate = 'pending' | 'approved' | 'declined' | 'left' | 'expired' | 'revoked' | 'full'
@@ -36,6 +39,7 @@ interface ModelRequest {
   readonly guest: UserId
   readonly id: RequestId
   is: Fate
+  readonly network: ClientNetwork | undefined
   /** Whether the guest has ever been let in. */
   wasIn: boolean
 }
@@ -77,7 +81,7 @@ async function outcome<Result>(work: Promise<Result>): Promise<Result | string> 
     return await work
   } catch (error) {
     if (error instanceof Refused) {
-      return error.refusal.refused === 'request-ended' ? error.refusal.ending : error.refusal.refused
+      return error.refusal.refused === 'request-ended' ? endingOf(error.refusal.request) : error.refusal.refused
     }
     throw error
   }
@@ -170,6 +174,7 @@ interface Scene {
   readonly user: UserId
   readonly link: ModelLink
   readonly asked: ModelRequest | undefined
+  readonly choice: number
 }
 
 function at(name: string, run: (scene: Scene) => Promise<void>): fc.Arbitrary<Command> {
@@ -180,7 +185,7 @@ function at(name: string, run: (scene: Scene) => Promise<void>): fc.Arbitrary<Co
       const user = u < 40 ? chat?.owner : pick(model.people, u)
       const link = chat && pick(chat.links, l)
       if (chat === undefined || user === undefined || link === undefined) return
-      await run({ model, service, chat, user, link, asked: pick(chat.asked, r) })
+      await run({ model, service, chat, user, link, asked: pick(chat.asked, r), choice: u })
     })
   )
 }
@@ -218,22 +223,42 @@ const invite = fc
       const { link } = came
       const expiresAt = seconds === null ? Number.POSITIVE_INFINITY : model.clock.now + seconds * 1000
       expect(link.expiresAt ?? Number.POSITIVE_INFINITY).toBe(expiresAt)
-      chat.links.push({ id: link.id, expiresAt, maxGuests: guests ?? Number.POSITIVE_INFINITY, ended: undefined })
+      chat.links.push({
+        id: link.id,
+        expiresAt,
+        maxGuests: guests ?? Number.POSITIVE_INFINITY,
+        ended: undefined,
+        blocked: new Map()
+      })
     })
   )
 
-const knock = at('knock', async ({ model, service, chat, link }) => {
-  const found = await outcome(service.exchange(link.id, undefined))
+const NETWORKS = [
+  { name: '192.0.2.1', isSure: true },
+  { name: '192.0.2.2', isSure: true },
+  { name: '10.0.0.1', isSure: false },
+  undefined
+]
+
+const knock = at('knock', async ({ model, service, chat, link, choice }) => {
+  const network = pick(NETWORKS, choice)
+  const found = await outcome(service.exchange(link.id, undefined, { name: null, network }))
   if (link.ended !== undefined) {
     expect(found).toBe(`link-${link.ended}`)
     expect(await outcome(service.checkLink(link.id))).toBe(`link-${link.ended}`)
     return
   }
+  if (network !== undefined && [...link.blocked.values()].includes(network.name)) {
+    expect(found).toBe('blocked')
+    expect(await outcome(service.checkLink(link.id, network))).toBe('blocked')
+    return
+  }
+  expect(await outcome(service.checkLink(link.id, network))).toBeUndefined()
   if (typeof found === 'string' || found.is !== 'guest') throw new Error('a newcomer is refused or let in')
   expect(model.people).not.toContain(found.client)
   expect(found.request.state).toBe('pending')
   model.people.push(found.client)
-  chat.asked.push({ link, guest: found.client, id: found.request.id, is: 'pending', wasIn: false })
+  chat.asked.push({ link, guest: found.client, id: found.request.id, is: 'pending', network, wasIn: false })
   logged(model, chat)
 })
 
@@ -261,19 +286,26 @@ function approved(model: Model, chat: ModelChat, asked: ModelRequest, came: unkn
   if (asked.is === 'approved') return
   asked.is = 'approved'
   asked.wasIn = true
+  asked.link.blocked.delete(asked.id)
   logged(model, chat)
   const inside = chat.asked.filter(({ link, is }) => link === asked.link && is === 'approved').length
   if (inside >= asked.link.maxGuests) endLink(model, chat, asked.link, 'full')
 }
 
 const decline = at('decline', async (scene) => {
-  const { model, service, chat, user, link, asked } = scene
-  const came = await outcome(service.decide(link.id, user, asked?.id ?? newRequestId(), 'decline'))
+  const { model, service, chat, user, link, asked, choice } = scene
+  const block = choice % 3 === 0
+  const came = await outcome(service.decide(link.id, user, asked?.id ?? newRequestId(), 'decline', { block }))
   if (expectRefusal(scene, came) || asked === undefined) return
   if (stateOf(asked) === 'closed') {
     expect(came).toBe('request-closed')
     return
   }
+  if (block && asked.network?.isSure !== true) {
+    expect(came).toBe('network-unknown')
+    return
+  }
+  if (block && asked.network !== undefined) link.blocked.set(asked.id, asked.network.name)
   expect(came).toMatchObject({ id: asked.id, state: 'declined' })
   if (asked.is !== 'declined') logged(model, chat)
   if (asked.is === 'approved') chat.invites ??= 'members'
@@ -341,6 +373,7 @@ const read = at('read', async ({ service, chat, user }) => {
   const messages: { text: string; from: string }[] = JSON.parse(`[${Buffer.concat(came.first.json)}]`)
   expect(messages.map(({ text, from }) => ({ text, from }))).toEqual(chat.posts)
   expect(came).toMatchObject({ you, profile: { title: chat.title } })
+  expect(followed).toMatchObject({ you })
   const known = members.members.map(({ from, until }): [string, boolean] => [from, until === null])
   const were = chat.asked.filter(({ wasIn }) => wasIn).map(({ id, is }): [string, boolean] => [id, is === 'approved'])
   expect(new Map(known)).toEqual(new Map([['owner', true], ...were]))
@@ -399,7 +432,8 @@ it('only the owner and members read and post, and every guest learns how their r
           id: link.id,
           expiresAt: Number.POSITIVE_INFINITY,
           maxGuests: Number.POSITIVE_INFINITY,
-          ended: undefined
+          ended: undefined,
+          blocked: new Map()
         }
         const first = { id: chat, owner: author, links: [open], asked: [], ...blank(), lastEventId: 0, idleSince: 0 }
         const model: Model = { clock: { now: 0 }, chats: [first], people: [newUserId(), author] }

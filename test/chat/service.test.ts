@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest'
+import { BLOCK_MS, isEnded } from '../../src/chat/door.ts'
 import { newUserId, tagOf } from '../../src/chat/ids.ts'
 import { createService } from '../../src/chat/service.ts'
 import { DoorStats } from '../../src/chat/stats.ts'
+import { type Store, StoreUnavailable } from '../../src/chat/store.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
 import { ROOMY } from '../store/contract.ts'
 import { slowStore } from '../support/slow-store.ts'
@@ -118,4 +120,55 @@ it('commits what only takes rights away as a withdrawal, for which a full store 
   expect(commits.splice(0)).toEqual([true, true])
   await service.applyDueExpiries(tagOf(chat))
   expect(commits).toEqual([])
+})
+
+it('where a guest asked from is removed from the store with the first change a day after the end', async () => {
+  let clock = 0
+  const store = memoryStore(ROOMY)
+  const service = createService({ store, now: () => clock, chatTtlMs: 0 })
+  const { chat, author } = await service.createChat()
+  const { link } = await service.createLink(chat, author)
+  const network = { name: '192.0.2.1', isSure: true }
+  const guest = await service.exchange(link.id, undefined, { name: null, network })
+  if (guest.is !== 'guest') throw new Error('no guest')
+  await service.decide(link.id, author, guest.request.id, 'decline')
+  const kept = async () => {
+    const door = (await store.load(tagOf(chat)))?.door
+    return [...(door?.requests.values() ?? [])].map((request) => [isEnded(request), request.network !== undefined])
+  }
+  clock = BLOCK_MS - 1
+  await service.createLink(chat, author)
+  expect(await kept()).toEqual([[true, true]])
+  clock = BLOCK_MS
+  await service.applyDueExpiries(tagOf(chat))
+  expect(await kept()).toEqual([[true, false]])
+})
+
+it('a block is stored like a withdrawal, which a full store accepts, and enforced at once where it cannot be stored', async () => {
+  const real = memoryStore(ROOMY)
+  let isReadOnly = false
+  const commits: unknown[] = []
+  const store: Store = {
+    ...real,
+    commit: (...all) => {
+      commits.push(all[5])
+      return isReadOnly ? Promise.reject(new StoreUnavailable('full')) : real.commit(...all)
+    }
+  }
+  const service = createService({ store, now: () => 0, chatTtlMs: 0 })
+  const { chat, author } = await service.createChat()
+  const { link } = await service.createLink(chat, author)
+  const network = { name: '192.0.2.1', isSure: true }
+  const guest = await service.exchange(link.id, undefined, { name: null, network })
+  if (guest.is !== 'guest') throw new Error('no guest')
+  const decline = (block: boolean) => service.decide(link.id, author, guest.request.id, 'decline', { block })
+  await decline(false)
+  isReadOnly = true
+  await expect(decline(true)).rejects.toThrow('not-stored')
+  expect(commits.at(-1)).toEqual({ isWithdrawal: true })
+  await expect(service.checkLink(link.id, network)).rejects.toThrow('blocked')
+  isReadOnly = false
+  await service.close()
+  await expect(service.checkLink(link.id, network)).rejects.toThrow('blocked')
+  expect((await real.load(tagOf(chat)))?.door.links).toMatchObject([{ blocks: [{ request: guest.request.id }] }])
 })

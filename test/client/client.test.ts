@@ -4,6 +4,7 @@ import {
   type ChatEvent,
   createChat,
   Guest,
+  isRetryable,
   knock,
   readServer,
   SillyChatError,
@@ -99,6 +100,22 @@ describe('the client', () => {
     // @ts-expect-error `last` cannot be combined with `after`.
     const both = owner.read({ last: 2, after: 3 })
     await expect(both).rejects.toMatchObject({ kind: 'invalid-request', errors: [{ path: 'after' }] })
+  })
+
+  it('brings the owner a note, a guest one back, and blocks a network', async () => {
+    const server = await startServer()
+    const owner = await createChat(server.url)
+    const { link } = await owner.invite()
+    const ana = await knock(link, { name: 'Ana', note: 'from the club' })
+    const ben = await knock(link)
+    expect((await owner.joinRequests()).join_requests.map(({ note }) => note)).toEqual(['from the club', null])
+    await owner.decline(link, ana.requestId, { note: 'not today', block: true })
+    await expect(ana.state()).rejects.toMatchObject({ kind: 'declined', problem: { note: 'not today' } })
+    const blocked: unknown = await knock(link).catch((error: unknown) => error)
+    expect(blocked).toMatchObject({ kind: 'blocked', retryAfterMs: 86_400_000 })
+    expect(isRetryable(blocked)).toBe(false)
+    await owner.decideOnAll(link, 'decline', { note: 'nobody today' })
+    await expect(ben.state()).rejects.toMatchObject({ problem: { note: 'nobody today' } })
   })
 
   it('reads join requests in a state, and backwards from the newest one', async () => {

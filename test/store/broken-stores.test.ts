@@ -2,11 +2,13 @@
 import { describe, expect, it } from 'vitest'
 import type { Store } from '../../src/chat/store.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
+import { sharedPresence } from '../support/presence.ts'
 import { BROKEN_DOORS } from './broken/doors.ts'
 import { BROKEN_ENDING } from './broken/ending.ts'
 import { BROKEN_HANDOVERS } from './broken/handovers.ts'
 import { BROKEN_IDLING } from './broken/idling.ts'
 import { BROKEN_POSTING } from './broken/posting.ts'
+import { BROKEN_PRESENCE } from './broken/presence.ts'
 import { BROKEN_READING } from './broken/reading.ts'
 import { BROKEN_WATCHING } from './broken/watching.ts'
 import { CONTRACT, type Limits } from './contract.ts'
@@ -18,7 +20,8 @@ const BROKEN = {
   ...BROKEN_WATCHING,
   ...BROKEN_ENDING,
   ...BROKEN_IDLING,
-  ...BROKEN_HANDOVERS
+  ...BROKEN_HANDOVERS,
+  ...BROKEN_PRESENCE
 }
 
 async function brokenPromises(make: (limits: Limits) => Store): Promise<string[]> {
@@ -48,5 +51,7 @@ describe('the contract catches a store that', () => {
 
   it('the contract accepts a correct store', async () => {
     expect(await brokenPromises(memoryStore)).toEqual([])
+    const shared = (limits: Limits) => ({ ...memoryStore(limits), presence: sharedPresence()() })
+    expect(await brokenPromises(shared)).toEqual([])
   })
 })

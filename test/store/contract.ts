@@ -8,6 +8,7 @@ import { ENDING } from './contract/ending.ts'
 import { HANDOVERS } from './contract/handovers.ts'
 import { IDLING } from './contract/idling.ts'
 import { POSTING } from './contract/posting.ts'
+import { PRESENCE } from './contract/presence.ts'
 import { READING } from './contract/reading.ts'
 import { WATCHING } from './contract/watching.ts'
 
@@ -33,5 +34,6 @@ export const CONTRACT: readonly Checked[] = [
   ...WATCHING,
   ...ENDING,
   ...IDLING,
-  ...HANDOVERS
+  ...HANDOVERS,
+  ...PRESENCE
 ].map(({ promise, run }) => ({ promise, run: (make) => run(async (limits) => make({ ...ROOMY, ...limits })) }))

@@ -53,6 +53,7 @@ it.each([0, 999, 1000])(
     const sink = new HeldSink()
     aHub(store).openChatStream(sink, tagOf(chat), {
       user: member,
+      isOwner: false,
       ...CONNECTION,
       cursor: '0'
     })
@@ -89,7 +90,7 @@ it('an owner who falls behind by more than the log keeps gets a reset and goes o
     }
   }
   const sink = new TestSink()
-  aHub(busy).openChatStream(sink, tag, { user, ...CONNECTION, cursor: undefined })
+  aHub(busy).openChatStream(sink, tag, { user, isOwner: true, ...CONNECTION, cursor: undefined })
   await turns(50)
   await store.append(tag, 0, { from: 'owner', text: 'anybody there?', createdAt: 0 })
   await turns(20)

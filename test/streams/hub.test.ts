@@ -6,6 +6,7 @@ import { memoryStore } from '../../src/store/memory/memory-store.ts'
 import { ROOMY } from '../store/contract.ts'
 import { eventually } from '../support/eventually.ts'
 import { aHub, CONNECTION, turns } from '../support/hubs.ts'
+import { sharedPresence } from '../support/presence.ts'
 import { TestSink } from '../support/sink.ts'
 
 async function aChat({ heartbeatMs = 60_000, wrap = (store: Store) => store } = {}) {
@@ -16,7 +17,7 @@ async function aChat({ heartbeatMs = 60_000, wrap = (store: Store) => store } = 
   const hub = aHub(store, { heartbeatMs })
   const tag = tagOf(chat)
   const open = (sink = new TestSink()) => {
-    hub.openChatStream(sink, tag, { user, ...CONNECTION, cursor: undefined })
+    hub.openChatStream(sink, tag, { user, isOwner: true, ...CONNECTION, cursor: undefined })
     return sink
   }
   const openLive = async (count: number) => {
@@ -83,6 +84,24 @@ describe('the hub', () => {
     const sinks = [open(), open()]
     const areBeating = () => sinks.every(({ text }) => (text.match(/^:$/gm) ?? []).length > 3)
     await eventually(areBeating, 'each stream has heartbeats')
+  })
+
+  it('has retracted the presence of owners when it has closed, and announces nobody after that', async () => {
+    const calls: string[] = []
+    const slowly = async (call: string) => {
+      await turns(20)
+      calls.push(call)
+    }
+    const presence = { announce: () => slowly('announced'), retract: () => slowly('retracted') }
+    const wrap = (store: Store) => ({ ...store, presence: { ...sharedPresence()(), ...presence } })
+    const { hub, tag, open, openLive } = await aChat({ wrap })
+    await openLive(2)
+    expect(await hub.isOwnerPresent(tag)).toBe(true)
+    await hub.close()
+    expect(calls).toEqual(['announced', 'retracted'])
+    open()
+    await turns(50)
+    expect(calls).toEqual(['announced', 'retracted'])
   })
 
   it('closes in time although a reader takes nothing, and opens no stream after that', async () => {

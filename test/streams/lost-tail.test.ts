@@ -53,7 +53,7 @@ async function aScene() {
     reset: () => listeners.forEach((listener) => void listener('reset')),
     openChat: (cursor?: string) => {
       const sink = new TestSink()
-      hub.openChatStream(sink, tag, { user: owner, ...CONNECTION, cursor })
+      hub.openChatStream(sink, tag, { user: owner, isOwner: true, ...CONNECTION, cursor })
       return sink
     },
     openDoor: () => {

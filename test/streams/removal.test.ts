@@ -42,9 +42,9 @@ async function aScene(pauses: () => number) {
   const seen: number[] = []
 
   const follow = async (user: typeof guest, cursor: string | undefined): Promise<TestSink> => {
-    const tag = await service.authorizeStream(chat, user)
+    const { tag, you } = await service.authorizeStream(chat, user)
     const sink = new TestSink()
-    hub.openChatStream(sink, tag, { user, ...CONNECTION, cursor })
+    hub.openChatStream(sink, tag, { user, isOwner: you === 'owner', ...CONNECTION, cursor })
     return sink
   }
   const acts: Record<Act, () => Promise<unknown>> = {

@@ -56,6 +56,12 @@ export function inTurn(stores: readonly [Store, ...Store[]]): Store {
         await Promise.all(stores.map((store) => store.handovers.removeExpired(now)))
       }
     },
+    ...(stores[0].presence !== undefined && {
+      presence: {
+        ...stores[0].presence,
+        isAnnounced: async (tag) => (await next().presence?.isAnnounced(tag)) === true
+      }
+    }),
     count: async (...call) => (await next().count?.(...call)) ?? { total: 0, endsInMs: 0 },
     clockSkewMs: () => stores[0].clockSkewMs?.() ?? 0,
     ping: () => next().ping(),

@@ -7,7 +7,6 @@ import { Socket } from 'node:net'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { newDoor } from '../../src/chat/changes.ts'
 import { digestOf, newChatId, newUserId, tagOf, type UserId } from '../../src/chat/ids.ts'
-import type { Store } from '../../src/chat/store.ts'
 import { ChatLog } from '../../src/store/memory/chat-log.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
 import { Hub } from '../../src/streams/hub.ts'
@@ -16,6 +15,7 @@ import { ROOMY } from '../store/contract.ts'
 import { createChat, post } from '../support/api.ts'
 import { ChunkReader } from '../support/chunked.ts'
 import { eventually } from '../support/eventually.ts'
+import { sharedPresence } from '../support/presence.ts'
 import { startServer } from '../support/server.ts'
 import { TestSink } from '../support/sink.ts'
 import { openStream } from '../support/streams.ts'
@@ -30,8 +30,8 @@ class ChunkSink extends TestSink {
   }
 }
 
-/** Counts the calls of the methods of a store. */
-function counting(store: Store, calls: Record<string, number>): Store {
+/** Counts the calls of the methods of a store, or of a part of it. */
+function counting<Part extends object>(store: Part, calls: Record<string, number>): Part {
   return new Proxy(store, {
     get(target, name, receiver) {
       calls[String(name)] = (calls[String(name)] ?? 0) + 1
@@ -42,7 +42,8 @@ function counting(store: Store, calls: Record<string, number>): Store {
 
 async function aChatWith(readers: number) {
   const calls: Record<string, number> = {}
-  const store = counting(memoryStore(ROOMY), calls)
+  const presence = counting(sharedPresence()(), calls)
+  const store = counting({ ...memoryStore(ROOMY), presence }, calls)
   const user: UserId = newUserId()
   const chat = newChatId()
   await store.create(newDoor(chat, digestOf(user), 0))
@@ -56,7 +57,13 @@ async function aChatWith(readers: number) {
   onTestFinished(() => hub.close())
   const sinks = Array.from({ length: readers }, () => {
     const sink = new ChunkSink()
-    hub.openChatStream(sink, tagOf(chat), { user, base: 'http://localhost', isChunked: true, cursor: undefined })
+    hub.openChatStream(sink, tagOf(chat), {
+      user,
+      isOwner: true,
+      base: 'http://localhost',
+      isChunked: true,
+      cursor: undefined
+    })
     return sink
   })
   const allReceive = (wanted: string) =>
@@ -195,6 +202,20 @@ describe('an idle stream', () => {
       expect(request.rawHeaders).toEqual([])
       expect(request.headers).toEqual({})
     }
+  })
+})
+
+describe('an idle chat in a shared store', () => {
+  it('costs the store one write in 30 s while its owner has streams, however many there are', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { sinks, calls } = await aChatWith(100)
+    await vi.advanceTimersByTimeAsync(600_000)
+    expect(calls).toEqual({ announce: 20 })
+    for (const sink of sinks) sink.destroy()
+    await eventually(() => calls['retract'] !== undefined, 'the owner is absent')
+    await vi.advanceTimersByTimeAsync(600_000)
+    expect(calls).toEqual({ announce: 20, retract: 1 })
   })
 })
 

@@ -47,15 +47,14 @@ declare module 'fastify' {
 export interface RateLimits {
   /** A route's hook that refuses requests beyond the limit of `work`; of requests with a user id, of `ofUsers`. */
   on(work: LimitedWork, ofUsers?: LimitedWork): onRequestHookHandler | onRequestAsyncHookHandler
-  /** The network that a request comes from; undefined if networks are not limited. */
-  networkOf(request: FastifyRequest): string | undefined
+  readonly areOn: boolean
 }
 
 const WINDOW_MS = 60_000
 
 export const NO_LIMITS: RateLimits = {
-  on: () => (_request, _reply, done) => done(),
-  networkOf: () => undefined
+  areOn: false,
+  on: () => (_request, _reply, done) => done()
 }
 
 export interface RateLimitsOptions {
@@ -111,7 +110,7 @@ async function createRateLimits(app: FastifyInstance, store: Store): Promise<Rat
     return known
   }
   return {
-    networkOf: ({ ip }) => networkOf(ip),
+    areOn: true,
     on: (work, ofUsers = work) => {
       const [limitNew, limitKnown] = [limitOf(work), limitOf(ofUsers)]
       return (request: FastifyRequest, reply: FastifyReply) =>

@@ -1,5 +1,5 @@
 /** How what the product refuses is told over HTTP. */
-import type { endingOf } from '../../chat/door.ts'
+import { endingOf } from '../../chat/door.ts'
 import type { ServiceRefusal } from '../../chat/refusals.ts'
 import { Problem, type ProblemKind } from '../../wire/problems.ts'
 
@@ -14,13 +14,19 @@ const PROBLEM_BY_ENDING = {
 export function refusalProblem(refusal: ServiceRefusal): Problem {
   switch (refusal.refused) {
     case 'request-ended': {
-      const { ending, state, request, client } = refusal
-      return new Problem(PROBLEM_BY_ENDING[ending], { members: { state, request_id: request, client_id: client } })
+      const { request, client } = refusal
+      const { id: request_id, state } = request
+      const note = state === 'declined' && { note: request.ownerNote ?? null }
+      return new Problem(PROBLEM_BY_ENDING[endingOf(request)], {
+        members: { state, request_id, client_id: client, ...note }
+      })
     }
     case 'several-requests':
       return new Problem(refusal.refused, { members: { pending_request_ids: refusal.pending } })
     case 'request-closed':
       return new Problem(refusal.refused, { members: { state: refusal.state } })
+    case 'blocked':
+      return new Problem(refusal.refused, { headers: { 'retry-after': `${Math.ceil(refusal.forMs / 1000)}` } })
     default:
       return new Problem(refusal.refused)
   }

@@ -57,7 +57,7 @@ export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (
         tags: ['approval'],
         summary: 'Approve or decline a join request',
         description:
-          "For the owner. Without a `request_id`, this decides on the link's only pending request or, if none is pending, on its only approved one. With `approval_status: false` it declines a pending request or, with a `request_id`, removes a guest who was approved. Once the call returns, that guest can no longer read or post, and their streams get `closed`. A declined request can be approved while its link is open. Repeating a decision gives the same answer. With `all`, it decides on everybody who waits at the link, in one step.",
+          "For the owner. Without a `request_id`, this decides on the link's only pending request or, if none is pending, on its only approved one. With `approval_status: false` it declines a pending request or, with a `request_id`, removes a guest who was approved. Once the call returns, that guest can no longer read or post, and their streams get `closed`. A declined request can be approved while its link is open. Repeating a decision gives the same answer. With `all`, it decides on everybody who waits at the link, in one step. A decline can bring the guest a `note`, and with `block` it keeps the guest's network from asking again for a day, also if the request is declined already.",
         security: OWNER,
         body: approveBody,
         response: {
@@ -72,6 +72,7 @@ export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (
             'not-the-owner',
             'nobody-asked',
             'request-closed',
+            'network-unknown',
             'several-requests',
             'link-full',
             'not-stored'
@@ -80,14 +81,15 @@ export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (
       }
     },
     async (request) => {
-      const { request_id, approval_status, all } = request.body
+      const { request_id, approval_status, all, note, block } = request.body
       const link = existing(request.body.link.id, 'link-not-found')
       const verdict = approval_status === false ? 'decline' : 'approve'
       if (all === true) {
-        const decided = await service.decideOnAll(link, userOf(request), verdict)
+        const decided = await service.decideOnAll(link, userOf(request), verdict, note || undefined)
         return decidedAllView(request.base, link, verdict, decided)
       }
-      return decisionView(request.base, await service.decide(link, userOf(request), request_id, verdict))
+      const how = { note: note || undefined, block }
+      return decisionView(request.base, await service.decide(link, userOf(request), request_id, verdict, how))
     }
   )
 

@@ -213,9 +213,10 @@ Over HTTP/1.1 the stream is chunked, so you can tell how it ended: after \`close
     },
     async (request, reply) => {
       const user = userOf(request)
-      const tag = await service.authorizeStream(chatIdOf(request), user)
+      const { tag, you } = await service.authorizeStream(chatIdOf(request), user)
       const release = budget.take({ request, user })
-      const reader = { user, base: request.base, isChunked: takesChunks(request), cursor: cursorOf(request) }
+      const connection = { base: request.base, isChunked: takesChunks(request), cursor: cursorOf(request) }
+      const reader = { user, isOwner: you === 'owner', ...connection }
       openEventStream(request, reply, (socket) => hub.openChatStream(socket, tag, reader), release)
     }
   )

@@ -2,6 +2,7 @@
 import type { FastifyReply } from 'fastify'
 import type { FastifyPluginCallbackZod } from 'fastify-type-provider-zod'
 import { isFinal } from '../../chat/door.ts'
+import { tagOf } from '../../chat/ids.ts'
 import type { GuestExchange, Service } from '../../chat/service.ts'
 import { type Wait, waitForDecision } from '../../chat/waiting.ts'
 import type { Hub } from '../../streams/hub.ts'
@@ -104,7 +105,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
         querystring: exchangeQuery,
         response: {
           200: answer('You are a member: `chat` is the URL of the chat.', exchange, { example: APPROVED_EXAMPLE }),
-          202: answer('Your join request is pending; the owner has been notified.', exchange, {
+          202: answer('Your join request is pending. See `owner_present`.', exchange, {
             example: PENDING_EXAMPLE
           }),
           204: emptyAnswer('This was a prefetch and had no effect.'),
@@ -119,6 +120,7 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
             'link-revoked',
             'link-full',
             'too-many-waiting',
+            'blocked',
             'too-many-streams',
             'too-many-own-streams'
           )
@@ -132,12 +134,19 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
       const takePlace = () => void reply.raw.once('close', budget.take({ request, user, link }))
       // A newcomer needs a place before the join request is recorded.
       if (waits && user === undefined) takePlace()
-      const newcomer = { name: query.name || null, network: limits.networkOf(request), waits }
+      const newcomer = {
+        name: query.name || null,
+        note: query.note || undefined,
+        network: request.network,
+        limitsNetwork: limits.areOn,
+        waits
+      }
       const found = await service.exchange(link, user, newcomer)
-      if (found.is === 'inside') return reply.code(200).send(insideView(base, found))
+      const isOwnerPresent = () => hub.isOwnerPresent(tagOf(link))
+      if (found.is === 'inside') return reply.code(200).send(insideView(base, found, await isOwnerPresent()))
       const exchange = { found, seconds: query.wait, gone: clientAbortSignal(request, reply), takePlace }
       const state = user === undefined ? await knocked(exchange, reply) : await known(exchange)
-      return reply.code(isFinal(state.request) ? 200 : 202).send(guestView(base, state))
+      return reply.code(isFinal(state.request) ? 200 : 202).send(guestView(base, state, await isOwnerPresent()))
     }
   )
 
@@ -192,12 +201,12 @@ A browser (an \`Accept\` that prefers text/html) and the link previews of mail a
         params: linkParams,
         response: {
           200: emptyAnswer('The link is open.'),
-          ...problemResponses('link-not-found', 'link-expired', 'link-revoked', 'link-full')
+          ...problemResponses('link-not-found', 'link-expired', 'link-revoked', 'link-full', 'blocked')
         }
       }
     },
     async (request, reply) => {
-      await service.checkLink(linkIdOf(request))
+      await service.checkLink(linkIdOf(request), request.network)
       return reply.code(200).type('application/json; charset=utf-8').send()
     }
   )

@@ -21,6 +21,8 @@
 -- recorded: readers then read the log.
 --
 -- silly-chat:{handover:<id>}  string: the instant at which it expires, a space, the sealed text
+-- silly-chat:{owner:<tag>}  sorted set of the processes at which the chat's owner has streams, by the instant at which that
+--            lapses; expires with the last of them
 -- silly-chat:{layout}  the layout that the newest version that has used this Redis writes
 
 local CHAT, MESSAGES, JOINS, POSTS, REQUESTS, CHANGES, KEPT = unpack(KEYS)

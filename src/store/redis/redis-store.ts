@@ -22,6 +22,7 @@ import {
 } from '../codec.ts'
 import { redisHandovers } from './handovers.ts'
 import { RedisLog } from './log.ts'
+import { redisPresence } from './presence.ts'
 import { isStatusReply, messageFrom, type Reply } from './replies.ts'
 import { SCRIPTS } from './scripts.ts'
 import type { RedisServer } from './server.ts'
@@ -142,6 +143,7 @@ export function redisStore(server: RedisServer, options: RedisStoreOptions): Sto
     },
 
     handovers: redisHandovers(server),
+    presence: redisPresence(server),
 
     idleChats: async (since, emptySince) => watched.idle(since, emptySince),
 

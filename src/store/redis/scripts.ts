@@ -27,7 +27,10 @@ export const SCRIPTS = {
   probe: script('probe'),
   count: script('count'),
   putHandover: script('put-handover'),
-  takeHandover: script('take-handover')
+  takeHandover: script('take-handover'),
+  announce: script('announce'),
+  retract: script('retract'),
+  announced: script('announced')
 }
 
 function script(name: string, otherFlags?: string): Script {

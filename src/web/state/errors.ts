@@ -27,6 +27,8 @@ export function sentenceFor(error: unknown): string {
       return 'This chat has as many open links as it may. Revoke one that is not needed any more.'
     case 'too-many-waiting':
       return 'Too many people are waiting at this link. Try again later.'
+    case 'blocked':
+      return 'The owner takes no requests from your network at the moment. Ask the person who invited you.'
     case 'nobody-asked':
     case 'request-closed':
       return 'This request has ended meanwhile. The guest may ask again.'

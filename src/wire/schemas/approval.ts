@@ -1,10 +1,12 @@
 /** Schemas of `/v1/approval`. */
 import { z } from 'zod'
+import { MAX_NOTE_LENGTH } from '../names.ts'
 import {
   EXAMPLE,
   emptyIsNone,
   linkUrlAnswer,
   linkUrlInput,
+  oneLine,
   requestId,
   requestIdInput,
   time,
@@ -40,7 +42,6 @@ const VERDICT: MemberFacts = {
       'approval',
       'approve',
       'approved',
-      'block',
       'decision',
       'decline',
       'declined',
@@ -87,11 +88,36 @@ export const approveBody = z
       }),
       { wanted: 'true (decide on everybody who waits) or false' }
     ),
+    note: member(
+      oneLine(MAX_NOTE_LENGTH)
+        .nullish()
+        .meta({
+          description: `With \`approval_status: false\`: what to tell the guest, at most ${MAX_NOTE_LENGTH} characters in one line. It stands in the guest's 403 and last event, and nowhere else. With an approval, and if it is the guest's own note, it is ignored, so that a whole join request can be sent.`
+        }),
+      {
+        wanted: `a string of at most ${MAX_NOTE_LENGTH} characters`,
+        mistakenFor: {
+          names: ['comment', 'message', 'reason', 'text'],
+          message: 'Send `note`: what to tell the guest.'
+        }
+      }
+    ),
+    block: member(
+      z.boolean().optional().meta({
+        description:
+          'With `approval_status: false`: for a day, nobody in the network of this guest (an IPv4 address, an IPv6 /64) can ask to join through this link. Approving the same request lifts it.'
+      }),
+      { wanted: "true (block the guest's network for a day) or false" }
+    ),
     user_id: userIdMember
   })
-  .refine(({ request_id, all }) => all !== true || request_id === undefined, {
-    path: ['all'],
-    error: 'Send either `request_id` or `all`: they cannot be combined.'
+  .superRefine(({ request_id, approval_status, all, block }, context) => {
+    const refuse = (name: string, message: string) => context.addIssue({ code: 'custom', path: [name], message })
+    if (all === true && request_id !== undefined) {
+      refuse('all', 'Send either `request_id` or `all`: they cannot be combined.')
+    }
+    if (block === true && approval_status !== false) refuse('block', 'Send `block` only with `approval_status: false`.')
+    if (block === true && all === true) refuse('block', 'Send `block` for one join request, not with `all`.')
   })
   .meta({ example: { link: EXAMPLE.link } })
 

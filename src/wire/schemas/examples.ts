@@ -46,6 +46,7 @@ export const JOIN_REQUESTS_EXAMPLE = {
       request_id: EXAMPLE.requestId,
       link: EXAMPLE.link,
       name: 'Ana',
+      note: 'Ana from the tennis club',
       state: 'pending' as const,
       approval_status: false,
       requested_at: EXAMPLE.time,
@@ -59,7 +60,7 @@ export const CHAT_STREAM_EXAMPLE = `:
 retry: 2741
 
 event: join_request
-data: {"request_id":"7QF2-9KXM","link":"…","name":"Ana","state":"pending","approval_status":false,"requested_at":"2026-11-22T16:56:00.000Z","decided_at":null}
+data: {"request_id":"7QF2-9KXM","link":"…","name":"Ana","note":null,"state":"pending","approval_status":false,"requested_at":"2026-11-22T16:56:00.000Z","decided_at":null}
 
 id: 1
 event: ready
@@ -79,6 +80,7 @@ export const PENDING_EXAMPLE = {
   client_id: EXAMPLE.clientId,
   request_id: EXAMPLE.requestId,
   title: null,
+  owner_present: true,
   events: `${EXAMPLE.link}/events`,
   message:
     'Waiting for the owner to decide. To check again, send this client_id (Authorization: Bearer …); without it you ask to join as a new guest.'
@@ -98,10 +100,10 @@ retry: 3175
 
 id: pending
 event: approval
-data: {"link":"…","request_sent_status":true,"approval_status":false,"state":"pending","chat":null,"client_id":"…","request_id":"7QF2-9KXM","title":null,"events":"…","message":"…","reason":null}
+data: {"link":"…","request_sent_status":true,"approval_status":false,"state":"pending","chat":null,"client_id":"…","request_id":"7QF2-9KXM","title":null,"owner_present":true,"events":"…","message":"…","reason":null,"note":null}
 
 id: approved
 event: approval
-data: {"link":"…","request_sent_status":true,"approval_status":true,"state":"approved","chat":"…","client_id":"…","request_id":"7QF2-9KXM","title":null,"events":"…","message":"…","reason":null}
+data: {"link":"…","request_sent_status":true,"approval_status":true,"state":"approved","chat":"…","client_id":"…","request_id":"7QF2-9KXM","title":null,"owner_present":true,"events":"…","message":"…","reason":null,"note":null}
 
 `

@@ -25,6 +25,10 @@ export const joinRequest = z
       .string()
       .nullable()
       .meta({ description: 'The name that the guest entered, or null.', examples: ['Ana'] }),
+    note: z
+      .string()
+      .nullable()
+      .meta({ description: 'What the guest has told you, or null.', examples: ['Ana from the tennis club'] }),
     state: requestState,
     approval_status: z.boolean().meta({ examples: [false] }),
     requested_at: time,

@@ -1,7 +1,7 @@
 /** Schemas of `/v1/links`. */
 import { z } from 'zod'
 import { MAX_ENDED_KEPT } from '../../chat/changes.ts'
-import { MAX_NAME_LENGTH } from '../names.ts'
+import { MAX_NAME_LENGTH, MAX_NOTE_LENGTH } from '../names.ts'
 import {
   chatUrlAnswer,
   chatUrlInput,
@@ -135,6 +135,17 @@ export const exchangeQuery = z.object({
       mistakenFor: { names: ['display_name', 'nick', 'nickname'], message: 'Send `name`: what to call you.' }
     }
   ),
+  note: member(
+    oneLine(MAX_NOTE_LENGTH)
+      .optional()
+      .meta({
+        description: `What you want to tell the owner, like who you are: at most ${MAX_NOTE_LENGTH} characters, by the same rules as \`name\`.`
+      }),
+    {
+      wanted: `a string of at most ${MAX_NOTE_LENGTH} characters`,
+      mistakenFor: { names: ['comment', 'message', 'text'], message: 'Send `note`: what to tell the owner.' }
+    }
+  ),
   wait: waitSeconds(
     'Hold the response for up to this many seconds until the owner decides. If you disconnect before the answer, the join request is withdrawn.'
   ),
@@ -154,6 +165,11 @@ export const exchange = z
     }),
     request_id: requestId.nullable(),
     title: titleAnswer,
+    owner_present: z.boolean().meta({
+      description:
+        'Whether a live stream of the owner is open, so that they see a join request at once. It is as of this answer or event, or of half a minute before at most. A change sends no event.',
+      examples: [true]
+    }),
     events: z.url().meta({
       description:
         'The stream to follow: the stream of the link while the request is pending, then the stream of the chat.'

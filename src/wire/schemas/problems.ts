@@ -19,6 +19,11 @@ const problem = z
     state: requestState.optional().meta({ description: 'The state of the join request that the problem is about.' }),
     request_id: requestId.optional().meta({ description: 'The join request that the problem is about.' }),
     client_id: userIdAnswer.optional().meta({ description: 'The user id of the guest who made the join request.' }),
+    note: z
+      .string()
+      .nullable()
+      .optional()
+      .meta({ description: `With ${problemType('declined')}: what the owner has told the guest, or null.` }),
     errors: z
       .array(z.object({ path: z.string().meta({ examples: ['text'] }), message: z.string() }))
       .optional()

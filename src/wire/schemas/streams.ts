@@ -100,7 +100,8 @@ export const chatEvents = z
 export const approvalEventData = exchange.extend({
   reason: z.enum(['declined', 'left', 'expired', 'revoked', 'full']).nullable().meta({
     description: 'Why the request has ended, or null: declined by the owner, left by the guest, or ended with its link.'
-  })
+  }),
+  note: z.string().nullable().meta({ description: 'What the owner says to somebody who is declined, or null.' })
 })
 
 const approvalEvent = z

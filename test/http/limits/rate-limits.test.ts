@@ -1,7 +1,7 @@
 /** Clients that send too many requests are refused for a while, and nobody else is. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { MAX_WAITING_PER_SOURCE } from '../../../src/chat/changes.ts'
+import { MAX_WAITING_PER_NETWORK } from '../../../src/chat/changes.ts'
 import { newUserId } from '../../../src/chat/ids.ts'
 import { RATE_LIMITS } from '../../../src/http/limits/rate-limits.ts'
 import {
@@ -131,16 +131,16 @@ describe('a limit', () => {
 })
 
 describe('the places at a link', () => {
-  it('cannot be used up by one source', async () => {
+  it('cannot be used up by one network', async () => {
     const server = await startServer({ env: on })
     const { chat, owner } = await createChat(server)
     const link = await createLink(chat, owner)
     const flood = (address: string) => call(link, { headers: from(address) })
-    const refused = await lastOf(MAX_WAITING_PER_SOURCE + 1, () => flood('198.51.100.7'))
+    const refused = await lastOf(MAX_WAITING_PER_NETWORK + 1, () => flood('198.51.100.7'))
     expect([refused.status, await kindOf(refused)]).toEqual([429, 'too-many-waiting'])
     const guest = await call(link, { headers: from('203.0.113.5') })
     expect(guest.status).toBe(202)
-    // A decision of the owner makes room for that source, too.
+    // A decision of the owner makes room for that network, too.
     const [first] = await requestsOf(chat, owner)
     await approve(link, owner, first?.request_id)
     expect((await flood('198.51.100.7')).status).toBe(202)

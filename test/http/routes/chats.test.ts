@@ -304,6 +304,7 @@ describe('GET /v1/chats/:chat/join-requests', () => {
           ...asked,
           request_id: requestId,
           name: 'Ana',
+          note: null,
           state: 'approved',
           approval_status: true,
           decided_at: '2026-11-22T12:00:00.000Z'
@@ -313,6 +314,7 @@ describe('GET /v1/chats/:chat/join-requests', () => {
           requested_at: '2026-11-22T12:00:00.005Z',
           request_id: second.requestId,
           name: null,
+          note: null,
           state: 'pending',
           approval_status: false,
           decided_at: null

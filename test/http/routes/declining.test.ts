@@ -126,6 +126,7 @@ describe('a declined guest', () => {
         request_id: requestId,
         link,
         name: 'Ben',
+        note: null,
         state: 'declined',
         approval_status: false,
         requested_at: NOON,

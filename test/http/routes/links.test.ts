@@ -99,6 +99,7 @@ describe('GET /v1/links/:link as a newcomer', () => {
       client_id: body.client_id,
       request_id: body.request_id,
       title: null,
+      owner_present: false,
       events: `${link}/events`,
       message: body.message
     })

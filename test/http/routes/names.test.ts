@@ -1,5 +1,6 @@
 /** Misspelled names are refused instead of ignored, and what others add to links is ignored. */
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import {
   approve,
   call,
@@ -231,6 +232,18 @@ describe('approval_status', () => {
     expect(await answer.json()).toMatchObject({ state: 'approved' })
     const again = await call(approval, { user: owner, json: await (await approve(link, owner)).json() })
     expect(again.status).toBe(200)
+  })
+
+  it('in a whole join request does not send the own note of a guest back', async () => {
+    const { chat, owner, link, approval } = await aDoor()
+    await call(`${link}?note=hello`)
+    const [request] = await requestsOf(chat, owner)
+    const answer = await call(approval, { user: owner, json: { ...request, approval_status: true } })
+    expect(await answer.json()).toMatchObject({ state: 'approved' })
+    const guest = z.object({ client_id: z.string() }).parse(await (await call(`${link}?note=bye`)).json())
+    const [, asked] = await requestsOf(chat, owner)
+    expect((await call(approval, { user: owner, json: { ...asked, approval_status: false } })).status).toBe(200)
+    expect(await problemOf(await call(link, { user: guest.client_id }))).toMatchObject({ kind: 'declined', note: null })
   })
 
   it.each(['id', 'request', 'name', 'code', 'joinRequestId'])(

@@ -58,7 +58,7 @@ describe("the owner's stream", () => {
     const link = await createLink(chat, owner)
     const stream = await openReady(chat, owner)
     const { requestId, client } = await knock(link, 'Ana')
-    const asked = { request_id: requestId, link, name: 'Ana', requested_at: '2026-11-22T12:00:00.000Z' }
+    const asked = { request_id: requestId, link, name: 'Ana', note: null, requested_at: '2026-11-22T12:00:00.000Z' }
     expect(await stream.next()).toEqual({
       event: 'join_request',
       id: '1',

@@ -107,6 +107,26 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('two nodes', () => {
     expect(received[1]?.data['decided_at']).toBe('2026-11-22T12:01:00.000Z')
   })
 
+  it('know whether the owner has a stream, at either of them, and not any more once its node has stopped', async () => {
+    const { nodes, atOther } = await twoNodes()
+    const { chat, owner } = await createChat(nodes[0])
+    const link = await createLink(chat, owner)
+    const { client } = await knock(link)
+    const present = async (at: string): Promise<boolean> =>
+      JSON.parse(await (await call(at, { user: client })).text()).owner_present
+    expect([await present(link), await present(atOther(link))]).toEqual([false, false])
+    const stream = await openStream(`${chat}/events`, { user: owner })
+    await stream.until('ready')
+    expect([await present(link), await present(atOther(link))]).toEqual([true, true])
+    stream.close()
+    await eventually(async () => !(await present(atOther(link))), 'the owner is absent')
+    await (await openStream(`${chat}/events`, { user: owner })).until('ready')
+    const guest = await openStream(`${atOther(link)}/events`, { user: client })
+    expect(await guest.next()).toMatchObject({ data: { owner_present: true } })
+    await nodes[0].close()
+    expect(await present(atOther(link))).toBe(false)
+  })
+
   it('remove idle chats, even cached ones, and notify readers', async () => {
     const { nodes, atOther, advance } = await twoNodes(2)
     const { chat, owner, member } = await createChatWithMember(nodes[0])
@@ -155,6 +175,26 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a Redis', () => {
     for (const user of [owner, member, owner]) await post(chat, user, 'hello')
     await stream.take(4)
     expect(await commands()).toEqual(['EVALSHA', 'EVALSHA', 'EVALSHA'])
+  })
+
+  it('has one key for the owner of a chat who has streams, which expires half a minute after the last is announced', async () => {
+    const redis = await aRedis()
+    const store = await aNode(redis.url)
+    const server = await startServer({ wrap: () => store })
+    const { chat, owner } = await createChat(server)
+    const key = (await redis.cli('keys', '*')).split('\n').find((name) => name !== 'silly-chat:{layout}')
+    const presence = `${key?.replace('{', '{owner:')}`
+    const streams = []
+    for (let count = 0; count < 3; count++) {
+      streams.push(await openStream(`${chat}/events`, { user: owner }))
+      await streams.at(-1)?.until('ready')
+    }
+    expect(await redis.cli('zcard', presence)).toBe('1')
+    const left = Number(await redis.cli('pttl', presence))
+    expect(left).toBeGreaterThan(25_000)
+    expect(left).toBeLessThanOrEqual(32_000)
+    for (const stream of streams) stream.close()
+    await eventually(async () => (await redis.cli('exists', presence)) === '0', 'the owner is absent')
   })
 
   it('deletes all keys of an idle chat by itself, some time after its deadline', async () => {

@@ -44,7 +44,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a node whose clock is 40
     const { right, chat, author, link, nodeOf } = await aChatAndANode()
     setClock(40 * DAY)
     const { store, service } = await nodeOf()
-    const tag = await service.authorizeStream(chat, author)
+    const { tag } = await service.authorizeStream(chat, author)
     const unwatch = await store.watch(tag, () => undefined)
     await service.checkLink(link)
     await service.sweep()
@@ -63,7 +63,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a node whose clock is 40
   it('ends none either if its clock jumps while it runs', async () => {
     const { right, chat, author, link, nodeOf } = await aChatAndANode()
     const { store, service } = await nodeOf()
-    const tag = await service.authorizeStream(chat, author)
+    const { tag } = await service.authorizeStream(chat, author)
     await store.watch(tag, () => undefined)
     setClock(40 * DAY)
     await service.sweep()
@@ -87,7 +87,8 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a node whose clock is 40
     setClock(-40 * DAY)
     const { store, service } = await nodeOf()
     await service.postMessage(chat, author, 'from a wrong clock')
-    const { idleSince } = await loaded(store, await service.authorizeStream(chat, author))
+    const { tag } = await service.authorizeStream(chat, author)
+    const { idleSince } = await loaded(store, tag)
     expect(idleSince).toBeGreaterThan(realNow() - 60_000)
   })
 

@@ -76,7 +76,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a full Redis', () => {
     const [revoked] = await service.links(chat, author)
     expect(revoked?.link).toMatchObject({ id: link.id, ended: { why: 'revoked' } })
     now += 61_000
-    const tag = await service.authorizeStream(chat, author)
+    const { tag } = await service.authorizeStream(chat, author)
     const knocking = () => service.exchange(open.id, undefined, { name: 'Ben' })
     const outcomes = await Promise.allSettled([knocking(), knocking(), service.applyDueExpiries(tag)])
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled'])

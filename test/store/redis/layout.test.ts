@@ -96,7 +96,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a Redis of layout 1', ()
     await expect(service.postMessage(chat, removed.client, 'after the removal')).rejects.toThrow()
     expect(await redis.cli('hexists', `silly-chat:{${tag}}`, 'door')).toBe('1')
 
-    const knock = await service.exchange(link, undefined, { name: 'Fay', network: '192.0.2.2' })
+    const knock = await service.exchange(link, undefined, { name: 'Fay', network: { name: '192.0.2.2', isSure: true } })
     expect(knock).toMatchObject({ is: 'guest', request: { name: 'Fay', state: 'pending' } })
     expect(await redis.cli('hget', `silly-chat:{${tag}}`, 'layout')).toBe('2')
     expect(await redis.cli('hexists', `silly-chat:{${tag}}`, 'door')).toBe('0')
