@@ -170,7 +170,7 @@ function decideInTurn(
   }
   return {
     count: outcomes.length,
-    isWithdrawal: isWithdrawal ?? true,
+    isWithdrawal: isWithdrawal === true,
     door,
     events: steps.flatMap(({ events }) => events),
     steps,

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { BLOCK_MS, isEnded } from '../../src/chat/door.ts'
 import { newUserId, tagOf } from '../../src/chat/ids.ts'
 import { createService } from '../../src/chat/service.ts'
+import { DoorStats } from '../../src/chat/stats.ts'
 import { type Store, StoreUnavailable } from '../../src/chat/store.ts'
 import { memoryStore } from '../../src/store/memory/memory-store.ts'
 import { ROOMY } from '../store/contract.ts'
@@ -39,10 +40,11 @@ it('the limits hold for simultaneous requests, too', async () => {
   expect(links.filter(({ status }) => status === 'fulfilled')).toHaveLength(20)
 })
 
-it('a sweep closes idle chats, and no chat that was used meanwhile', async () => {
+it('a sweep closes and counts idle chats, and no chat that was used meanwhile', async () => {
   let clock = 0
   const store = memoryStore(ROOMY)
-  const service = createService({ store, now: () => clock, chatTtlMs: 1000 })
+  const stats = new DoorStats()
+  const service = createService({ store, now: () => clock, chatTtlMs: 1000, stats })
   const chats = await Promise.all([service.createChat(), service.createChat()])
   const [idle, used] = chats
   if (idle === undefined || used === undefined) throw new Error('no chats')
@@ -51,9 +53,73 @@ it('a sweep closes idle chats, and no chat that was used meanwhile', async () =>
   await service.sweep()
   expect(await store.idleChats(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)).toHaveLength(2)
   clock = 1000
+  expect(stats.chatsEnded).toBe(0)
   await service.sweep()
+  expect(stats.chatsEnded).toBe(1)
   expect(await store.idleChats(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)).toHaveLength(1)
   expect((await service.readMessages(used.chat, used.author, {})).first.upTo).toBe(1)
+})
+
+it('a sweep neither loads nor removes idle chats that the store cannot remove yet', async () => {
+  let clock = 0
+  let canRemove = false
+  let loads = 0
+  const memory = memoryStore(ROOMY)
+  const store = {
+    ...memory,
+    canRemoveIdle: () => canRemove,
+    load: (...call: Parameters<typeof memory.load>) => {
+      loads++
+      return memory.load(...call)
+    }
+  }
+  const service = createService({ store, now: () => clock, chatTtlMs: 1000 })
+  await service.createChat()
+  const left = async () => (await store.idleChats(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)).length
+  clock = 1000
+  await service.sweep()
+  expect([loads, await left()]).toEqual([0, 1])
+  canRemove = true
+  await service.sweep()
+  expect([loads, await left()]).toEqual([1, 0])
+})
+
+it('commits what only takes rights away as a withdrawal, for which a full store keeps room, and nothing else', async () => {
+  let clock = 0
+  const commits: boolean[] = []
+  const memory = memoryStore(ROOMY)
+  const store = {
+    ...memory,
+    commit: (...call: Parameters<typeof memory.commit>) => {
+      commits.push(call[5]?.isWithdrawal === true)
+      return memory.commit(...call)
+    }
+  }
+  const service = createService({ store, now: () => clock, chatTtlMs: 0 })
+  const { chat, author } = await service.createChat()
+  const { link } = await service.createLink(chat, author, { expiresInSeconds: 1 })
+  const { link: revoked } = await service.createLink(chat, author)
+  const guests = [await service.exchange(link.id, undefined), await service.exchange(revoked.id, undefined)]
+  expect(commits.splice(0)).toEqual([false, false, false, false])
+  const [first, second] = guests.flatMap((guest) => (guest.is === 'guest' ? [guest] : []))
+  await service.decide(link.id, author, first?.request.id, 'approve')
+  const waiting = await service.exchange(revoked.id, undefined, { name: null, waits: true })
+  if (waiting.is === 'guest') await service.extendKnock(revoked.id, waiting.client)
+  expect(commits.splice(0)).toEqual([false, false, false])
+  await service.changeProfile(chat, author, { title: 'a title' })
+  expect(commits.splice(0)).toEqual([false])
+  await Promise.all([
+    service.createLink(chat, author),
+    service.createLink(chat, author),
+    service.decide(revoked.id, author, second?.request.id, 'decline')
+  ])
+  expect(commits.splice(0)).toEqual([false, false, true])
+  await service.revokeLink(revoked.id, author)
+  clock = 1000
+  await service.applyDueExpiries(tagOf(chat))
+  expect(commits.splice(0)).toEqual([true, true])
+  await service.applyDueExpiries(tagOf(chat))
+  expect(commits).toEqual([])
 })
 
 it('where a guest asked from is removed from the store with the first change a day after the end', async () => {

@@ -66,6 +66,17 @@ describe('the budget', () => {
     budget.take({ ...at('203.0.113.1'), user: newUserId() })
     budget.take({ ...at('203.0.113.2'), user: newUserId(), link })
   })
+
+  it('has all places again once they are given back', () => {
+    const budget = new OpenBudget({ total: 100_000, isLimited: true })
+    const holder = { ...at('192.0.2.1'), user: newUserId() }
+    for (let round = 0; round < 3; round++) {
+      const releases = taken(budget, holder, 16)
+      expect(() => budget.take(holder)).toThrow('too-many-own-streams')
+      for (const release of releases) release()
+    }
+    expect(budget.open).toBe(0)
+  })
 })
 
 describe('a server under siege', () => {

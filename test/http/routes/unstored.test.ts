@@ -17,6 +17,7 @@ import {
   STRANGER
 } from '../../support/api.ts'
 import { eventually } from '../../support/eventually.ts'
+import { METRICS, scrape } from '../../support/metrics.ts'
 import { startServer } from '../../support/server.ts'
 import { openReady, openStream } from '../../support/streams.ts'
 
@@ -25,6 +26,7 @@ async function aServer() {
   const state = { isReadOnly: false }
   const refuse = () => Promise.reject(new StoreUnavailable('unreachable'))
   const server = await startServer({
+    env: METRICS,
     wrap: (store: Store) => ({
       ...store,
       commit: (...all) => (state.isReadOnly ? refuse() : store.commit(...all)),
@@ -126,6 +128,22 @@ describe('while the store cannot write', () => {
     state.isReadOnly = false
     const isGone = async () => (await server.store.load(tagIn(closing.chat))) === undefined
     await eventually(isGone, 'the chat is removed')
+  })
+
+  it('the metrics say how many withdrawals are not stored, in all chats together', async () => {
+    const { server, state } = await aServer()
+    const count = async () => (await scrape(server)).value('silly_chat_unstored_withdrawals')
+    const { chat, owner } = await createChat(server)
+    const [one, other] = [await createLink(chat, owner), await createLink(chat, owner)]
+    const elsewhere = await createChatWithMember(server)
+    expect(await count()).toBe(0)
+    state.isReadOnly = true
+    for (const link of [one, one, other]) await call(`DELETE ${link}`, { user: owner })
+    expect(await count()).toBe(2)
+    await call(`DELETE ${elsewhere.chat}`, { user: elsewhere.owner })
+    expect(await count()).toBe(3)
+    state.isReadOnly = false
+    await eventually(async () => (await count()) === 0, 'everything is stored')
   })
 
   it('a server that stops stores it first, if it can by then', async () => {

@@ -1,6 +1,7 @@
 /** Requests with ?wait: one curl joins a chat, and one is a long poll. */
 import { describe, expect, it } from 'vitest'
 import { MAX_ENDED_KEPT } from '../../../src/chat/changes.ts'
+import { StoreUnavailable } from '../../../src/chat/store.ts'
 import { exchange } from '../../../src/wire/schemas/links.ts'
 import {
   approve,
@@ -145,6 +146,30 @@ describe('GET /v1/links/:link?wait', () => {
     socket.write(`GET ${new URL(link).pathname} HTTP/1.1\r\nHost: localhost\r\n\r\n`, () => socket.resetAndDestroy())
     expect(await stream.next()).toMatchObject({ event: 'join_request' })
     expect(await stream.next()).toMatchObject({ event: 'join_closed' })
+  })
+
+  it('answers who has just knocked while the store is away, so that they learn their client_id, and nobody else', async () => {
+    let isAway = false
+    const server = await startServer({
+      wrap: (store) => ({
+        ...store,
+        load: (...call) => (isAway ? Promise.reject(new StoreUnavailable('unreachable')) : store.load(...call)),
+        commit: async (...call) => {
+          const outcome = await store.commit(...call)
+          isAway = call[3].some(({ type }) => type === 'join_request')
+          return outcome
+        }
+      })
+    })
+    const { chat, owner } = await createChat(server)
+    const link = await createLink(chat, owner)
+    const answer = await call(`${link}?wait=60`)
+    expect([isAway, answer.status]).toEqual([true, 202])
+    const { client_id, state } = exchange.parse(await answer.json())
+    expect(state).toBe('pending')
+    expect(await refusal(await call(`${link}?wait=60`, { user: client_id ?? '' }))).toEqual([503, 'store-unreachable'])
+    isAway = false
+    expect((await call(link, { user: client_id ?? '' })).status).toBe(202)
   })
 
   it('keeps only the latest 200 withdrawn requests', async () => {
