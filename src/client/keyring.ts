@@ -34,7 +34,7 @@ export function writeKeyring(entries: readonly KeyringEntry[]): string {
 export function readKeyring(text: string): KeyringEntry[] {
   const keyring = parseJson(text)
   if (!isObject(keyring) || !('silly_chat_keyring' in keyring)) {
-    throw new KeyringError('This is no key of Silly Chat. Copy the whole key, from the first brace to the last.')
+    throw new KeyringError("This isn't a Silly Chat key. Copy the whole key, from the first brace to the last.")
   }
   if (keyring['silly_chat_keyring'] !== VERSION) {
     throw new KeyringError('This key was made by a newer version of Silly Chat. Update this one, or reload the page.')

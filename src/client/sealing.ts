@@ -41,7 +41,7 @@ export async function unseal(sealed: string, key: string): Promise<string> {
     return new TextDecoder().decode(decrypted)
   } catch {
     // OperationError: the tag does not fit; DataError: no key of this length; InvalidCharacterError: no base64url.
-    throw new KeyringError('The key in this link does not fit. Copy the whole link, or make a new one.')
+    throw new KeyringError('The key in this link is wrong. Copy the whole link, or make a new one.')
   }
 }
 

@@ -45,7 +45,7 @@ export async function startChat({ page }: Window, server: string, name: string):
 }
 
 export async function untilLive(page: Page): Promise<void> {
-  await page.getByText('Live', { exact: true }).waitFor()
+  await page.getByText('Online', { exact: true }).waitFor()
 }
 
 /** Returns the address that hands this chat over to another device. */
@@ -123,7 +123,7 @@ export const SOON = { timeout: 20_000 }
 
 /** Waits until the page reports that it has no connection. */
 export async function untilLost({ page }: Window): Promise<void> {
-  await page.getByText('No connection. Trying again …').waitFor()
+  await page.getByText("You're offline – reconnecting…").waitFor()
 }
 
 /** The texts of the unsent messages on the page, oldest first. */

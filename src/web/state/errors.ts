@@ -1,7 +1,7 @@
 /** Classifies errors and words them for people: what happened and what to do. */
 import { isRetryable, RequestError, SillyChatError } from '../../client/index.ts'
 
-const UNKNOWN = 'Something on the way to the server did not let this pass. Try again in a moment.'
+const UNKNOWN = "That didn't get through to the server. Try again in a moment."
 
 /**
  * Whether the server itself has denied access. Any other refusal is transient: a proxy can answer with its own errors, for
@@ -24,34 +24,34 @@ export function sentenceFor(error: unknown): string {
   if (!(error instanceof SillyChatError)) return sentenceWithoutAnswer(error)
   switch (error.kind) {
     case 'too-many-links':
-      return 'This chat has as many open links as it may. Revoke one that is not needed any more.'
+      return "This chat can't have more open links. Revoke one you don't need anymore."
     case 'too-many-waiting':
       return 'Too many people are waiting at this link. Try again later.'
     case 'network-unknown':
       return "This server can't tell their network, so it can't block it. Decline without blocking."
     case 'blocked':
-      return "The host isn't taking requests from your network right now. Ask the person who invited you."
+      return "The host isn't accepting requests from your network right now. Ask the person who invited you."
     case 'nobody-asked':
     case 'request-closed':
-      return 'This request has ended meanwhile. The guest may ask again.'
+      return 'This request has already ended. The guest can ask again.'
     case 'store-full':
-      return 'The server has no room for more at the moment. Try again later.'
+      return 'The server is full right now. Try again later.'
     case 'not-stored':
-      return 'This is done. The server cannot write it down at the moment and does so as soon as it can.'
+      return "Done. The server can't save this right now, but keeps trying."
     case 'chat-not-found':
     case 'link-not-found':
-      return 'This chat is no longer there.'
+      return 'This chat no longer exists.'
     default:
       return error.status >= 500 ? 'The server has a problem. Try again in a moment.' : error.problem.detail || UNKNOWN
   }
 }
 
 function sentenceWithoutAnswer(error: unknown): string {
-  if (isRetryable(error)) return 'The server cannot be reached. Check your connection and try again.'
+  if (isRetryable(error)) return "Can't reach the server. Check your connection and try again."
   if (error instanceof RequestError) return UNKNOWN
   // An error of the page itself is reported like an uncaught one.
   reportError(error)
-  return 'Something went wrong in this page. Reload it and try again.'
+  return 'Something went wrong on this page. Reload it and try again.'
 }
 
 /**

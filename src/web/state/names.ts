@@ -6,7 +6,7 @@ import { MAX_NAME_LENGTH, MAX_NOTE_LENGTH, problemOfName } from '../../wire/name
 
 /** What is wrong with a name; empty if it is valid. A colon would end the name early. */
 export function problemOf(name: string): string {
-  return problemOfName(name) || (name.includes(':') ? 'Leave out the colon.' : '')
+  return problemOfName(name) || (name.includes(':') ? "Names can't contain a colon." : '')
 }
 
 /** What is wrong with a note; empty if it is valid. */

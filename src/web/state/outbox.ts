@@ -113,7 +113,7 @@ export class Outbox {
 
   #refuse(draft: Draft, error: SillyChatError | RequestError): void {
     const reason = error instanceof SillyChatError ? error.problem.detail : sentenceFor(error)
-    this.#save({ ...draft, refused: reason || 'The server did not take it.' })
+    this.#save({ ...draft, refused: reason || 'The server refused it. Try again?' })
   }
 
   /** Waits `ms` milliseconds, even if drafts are added; without `ms`, until there is something to send. */

@@ -16,16 +16,16 @@ function addressOf(paths: readonly string[]): string {
 }
 
 export function AdoptedPage({ adopted: { paths, unchanged } }: { adopted: Adopted }) {
-  const names = unchanged.map((name, index) => <bdi key={index}>{name === '' ? 'somebody without a name' : name}</bdi>)
+  const names = unchanged.map((name, index) => <bdi key={index}>{name === '' ? 'someone without a name' : name}</bdi>)
   return (
-    <Card title="You are in this chat here already">
+    <Card title="You're already in this chat here">
       <p class="lead">
-        You go on as {names.flatMap((name, index) => (index === 0 ? [name] : [', ', name]))}. The other key is kept as
-        well: this browser uses it if the present one ends.
+        Here you're still {names.flatMap((name, index) => (index === 0 ? [name] : [', ', name]))}. The other key is
+        saved, too, and used if your access with this one ends.
       </p>
       <p>
         <a class="button primary" href={addressOf(paths)}>
-          Go on
+          Continue
         </a>
       </p>
     </Card>

@@ -27,7 +27,7 @@ export function useAttention(session: ChatSession, label: string): void {
   const waiting = session.waiting.value.length
   // A layout effect: browsers delay the rendering, and so the other effects, of hidden tabs.
   useLayoutEffect(() => {
-    const prefix = waiting > 0 ? `(${waiting}) at the door – ` : unseen > 0 ? `(${unseen}) ` : ''
+    const prefix = waiting > 0 ? `(${waiting}) waiting – ` : unseen > 0 ? `(${unseen}) ` : ''
     document.title = prefix + (label === '' ? 'Silly Chat' : `${label} – Silly Chat`)
   }, [waiting, unseen, label])
 }
@@ -50,8 +50,8 @@ export function notifyPermission(): NotificationPermission {
 function notify({ name, request_id }: JoinRequest): void {
   if (notifyPermission() !== 'granted') return
   try {
-    const notification = new Notification('Someone wants to join', {
-      body: `${name ?? 'No name'} · ${request_id}`,
+    const notification = new Notification(`${name ?? 'Someone'} wants to join`, {
+      body: `Their code: ${request_id}`,
       tag: request_id
     })
     notification.onclick = () => {

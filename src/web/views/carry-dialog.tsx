@@ -22,7 +22,7 @@ export function CarryDialog({ chat, own, close }: { chat: string; own: ChatKey; 
         </>
       ) : (
         <>
-          <p>This page was opened over plain http, where browsers cannot encrypt. So copy your key by hand.</p>
+          <p>This page was opened over plain http, where browsers can't encrypt. Copy your key by hand instead.</p>
           <KeyCopy keyring={keyring} />
         </>
       )}
@@ -62,7 +62,7 @@ function Handover({ keyring }: { keyring: string }) {
           {error.value}
         </p>
         {error.value === '' ? (
-          <p role="status">Making a link …</p>
+          <p role="status">Making a link…</p>
         ) : (
           <button type="button" onClick={make}>
             Try again
@@ -75,14 +75,14 @@ function Handover({ keyring }: { keyring: string }) {
   return (
     <>
       <p>
-        Scan this with the other device, or open the link there. It works once, until {until}.{' '}
-        <strong>Keep it secret:</strong> whoever opens it first can read and write as you.
+        Scan this with your other device, or open the link there. It works once, until {until}.{' '}
+        <strong>Keep this secret.</strong> Anyone who opens it first can read and write as you.
       </p>
-      <QrCode text={address} label="The link for your other device as a QR code" />
+      <QrCode text={address} label="Link for your other device as a QR code" />
       <p class="address" dir="ltr">
         {address}
       </p>
-      <CopyButton text={address} label="Copy the link" />
+      <CopyButton text={address} what="link" />
     </>
   )
 }
@@ -92,12 +92,12 @@ function KeyCopy({ keyring }: { keyring: string }) {
     <div class="copy">
       <p>
         On the other device, open {homeAddress()} and choose “I have a key from another device”.{' '}
-        <strong>Keep the key secret:</strong> whoever has it can read and write as you, as long as you are in the chat.
+        <strong>Keep this secret.</strong> Anyone who has it can read and write as you, as long as you're in the chat.
       </p>
       <p class="address" dir="ltr">
         {keyring}
       </p>
-      <CopyButton text={keyring} label="Copy the key" />
+      <CopyButton text={keyring} what="key" />
     </div>
   )
 }

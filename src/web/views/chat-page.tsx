@@ -69,7 +69,7 @@ function Chat({ session, path, own }: { session: ChatSession; path: string; own:
       {session.isOwner.value && <DoorPanel session={session} />}
       <Messages session={session} />
       <Composer session={session} path={path} own={own.name} />
-      {open.value === 'invite' && <InviteDialog session={session} close={close} />}
+      {open.value === 'invite' && <InviteDialog session={session} name={own.name} close={close} />}
       {open.value === 'people' && (
         <PeopleDialog session={session} path={path} own={own} close={close} carry={() => (open.value = 'carry')} />
       )}
@@ -96,9 +96,9 @@ function useLabel(session: ChatSession, path: string, own: ChatKey): string {
 }
 
 const LINES = {
-  connecting: 'Connecting …',
-  live: 'Live',
-  lost: 'No connection. Trying again …',
+  connecting: 'Connecting…',
+  live: 'Online',
+  lost: "You're offline – reconnecting…",
   broken: 'Something went wrong. Reload the page.'
 }
 

@@ -8,13 +8,18 @@ import { drop, nameFor, readText, writeText } from '../state/storage.ts'
 const MAX_LENGTH = 4000
 
 const KEY_AT_RISK =
-  'This browser cannot store your key to this chat: its storage is full or blocked. Do not close or reload this tab, or you lose the chat. To keep it, choose “Use on another device”.'
+  "Your browser can't store your key to this chat: its storage is full or blocked. Don't close or reload this tab, or you'll lose the chat. To keep it, choose “Use on another device”."
 const TEXT_AT_RISK =
-  'This browser cannot store what you write: its storage is full or blocked. What is not sent yet is lost if you close or reload this tab.'
+  "Your browser can't store what you write: its storage is full or blocked. If you close or reload this tab, you'll lose what isn't sent yet."
 
 /** Replaces lone surrogates, like `toWellFormed`, which is too new: Firefox 119. */
 function wellFormed(text: string): string {
   return text.replace(/\p{Surrogate}/gu, '\ufffd')
+}
+
+function wordsForRoom(room: number): string {
+  const count = Math.abs(room)
+  return `${count} ${count === 1 ? 'character' : 'characters'} ${room < 0 ? 'too long' : 'left'}`
 }
 
 export function Composer({ session, path, own }: { session: ChatSession; path: string; own: string }) {
@@ -76,7 +81,7 @@ export function Composer({ session, path, own }: { session: ChatSession; path: s
         Send
       </button>
       <p id="composer-hint" class={room < 0 ? 'hint error' : room < 200 ? 'hint' : 'hint unseen'}>
-        {room < 200 ? `${room} characters left` : 'Enter sends, Shift and Enter begins a new line.'}
+        {room < 200 ? wordsForRoom(room) : 'Press Enter to send, or Shift and Enter for a new line.'}
       </p>
       <p role="alert" class="hint error">
         {isKeyAtRisk(path) ? KEY_AT_RISK : isTextAtRisk(path) ? TEXT_AT_RISK : ''}

@@ -12,30 +12,30 @@ const NEW_LINK = 'Ask the person who invited you for a new one.'
 
 const ENDINGS: Record<string, Ending> = {
   declined: {
-    title: 'The owner has said no',
-    text: 'Your request was declined. Should the owner let you in after all, open the invitation again and you are in.',
+    title: "You weren't let in",
+    text: 'The host declined your request. If they change their mind, open the link again.',
     again: true
   },
   left: {
-    title: 'You are not asking any more',
-    text: 'Your request is taken back. You may ask again at any time.',
+    title: 'Request cancelled',
+    text: 'You can ask again at any time.',
     again: true
   },
-  'link-expired': { title: 'This invitation has run out', text: NEW_LINK },
-  'link-revoked': { title: 'This invitation was taken back', text: NEW_LINK },
-  'link-full': { title: 'This invitation is used up', text: `As many people as it admits have come in. ${NEW_LINK}` },
+  'link-expired': { title: 'This invite has expired', text: NEW_LINK },
+  'link-revoked': { title: 'This invite was cancelled', text: NEW_LINK },
+  'link-full': { title: 'This invite is full', text: `Everyone it was for has joined. ${NEW_LINK}` },
   'chat-closed': {
     title: 'This chat is closed',
-    text: 'Its owner has closed it, or nothing happened in it for too long. There is nothing to come into any more.'
+    text: "It was closed, or the server no longer has it. You can't join it anymore."
   },
   'link-not-found': {
-    title: 'This invitation leads nowhere',
-    text: `The chat was closed, or the address is not complete. ${NEW_LINK}`
+    title: "This invite link doesn't work",
+    text: `The chat was closed, or the link isn't complete. ${NEW_LINK}`
   },
-  'not-this-guest': { title: 'This browser has no place at this door', text: 'You may ask again.', again: true }
+  'not-this-guest': { title: 'This browser has no request here', text: 'You can ask again.', again: true }
 }
 
-const UNKNOWN: Ending = { title: 'That did not work', text: 'Something went wrong. You may ask again.', again: true }
+const UNKNOWN: Ending = { title: "That didn't work", text: 'Something went wrong. You can ask again.', again: true }
 
 interface GuestEndedProps {
   readonly kind: string
@@ -61,7 +61,7 @@ export function GuestEnded({ kind, note, again }: GuestEndedProps) {
           </button>
         )}
         <a class="button" href={homeAddress()}>
-          To the start
+          Go to the start page
         </a>
       </div>
     </Card>

@@ -220,7 +220,7 @@ function Waiting({ url, path, request, end }: WaitingProps) {
         <dt>Your code</dt>
         <dd class="code large">{request.requestId}</dd>
       </dl>
-      <CopyButton text={request.requestId} label="Copy code" />
+      <CopyButton text={request.requestId} what="code" />
       <p class="small">
         If the host asks, read them this code so they know it's you.{' '}
         {!isAtRisk && 'You can close this page. Open the same link in this browser to come back.'}

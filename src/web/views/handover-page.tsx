@@ -35,9 +35,10 @@ export function HandoverPage({ url, secret }: { url: string; secret: string | un
   }
 
   return (
-    <Card title="Use a chat on this device?" eyebrow="From another device">
+    <Card title="Use this chat here?" eyebrow="From another device">
       <p class="lead">
-        This link holds a key to a chat. Only continue if you have just made it yourself, on a device of your own.
+        Anyone with this link can read and write as the person who made it. Only continue if you just made it yourself,
+        on your own device.
       </p>
       <StorageWarning />
       <div class="actions">
@@ -45,7 +46,7 @@ export function HandoverPage({ url, secret }: { url: string; secret: string | un
           Use it here
         </button>
         <button type="button" onClick={() => navigate(homeAddress(), { replace: true })}>
-          No
+          Cancel
         </button>
       </div>
       <p role="alert" class="error">
@@ -57,15 +58,15 @@ export function HandoverPage({ url, secret }: { url: string; secret: string | un
 
 function GonePage() {
   return (
-    <Card title="This link does not work any more">
-      <p class="lead">It works once, and for ten minutes. Somebody has already used it, or the time is over.</p>
+    <Card title="This link no longer works">
+      <p class="lead">It works once, for ten minutes. It has been used already, or it has expired.</p>
       <p>
-        If you have used it yourself, all is well. If the time is over, choose “Use on another device” once more, on the
-        device that made it.
+        If you used it yourself, all is well. If it expired, choose “Use on another device” again on the device that
+        made it.
       </p>
       <p>
-        If neither is the case, somebody else has used it and can now read and write as you. Leave the chat on the other
-        device and ask to join again. If you are its owner, close it and start a new one.
+        Otherwise, someone else used it and can now read and write as you. Leave the chat on the other device and ask to
+        join again. If you're the host, close the chat and start a new one.
       </p>
       <Home />
     </Card>
@@ -74,10 +75,10 @@ function GonePage() {
 
 function KeylessPage() {
   return (
-    <Card title="This link is not complete">
+    <Card title="This link isn't complete">
       <p class="lead">
-        The part after # is missing: it was cut off, or this page has removed it when you used the link. Copy the whole
-        link, or make a new one on the other device.
+        The part after # is missing. It was cut off, or this page removed it when you used the link. Copy the whole
+        link, or make a new one on your other device.
       </p>
       <Home />
     </Card>
@@ -86,9 +87,9 @@ function KeylessPage() {
 
 function PlainHttpPage() {
   return (
-    <Card title="This link cannot be opened here">
+    <Card title="This link can't be opened here">
       <p class="lead">
-        This page was opened over plain http, where browsers cannot decrypt. Copy the key by hand on the other device,
+        This page was opened over plain http, where browsers can't decrypt. Copy the key by hand on your other device,
         and paste it on the start page here.
       </p>
       <Home />
@@ -100,7 +101,7 @@ function Home() {
   return (
     <p>
       <a class="button" href={homeAddress()}>
-        To the start
+        Go to the start page
       </a>
     </p>
   )

@@ -7,18 +7,19 @@ import { CopyButton, Dialog } from './parts.tsx'
 import { QrCode } from './qr-code.tsx'
 
 const TIMES = [
-  { label: 'for ever', seconds: 0 },
-  { label: 'an hour', seconds: 3600 },
-  { label: 'a day', seconds: 86_400 },
-  { label: 'a week', seconds: 604_800 }
+  { label: 'Never', seconds: 0 },
+  { label: 'In an hour', seconds: 3600 },
+  { label: 'In a day', seconds: 86_400 },
+  { label: 'In a week', seconds: 604_800 }
 ]
 const GUESTS = [0, 1, 2, 5, 10, 50]
 
-export function InviteDialog({ session, close }: { session: ChatSession; close: () => void }) {
+export function InviteDialog({ session, name, close }: { session: ChatSession; name: string; close: () => void }) {
   const seconds = useSignal(0)
   const guests = useSignal(0)
   const link = useSignal('')
   const error = useSignal('')
+  const isOwner = session.isOwner.value
 
   async function create(event: Event): Promise<void> {
     event.preventDefault()
@@ -38,10 +39,10 @@ export function InviteDialog({ session, close }: { session: ChatSession; close: 
     <Dialog title="Invite" close={close}>
       {link.value === '' ? (
         <form onSubmit={create}>
-          <p>Make a link and send it. Whoever opens it knocks at the door; nobody comes in without the owner.</p>
+          <p>Anyone with the link can ask to join. {isOwner ? 'You approve' : 'The host approves'} each person.</p>
           <div class="pair">
             <label>
-              It works for
+              Expires
               <select value={seconds.value} onChange={(event) => (seconds.value = Number(event.currentTarget.value))}>
                 {TIMES.map((time) => (
                   <option key={time.seconds} value={time.seconds}>
@@ -51,11 +52,15 @@ export function InviteDialog({ session, close }: { session: ChatSession; close: 
               </select>
             </label>
             <label>
-              It admits
+              Who can use it
               <select value={guests.value} onChange={(event) => (guests.value = Number(event.currentTarget.value))}>
                 {GUESTS.map((count) => (
                   <option key={count} value={count}>
-                    {count === 0 ? 'anybody you approve' : count === 1 ? '1 guest' : `${count} guests`}
+                    {count === 0
+                      ? `Anyone ${isOwner ? 'you approve' : 'the host approves'}`
+                      : count === 1
+                        ? '1 person'
+                        : `${count} people`}
                   </option>
                 ))}
               </select>
@@ -69,32 +74,38 @@ export function InviteDialog({ session, close }: { session: ChatSession; close: 
           </p>
         </form>
       ) : (
-        <CreatedLink link={link.value} />
+        <CreatedLink link={link.value} name={name} />
       )}
     </Dialog>
   )
 }
 
-function CreatedLink({ link }: { link: string }) {
+function CreatedLink({ link, name }: { link: string; name: string }) {
   const share = (): void => {
     // AbortError: the person cancelled; NotAllowedError: a policy forbids it. The link can still be copied.
-    navigator.share({ title: 'Silly Chat', text: 'Come into my chat:', url: link }).catch(() => undefined)
+    navigator
+      .share({
+        title: 'Silly Chat',
+        text: name === '' ? "You're invited to a chat" : `${name} is inviting you to a chat`,
+        url: link
+      })
+      .catch(() => undefined)
   }
   return (
     <>
-      <p>Send this to whom you want to talk to:</p>
+      <p>Share this link</p>
       <p class="address" dir="ltr" data-next tabIndex={-1}>
         {link}
       </p>
       <div class="actions">
         {typeof navigator.share === 'function' && (
           <button type="button" onClick={share}>
-            Share …
+            Share…
           </button>
         )}
-        <CopyButton text={link} label="Copy the link" />
+        <CopyButton text={link} what="link" />
       </div>
-      <QrCode text={link} label="The invitation as a QR code" />
+      <QrCode text={link} label="Invite link as a QR code" />
     </>
   )
 }

@@ -1,9 +1,10 @@
 /** The list of messages. Only the end of a long chat is rendered; scrolling up renders more. */
 import { useSignal } from '@preact/signals'
 import { Component } from 'preact'
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Message } from '../../client/index.ts'
 import type { ChatSession } from '../state/chat-session.ts'
+import { isSameDay, wordsForDay } from '../state/days.ts'
 import { splitName } from '../state/names.ts'
 import type { Draft } from '../state/outbox.ts'
 import { RichText } from './rich-text.tsx'
@@ -35,6 +36,7 @@ export function Messages({ session }: { session: ChatSession }) {
     message !== undefined && session.sentIds.ids.value.has(message.id)
   const last = all.at(-1)?.id ?? 0
   const unread = countNewest(all, (id) => id > readUpTo.value)
+  const today = useToday()
 
   const toEnd = (): void => {
     const element = box.current
@@ -135,9 +137,7 @@ export function Messages({ session }: { session: ChatSession }) {
       >
         {isEmpty && (
           <p class="empty">
-            {session.isOwner.value
-              ? 'Nobody has said anything yet. Invite somebody, and say hello.'
-              : 'Nobody has said anything yet. Say hello.'}
+            {isAlone(session) ? "It's just you so far. Invite someone to get started." : 'No messages yet. Say hello!'}
           </p>
         )}
         <ol class="plain messages">
@@ -146,6 +146,7 @@ export function Messages({ session }: { session: ChatSession }) {
               key={message.id}
               message={message}
               before={shown[index - 1]}
+              today={today}
               isOwn={isOwn(message)}
               isAlike={isOwn(message) === isOwn(shown[index - 1])}
             />
@@ -168,6 +169,25 @@ export function Messages({ session }: { session: ChatSession }) {
   )
 }
 
+/** When the present day began. At midnight the list is rendered again. */
+function useToday(): number {
+  const [, setToday] = useState(startOfToday)
+  useEffect(() => {
+    const timer = setInterval(() => setToday(startOfToday()), 60_000)
+    return () => clearInterval(timer)
+  }, [])
+  return startOfToday()
+}
+
+function startOfToday(): number {
+  return new Date().setHours(0, 0, 0, 0)
+}
+
+/** Whether the owner has let nobody in yet. */
+function isAlone({ isOwner, requests }: ChatSession): boolean {
+  return isOwner.value && ![...requests.value.values()].some(({ state }) => state === 'approved')
+}
+
 /** The number of messages from the first one that `isCounted` accepts to the newest. */
 function countNewest(messages: readonly Message[], isCounted: (id: number) => boolean): number {
   let start = messages.length
@@ -186,6 +206,8 @@ const TOGETHER_MS = 5 * 60_000
 interface MessageItemProps {
   readonly message: Message
   readonly before: Message | undefined
+  /** When the present day began, in milliseconds. */
+  readonly today: number
   readonly isOwn: boolean
   /** Whether this message and the one before are both own, or both of others. */
   readonly isAlike: boolean
@@ -193,24 +215,30 @@ interface MessageItemProps {
 
 // Created once: creating a formatter takes longer than formatting a page of messages.
 const TIME = new Intl.DateTimeFormat([], { timeStyle: 'short' })
-const DAY = new Intl.DateTimeFormat([], { weekday: 'long', day: 'numeric', month: 'long' })
+const FULL = new Intl.DateTimeFormat([], { dateStyle: 'full', timeStyle: 'short' })
 
 /** Rendered again only if it has changed: a new message leaves most items as they are. */
 class MessageItem extends Component<MessageItemProps> {
-  override shouldComponentUpdate({ message, before, isOwn, isAlike }: MessageItemProps): boolean {
-    const { props } = this
-    return message !== props.message || before !== props.before || isOwn !== props.isOwn || isAlike !== props.isAlike
+  override shouldComponentUpdate(next: MessageItemProps): boolean {
+    const { message, before, today, isOwn, isAlike } = this.props
+    return (
+      message !== next.message ||
+      before !== next.before ||
+      today !== next.today ||
+      isOwn !== next.isOwn ||
+      isAlike !== next.isAlike
+    )
   }
 
-  override render({ message, before, isOwn, isAlike }: MessageItemProps) {
+  override render({ message, before, today, isOwn, isAlike }: MessageItemProps) {
     const { name, rest } = splitName(message.text)
     const at = new Date(message.created_at)
-    const isNewDay = before === undefined || new Date(before.created_at).toDateString() !== at.toDateString()
+    const isNewDay = before === undefined || !isSameDay(new Date(before.created_at), at)
     const isSoon = before !== undefined && +at - +new Date(before.created_at) < TOGETHER_MS
     const isMore = !isNewDay && isSoon && isAlike && isSameSender(before, message)
     return (
       <>
-        {isNewDay && <li class="day">{DAY.format(at)}</li>}
+        {isNewDay && <li class="day">{wordsForDay(at, new Date(today))}</li>}
         <li class={`said ${isOwn ? 'own' : ''} ${isMore ? 'more' : ''}`}>
           {/* The own name is visually hidden; screen readers announce it, because they do not convey the side. */}
           {!(isOwn && name === '') && (
@@ -219,7 +247,9 @@ class MessageItem extends Component<MessageItemProps> {
           <div class="bubble">
             <RichText text={rest} />
             <span class="state">
-              <time dateTime={message.created_at}>{TIME.format(at)}</time>
+              <time dateTime={message.created_at} title={FULL.format(at)}>
+                {TIME.format(at)}
+              </time>
               {isOwn && (
                 <span role="img" aria-label="Sent">
                   {' '}
@@ -246,7 +276,7 @@ function DraftItem({ draft, session }: { draft: Draft; session: ChatSession }) {
     <li class={draft.refused === undefined ? 'said own unsent' : 'said own unsent refused'}>
       <div class="bubble">
         <RichText text={rest} />
-        <span class="state">{draft.refused === undefined ? 'Sending …' : 'Not sent'}</span>
+        <span class="state">{draft.refused === undefined ? 'Sending…' : 'Not sent'}</span>
       </div>
       {draft.refused !== undefined && (
         <div class="error" role="alert">

@@ -12,16 +12,19 @@ export function NotInPage() {
   const [adopted, setAdopted] = useState<Adopted>()
   if (adopted !== undefined) return <AdoptedPage adopted={adopted} />
   return (
-    <Card title="This address lets nobody in" eyebrow="A chat, but not one of this browser">
+    <Card title="You're not in this chat on this browser" eyebrow="Private chat">
       <p class="lead">
-        It is the address of a chat for those who are in already. To come in, ask somebody in the chat for an
-        invitation, open that, and wait until the owner lets you in.
+        This address only works for people who are already in the chat. To join, ask someone in the chat for an invite
+        link. The host then lets you in.
       </p>
-      <p>Are you in, on another device? There, choose “Use on another device” and open the link it shows here.</p>
+      <p>
+        Using this chat on another device? Choose “Use on another device” there, and open the link it shows you here.
+      </p>
+      <p>If you cleared this browser's data, your access is gone and can't be restored.</p>
       <PasteKey onAdopted={setAdopted} />
       <p>
         <a class="button" href={homeAddress()}>
-          To the start
+          Go to the start page
         </a>
       </p>
     </Card>
@@ -30,13 +33,13 @@ export function NotInPage() {
 
 const ENDINGS: Record<Ending, { title: string; text: string }> = {
   removed: {
-    title: 'You are no longer in this chat',
-    text: 'The owner has taken your access back. What was said is not shown any more.'
+    title: "You're no longer in this chat",
+    text: "The host removed you, so you can't read or write here anymore."
   },
-  left: { title: 'You have left this chat', text: 'To come back, ask for a new invitation.' },
+  left: { title: 'You left this chat', text: 'To come back, ask for a new invite.' },
   closed: {
     title: 'This chat is closed',
-    text: 'Its owner has closed it, or nothing happened in it for too long. Everything that was said is gone.'
+    text: 'It was closed, or the server no longer has it. All messages are gone.'
   }
 }
 
@@ -47,7 +50,7 @@ export function EndedPage({ path, reason }: { path: string; reason: Ending }) {
       <p class="lead">{text}</p>
       <p>
         <a class="button" href={homeAddress()} onClick={() => forgetChat(path)}>
-          Forget it and go to the start
+          Remove from my list
         </a>
       </p>
     </Card>

@@ -1,6 +1,7 @@
 /** Components that several views use. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { MAX_NAME_LENGTH } from '../../wire/names.ts'
 import { elapsed, MINUTE_MS } from '../state/elapsed.ts'
 import { problemOf, problemOfNote } from '../state/names.ts'
 import { canStore, readText, writeText } from '../state/storage.ts'
@@ -64,7 +65,7 @@ export function NameField({ name, hint }: { name: Name; hint: string }) {
         value={name.typed}
         onInput={(event) => name.set(event.currentTarget.value)}
         autocomplete="nickname"
-        maxLength={100}
+        maxLength={MAX_NAME_LENGTH}
         dir="auto"
         aria-describedby={`${id}-hint`}
         aria-invalid={name.problem !== ''}
@@ -112,8 +113,8 @@ export function StorageWarning() {
   if (hasStorage) return null
   return (
     <p class="error">
-      This browser stores nothing for this page: its storage is full or blocked. You can chat, but you lose the chat
-      when you close or reload this tab.
+      Your browser is blocking storage, or it's full. Silly Chat needs site data (cookies) to remember that you're in a
+      chat. You can still chat, but you'll lose the chat if you close or reload this tab.
     </p>
   )
 }
@@ -129,18 +130,22 @@ export function useElapsed(since: number): string {
 }
 
 /** Copies a text and reports the result in its label. */
-export function CopyButton({ text, label }: { text: string; label: string }) {
+export function CopyButton({ text, what }: { text: string; what: 'link' | 'key' | 'code' }) {
   const [result, setResult] = useState('')
   async function copy(): Promise<void> {
     const isCopied = await copyText(text)
-    setResult(isCopied ? 'Copied' : 'Select the text and copy it yourself')
+    setResult(isCopied ? 'Copied' : `Couldn't copy – ${selecting()} the ${what}`)
     setTimeout(() => setResult(''), 2500)
   }
   return (
     <button type="button" onClick={copy}>
-      <span aria-live="polite">{result || label}</span>
+      <span aria-live="polite">{result || `Copy ${what}`}</span>
     </button>
   )
+}
+
+function selecting(): string {
+  return matchMedia('(pointer: coarse)').matches ? 'press and hold' : 'select'
 }
 
 async function copyText(text: string): Promise<boolean> {

@@ -25,7 +25,7 @@ export function PasteKey({ onAdopted }: { onAdopted: (adopted: Adopted) => void 
     <details>
       <summary>I have a key from another device</summary>
       <form class="copy" onSubmit={take}>
-        <p>Only paste a key that you have just copied yourself, on a device of your own.</p>
+        <p>Only paste a key that you just copied yourself, on your own device.</p>
         <label for={id}>Your key</label>
         <textarea
           id={id}

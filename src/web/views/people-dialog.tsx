@@ -35,14 +35,11 @@ export function PeopleDialog({ session, path, own, close, carry }: PeopleDialogP
       <p role="alert" class="error">
         {error.value}
       </p>
-      {isOwner && <Members session={session} run={run} />}
+      {isOwner && <Members session={session} name={own.name} run={run} />}
       {isOwner && <LinkList session={session} run={run} />}
       <section>
         <h3>This browser</h3>
-        <p>
-          Your key to this chat is kept in this browser and nowhere else. If you clear its data or lose it, you lose the
-          chat.
-        </p>
+        <p>Your key to this chat is only stored in this browser. If you clear its data, you lose the chat.</p>
         <button type="button" onClick={carry}>
           Use on another device
         </button>
@@ -58,15 +55,23 @@ export function PeopleDialog({ session, path, own, close, carry }: PeopleDialogP
 
 type Run = (work: () => Promise<unknown>) => Promise<void>
 
-function Members({ session, run }: { session: ChatSession; run: Run }) {
+function Members({ session, name, run }: { session: ChatSession; name: string; run: Run }) {
   const members = [...session.requests.value.values()].filter(({ state }) => state === 'approved')
   const declined = [...session.requests.value.values()].filter(({ state }) => state === 'declined')
   return (
     <section>
-      <h3>Who is in</h3>
+      <h3>In this chat ({members.length + 1})</h3>
       <ul class="plain list">
         <li class="person">
-          <span>You, the owner</span>
+          <span>
+            {name === '' ? (
+              'You · owner'
+            ) : (
+              <span>
+                <bdi>{name}</bdi> (you) · owner
+              </span>
+            )}
+          </span>
         </li>
         {members.map((request) => (
           <Person key={request.request_id} request={request}>
@@ -80,18 +85,25 @@ function Members({ session, run }: { session: ChatSession; run: Run }) {
             </button>
           </Person>
         ))}
-        {declined.map((request) => (
-          <Person key={request.request_id} request={request} note="declined">
-            <button
-              type="button"
-              aria-label={`Let in ${labelOf(request)}`}
-              onClick={() => run(() => session.chat.approve(request.link, request.request_id))}
-            >
-              Let in
-            </button>
-          </Person>
-        ))}
       </ul>
+      {declined.length > 0 && (
+        <>
+          <h3>Declined or removed ({declined.length})</h3>
+          <ul class="plain list">
+            {declined.map((request) => (
+              <Person key={request.request_id} request={request}>
+                <button
+                  type="button"
+                  aria-label={`Let in ${labelOf(request)}`}
+                  onClick={() => run(() => session.chat.approve(request.link, request.request_id))}
+                >
+                  Let in
+                </button>
+              </Person>
+            ))}
+          </ul>
+        </>
+      )}
     </section>
   )
 }
@@ -104,20 +116,11 @@ function timeOf(time: string): string {
   return new Date(time).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })
 }
 
-function Person({
-  request,
-  note,
-  children
-}: {
-  request: JoinRequest
-  note?: string
-  children: preact.ComponentChildren
-}) {
+function Person({ request, children }: { request: JoinRequest; children: preact.ComponentChildren }) {
   return (
     <li class="person">
       <span>
         <bdi>{request.name ?? 'No name'}</bdi> <span class="code">{request.request_id}</span>
-        {note !== undefined && <span class="note"> {note}</span>}
       </span>
       {children}
     </li>
@@ -148,12 +151,11 @@ function LinkList({ session, run }: { session: ChatSession; run: Run }) {
   return (
     <section>
       <h3>Links</h3>
-      {links.value.length === 0 && <p>No link has been made yet.</p>}
+      {links.value.length === 0 && <p>No links yet.</p>}
       {links.value.some(isOpenOfOthers) && (
         <Confirmed
-          ask="Revoke all links but mine …"
-          warning="All links that others have made stop working. Nobody who is waiting at them can join; members stay."
-          keep="Keep them"
+          ask="Revoke all links but mine…"
+          warning="All links that others made stop working, and nobody waiting at them can join. Everyone in the chat stays."
           act="Revoke all"
           onAct={revokeOthers}
         />
@@ -162,12 +164,12 @@ function LinkList({ session, run }: { session: ChatSession; run: Run }) {
         {links.value.map(({ link, state, approved, pending, expires_at, max_guests, created_at }) => (
           <li class="person" key={link}>
             <span>
-              From {timeOf(created_at)}
+              Created {timeOf(created_at)}
               <span class="note">
                 {' '}
                 {state === 'open' ? '' : `${state}, `}
                 {approved}
-                {max_guests === null ? '' : ` of ${max_guests}`} in, {pending} waiting
+                {max_guests === null ? '' : ` of ${max_guests}`} joined, {pending} waiting
                 {expires_at !== null &&
                   state === 'open' &&
                   `, until ${new Date(expires_at).toLocaleString([], { dateStyle: 'short', timeStyle: 'short' })}`}
@@ -197,7 +199,6 @@ function isOpenOfOthers({ state, made_by }: Links['links'][number]): boolean {
 interface ConfirmedProps {
   readonly ask: string
   readonly warning: string
-  readonly keep: string
   readonly act: string
   readonly onAct: () => Promise<void>
   /** Whether the focus can return to the first button: not if other buttons of the section can disappear. */
@@ -205,14 +206,14 @@ interface ConfirmedProps {
 }
 
 /** A button whose click is confirmed in its place. */
-function Confirmed({ ask, warning, keep, act, onAct, isAlone = false }: ConfirmedProps) {
+function Confirmed({ ask, warning, act, onAct, isAlone = false }: ConfirmedProps) {
   const isConfirming = useSignal(false)
   return isConfirming.value ? (
     <>
       <p>{warning}</p>
       <div class="actions">
         <button type="button" data-next onClick={() => (isConfirming.value = false)}>
-          {keep}
+          Cancel
         </button>
         <button type="button" class="danger" onClick={onAct}>
           {act}
@@ -234,12 +235,11 @@ function Confirmed({ ask, warning, keep, act, onAct, isAlone = false }: Confirme
 function CloseChat({ session, run }: { session: ChatSession; run: Run }) {
   return (
     <section>
-      <h3>The end</h3>
+      <h3>Close chat</h3>
       <Confirmed
-        ask="Close this chat …"
-        warning="Every message will be gone, everybody's access and all links, for ever and for everybody. It cannot be undone."
-        keep="Keep it"
-        act="Close for ever"
+        ask="Close this chat…"
+        warning="This deletes all messages for everyone and can't be undone."
+        act="Close and delete"
         onAct={() => run(() => session.chat.close())}
         isAlone
       />
@@ -259,11 +259,10 @@ function LeaveChat({ session, own, path, run }: Pick<PeopleDialogProps, 'session
     })
   return (
     <section>
-      <h3>Goodbye</h3>
+      <h3>Leave chat</h3>
       <Confirmed
-        ask="Leave this chat …"
-        warning="You will not see this chat any more, and need a new invitation to come back."
-        keep="Stay"
+        ask="Leave this chat…"
+        warning="You won't see this chat anymore, and you'll need a new invite to come back."
         act="Leave"
         onAct={leave}
         isAlone

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import { createChat } from '../../client/index.ts'
 import { navigate, serverBase } from '../state/address.ts'
 import type { Adopted } from '../state/adopt.ts'
+import { shortDay } from '../state/days.ts'
 import { sentenceFor } from '../state/errors.ts'
 import { livingChats, saveChat } from '../state/keys.ts'
 import { labelFor } from '../state/names.ts'
@@ -34,13 +35,13 @@ export function StartPage() {
 
   if (adopted !== undefined) return <AdoptedPage adopted={adopted} />
   return (
-    <Card title="Silly Chat" eyebrow="No accounts, no phone number">
-      <p class="lead">A chat whose door you keep: invite with a link, see who knocks, and decide who comes in.</p>
+    <Card title="Silly Chat" eyebrow="No account. No app. No phone number.">
+      <p class="lead">Start a private chat and share the link. Nobody gets in until you say yes.</p>
       <StorageWarning />
       <form onSubmit={start}>
-        <NameField name={name} hint="So that others know who writes. You may leave it empty." />
+        <NameField name={name} hint="What others will see (optional)" />
         <button type="submit" class="primary wide" disabled={busy || name.problem !== ''}>
-          {busy ? 'Opening the door …' : 'Start a chat'}
+          {busy ? 'Starting…' : 'Start a chat'}
         </button>
         <p role="alert" class="error">
           {error}
@@ -48,15 +49,13 @@ export function StartPage() {
       </form>
       {chats.length > 0 && (
         <section aria-labelledby="your-chats">
-          <h2 id="your-chats">Your chats in this browser</h2>
+          <h2 id="your-chats">Your chats on this browser</h2>
           <ul class="plain">
             {chats.map(([path, { name: own, since, link, others = [] }]) => (
               <li key={path}>
                 <a class="row" href={path}>
                   <span>
-                    <bdi>
-                      {labelFor(others) || (link === undefined ? 'A chat of yours' : 'A chat you were let into')}
-                    </bdi>
+                    <bdi>{labelFor(others) || (link === undefined ? 'Untitled chat (yours)' : 'Chat you joined')}</bdi>
                     {own && (
                       <span class="note">
                         {' '}
@@ -64,9 +63,7 @@ export function StartPage() {
                       </span>
                     )}
                   </span>
-                  <time dateTime={new Date(since).toISOString()}>
-                    {new Date(since).toLocaleDateString([], { day: 'numeric', month: 'short' })}
-                  </time>
+                  <time dateTime={new Date(since).toISOString()}>{shortDay(new Date(since), new Date())}</time>
                 </a>
               </li>
             ))}
@@ -75,7 +72,7 @@ export function StartPage() {
       )}
       <PasteKey onAdopted={setAdopted} />
       <p class="small">
-        Prefer a terminal? Everything works with <a href="docs">curl and the API</a>, too.
+        Prefer a terminal? It all works with <a href="docs">curl and the API</a>, too.
       </p>
     </Card>
   )

@@ -4,14 +4,14 @@ import { Card } from './parts.tsx'
 
 export function UnreadablePage() {
   return (
-    <Card title="This address is not complete">
+    <Card title="This address isn't complete">
       <p class="lead">
-        Part of it is missing, or something was added to it. Copy the whole address again, or ask the person who sent it
+        Something is missing from it, or was added to it. Copy the whole address again, or ask the person who sent it
         for a new one.
       </p>
       <p>
         <a class="button" href={homeAddress()}>
-          To the start
+          Go to the start page
         </a>
       </p>
     </Card>

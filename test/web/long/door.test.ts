@@ -41,7 +41,7 @@ describe.skipIf(!haveAll('chromium'))('at the door', { timeout: 120_000 }, () =>
     await guest.page.getByText('Sorry, family only').waitFor()
     await guest.page.getByRole('button', { name: 'Ask again' }).click()
     await guest.page.getByRole('button', { name: 'Ask to join' }).click()
-    await guest.page.getByText("The host isn't taking requests from your network right now.").waitFor()
+    await guest.page.getByText("The host isn't accepting requests from your network right now.").waitFor()
     expect([...owner.errors, ...guest.errors]).toEqual([])
   })
 

@@ -73,9 +73,9 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     const scene = await atTheDoor()
     const { owner, link, guest, code } = scene
     await decline(link, owner, code)
-    await expectCard(guest, 'The owner has said no')
+    await expectCard(guest, "You weren't let in")
     await guest.page.reload()
-    await expectCard(guest, 'The owner has said no')
+    await expectCard(guest, "You weren't let in")
     expect(await states(scene)).toEqual(['declined'])
     await guest.page.getByRole('button', { name: 'Ask again' }).click()
     await guest.page.getByRole('button', { name: 'Ask to join' }).click()
@@ -88,7 +88,7 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     const scene = await atTheDoor()
     const { guest } = scene
     await guest.page.getByRole('button', { name: 'Cancel request' }).click()
-    await expectCard(guest, 'You are not asking any more')
+    await expectCard(guest, 'Request cancelled')
     expect(await states(scene)).toEqual(['closed'])
     await guest.page.getByRole('button', { name: 'Ask again' }).click()
     await expectCard(guest, 'You are invited to a chat')
@@ -98,11 +98,11 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
   })
 
   it.each<[how: string, heading: string, limits: Parameters<typeof createLink>[2], end: (scene: Scene) => unknown]>([
-    ['runs out', 'This invitation has run out', { expires_in: 60 }, ({ server }) => (server.clock.now += 500)],
-    ['is revoked', 'This invitation was taken back', {}, ({ link, owner }) => call(`DELETE ${link}`, { user: owner })],
+    ['runs out', 'This invite has expired', { expires_in: 60 }, ({ server }) => (server.clock.now += 500)],
+    ['is revoked', 'This invite was cancelled', {}, ({ link, owner }) => call(`DELETE ${link}`, { user: owner })],
     [
       'is used up',
-      'This invitation is used up',
+      'This invite is full',
       { max_guests: 1 },
       async ({ link, owner }) => approve(link, owner, (await knock(link, 'Ben')).requestId)
     ]
@@ -131,21 +131,21 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     await expectCard(guest, 'This chat is closed')
     expect(await canAskAgain(guest)).toBe(false)
     await guest.page.goto(link)
-    await expectCard(guest, 'This invitation leads nowhere')
+    await expectCard(guest, "This invite link doesn't work")
   })
 
   it('sees that a link does not exist', async () => {
     const server = await startServer()
     const guest = await openWindow(browser)
     await guest.page.goto(`${server.url}${UNKNOWN_LINK}`)
-    await expectCard(guest, 'This invitation leads nowhere')
+    await expectCard(guest, "This invite link doesn't work")
   })
 
   it('can open the link again after a decline and a later approval', async () => {
     const scene = await atTheDoor()
     const { owner, link, guest, code } = scene
     await decline(link, owner, code)
-    await expectCard(guest, 'The owner has said no')
+    await expectCard(guest, "You weren't let in")
     await approve(link, owner, code)
     await guest.page.goto(link)
     await untilLive(guest.page)
@@ -159,7 +159,7 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     await untilLive(guest.page)
     const address = guest.page.url()
     await decline(link, owner, code)
-    await expectCard(guest, 'You are no longer in this chat')
+    await expectCard(guest, "You're no longer in this chat")
     await guest.page.goto(link)
     await expectCard(guest, 'You are invited to a chat')
     await approve(link, owner, code)
@@ -169,7 +169,7 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     await expectTexts(guest, ['sorry'])
     expect(guest.page.url()).toBe(address)
     await decline(link, owner, code)
-    await expectCard(guest, 'You are no longer in this chat')
+    await expectCard(guest, "You're no longer in this chat")
     await approve(link, owner, code)
     await guest.page.reload()
     await untilLive(guest.page)
@@ -210,10 +210,7 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     await tab.page.goto(link)
     await expectCard(tab, 'Waiting to be let in')
     await tab.page.getByRole('button', { name: 'Cancel request' }).click()
-    await Promise.all([
-      expectCard(tab, 'You are not asking any more'),
-      expectCard(guest, 'You are not asking any more')
-    ])
+    await Promise.all([expectCard(tab, 'Request cancelled'), expectCard(guest, 'Request cancelled')])
   })
 
   it('can leave the chat, and the owner sees that', async () => {
@@ -226,16 +223,16 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     await owner.page.getByRole('button', { name: `Let in Ana, ${code}` }).click()
     await untilLive(guest.page)
     await guest.page.getByRole('button', { name: 'More' }).click()
-    await guest.page.getByRole('button', { name: 'Leave this chat …' }).click()
+    await guest.page.getByRole('button', { name: 'Leave this chat…' }).click()
     await guest.page.getByRole('button', { name: 'Leave', exact: true }).click()
     await guest.page.waitForURL(`${server.url}/`)
     await guest.page.getByRole('heading', { name: 'Silly Chat' }).waitFor()
-    expect(await guest.page.getByText('Your chats in this browser').count()).toBe(0)
+    expect(await guest.page.getByText('Your chats on this browser').count()).toBe(0)
     expect(await guest.page.evaluate('Object.keys(localStorage)')).toEqual(['silly-chat:name'])
     await guest.page.goto(chat)
-    await expectCard(guest, 'This address lets nobody in')
+    await expectCard(guest, "You're not in this chat on this browser")
     await owner.page.getByRole('button', { name: 'People' }).click()
-    await owner.page.getByText('0 in, 0 waiting').waitFor()
+    await owner.page.getByText('0 joined, 0 waiting').waitFor()
     expect(await owner.page.getByText('Ana').count()).toBe(0)
   })
 
@@ -248,7 +245,7 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     await guest.page.context().setOffline(false)
     await untilLive(guest.page)
     await decline(link, owner, code)
-    await expectCard(guest, 'You are no longer in this chat')
+    await expectCard(guest, "You're no longer in this chat")
     expect(await states(scene)).toEqual(['declined'])
   })
 
@@ -268,7 +265,7 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     const { guest, owner, link, code } = await atTheDoor()
     await guest.page.context().setOffline(true)
     await guest.page.getByRole('button', { name: 'Cancel request' }).click()
-    await guest.page.getByText('The server cannot be reached. Check your connection and try again.').waitFor()
+    await guest.page.getByText("Can't reach the server. Check your connection and try again.").waitFor()
     await guest.page.context().setOffline(false)
     await approve(link, owner, code)
     await untilLive(guest.page)

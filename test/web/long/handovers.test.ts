@@ -22,8 +22,8 @@ import {
   type Window
 } from '../window.ts'
 
-const ASKS = 'Use a chat on this device?'
-const GONE = 'This link does not work any more'
+const ASKS = 'Use this chat here?'
+const GONE = 'This link no longer works'
 const NOBODY = '406a3207-a070-4411-b9b6-8527c0c19c7e'
 
 function storedKeys({ page }: Window): Promise<[string, Record<string, unknown>][]> {
@@ -130,7 +130,7 @@ describe.skipIf(!haveAll('chromium'))('a handover on the page', { timeout: 120_0
     await other.page.goto(address)
     await useIt(other.page)
     await untilHeading(other, GONE)
-    await other.page.getByText('somebody else has used it and can now read and write as you').waitFor()
+    await other.page.getByText('someone else used it and can now read and write as you').waitFor()
     expect([other.page.url(), await storedKeys(other)]).toEqual([bare, []])
     expect([owner.errors, phone.errors, other.errors]).toEqual([[], [], []])
   })
@@ -142,14 +142,14 @@ describe.skipIf(!haveAll('chromium'))('a handover on the page', { timeout: 120_0
     const address = await carry(owner)
     const phone = await openWindow(browser)
     await phone.page.goto(address)
-    await phone.page.getByRole('button', { name: 'No', exact: true }).click()
+    await phone.page.getByRole('button', { name: 'Cancel' }).click()
     await untilHeading(phone, 'Silly Chat')
     expect([phone.page.url(), await storedKeys(phone)]).toEqual([`${server.url}/`, []])
     server.clock.now += 600_000
     await phone.page.goto(address)
     await useIt(phone.page)
     await untilHeading(phone, GONE)
-    await phone.page.getByText('or the time is over').waitFor()
+    await phone.page.getByText('or it has expired').waitFor()
   })
 
   it('can be tried again if the server was away, and if a link without its key was open in the tab', async () => {
@@ -159,13 +159,13 @@ describe.skipIf(!haveAll('chromium'))('a handover on the page', { timeout: 120_0
     const address = await carry(owner)
     const phone = await openWindow(browser)
     await phone.page.goto(address.replace(/#.*$/, ''))
-    await untilHeading(phone, 'This link is not complete')
+    await untilHeading(phone, "This link isn't complete")
     // Only the fragment changes.
     await phone.page.goto(`${address}.`)
     await untilHeading(phone, ASKS)
     const away = await phone.page.route('**/v1/handovers/*', (route) => route.abort())
     await useIt(phone.page)
-    await phone.page.getByText('The server cannot be reached').waitFor()
+    await phone.page.getByText("Can't reach the server").waitFor()
     await away.dispose()
     await useIt(phone.page)
     await untilLive(phone.page)
@@ -178,7 +178,7 @@ describe.skipIf(!haveAll('chromium'))('a handover on the page', { timeout: 120_0
       await page.goto('about:blank')
       await page.goto(`${await createHandover(server, sealed)}#${'A'.repeat(43)}`)
       await useIt(page)
-      await page.getByText('The key in this link does not fit.').waitFor()
+      await page.getByText('The key in this link is wrong.').waitFor()
     }
     expect(await page.evaluate('Object.keys(localStorage).filter((name) => /chat:chat/.test(name))')).toEqual([])
   })
@@ -192,10 +192,10 @@ describe.skipIf(!haveAll('chromium'))('a handover on the page', { timeout: 120_0
     await untilLive(phone.page)
     expect((await storedKeys(phone))[0]?.[1]).toMatchObject({ name: 'Ana' })
     await phone.page.getByRole('button', { name: 'More' }).click()
-    await phone.page.getByRole('button', { name: 'Leave this chat …' }).click()
+    await phone.page.getByRole('button', { name: 'Leave this chat…' }).click()
     await phone.page.getByRole('button', { name: 'Leave', exact: true }).click()
     await phone.page.waitForURL(`${server.url}/`)
-    await untilHeading(guest, 'You have left this chat')
+    await untilHeading(guest, 'You left this chat')
   })
 
   it('never replaces a key of the owner by that of a guest, and keeps both', async () => {
@@ -205,9 +205,9 @@ describe.skipIf(!haveAll('chromium'))('a handover on the page', { timeout: 120_0
     const [ownerId, guestId] = [await userIdOf(owner), await userIdOf(guest)]
     await owner.page.goto(await carry(guest))
     await useIt(owner.page)
-    await untilHeading(owner, 'You are in this chat here already')
-    await owner.page.getByText('You go on as Olga.').waitFor()
-    await owner.page.getByRole('link', { name: 'Go on' }).click()
+    await untilHeading(owner, "You're already in this chat here")
+    await owner.page.getByText("Here you're still Olga.").waitFor()
+    await owner.page.getByRole('link', { name: 'Continue' }).click()
     await owner.page.getByRole('button', { name: 'People' }).waitFor()
     expect((await storedKeys(owner))[0]?.[1]).toMatchObject({
       userId: ownerId,
@@ -252,10 +252,10 @@ describe.skipIf(!haveAll('chromium'))('a handover on the page', { timeout: 120_0
     await owner.page.getByText('over plain http').waitFor()
     const copied = await owner.page.locator('.address').innerText()
     await phone.page.goto(chat)
-    await untilHeading(phone, 'This address lets nobody in')
+    await untilHeading(phone, "You're not in this chat on this browser")
     await phone.page.getByText('I have a key from another device').click()
     for (const [text, sentence] of [
-      ['hello', 'This is no key of Silly Chat.'],
+      ['hello', "This isn't a Silly Chat key."],
       [copied.replace('"silly_chat_keyring":1', '"silly_chat_keyring":2'), 'made by a newer version'],
       [copied.replace(server.url, 'https://chat.example'), 'This key belongs to https://chat.example.']
     ] as const) {
@@ -271,7 +271,7 @@ describe.skipIf(!haveAll('chromium'))('a handover on the page', { timeout: 120_0
 
     const handover = await createHandover(server)
     await phone.page.goto(`${handover}#${'A'.repeat(43)}`)
-    await untilHeading(phone, 'This link cannot be opened here')
+    await untilHeading(phone, "This link can't be opened here")
     expect((await call(`POST ${handover}`)).status).toBe(200)
     expect([owner.errors, phone.errors]).toEqual([[], []])
   })
@@ -281,7 +281,7 @@ describe.skipIf(!haveAll('chromium'))('a handover on the page', { timeout: 120_0
     const { chat, owner } = await createChat(server)
     const phone = await openWindow(browser)
     await phone.page.goto(`${chat}#carry=${encodeURIComponent(JSON.stringify([owner, 'Olga']))}`)
-    await untilHeading(phone, 'This address lets nobody in')
+    await untilHeading(phone, "You're not in this chat on this browser")
     expect([phone.page.url(), await storedKeys(phone)]).toEqual([chat, []])
   })
 })

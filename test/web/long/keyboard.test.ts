@@ -121,7 +121,7 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     await olga.keyboard.press('Space')
     const link = await olga.locator('.address').innerText()
     await hasFocus(olga, `p ${link}`)
-    await goTo(olga, button(olga, 'Copy the link'))
+    await goTo(olga, button(olga, 'Copy link'))
     await olga.keyboard.press('Space')
     await button(olga, 'Copied').waitFor()
     expect(await olga.evaluate('navigator.clipboard.readText()')).toBe(link)
@@ -159,25 +159,25 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     await olga.keyboard.press('Enter')
     await goTo(olga, button(olga, `Remove Ana, ${code}`))
     await olga.keyboard.press('Enter')
-    await hasFocus(ana, 'h1 You are no longer in this chat')
+    await hasFocus(ana, "h1 You're no longer in this chat")
     await button(olga, `Let in Ana, ${code}`).waitFor()
-    await hasFocus(olga, 'h3 Who is in')
+    await hasFocus(olga, 'h3 In this chat (1)')
     await goTo(olga, button(olga, /^Revoke the link of /))
     await olga.keyboard.press('Enter')
-    await olga.getByText('revoked, 0 in').waitFor()
+    await olga.getByText('revoked, 0 joined').waitFor()
     await hasFocus(olga, 'h3 Links')
     await olga.keyboard.press('Escape')
     await hasFocus(olga, 'button People')
 
     await olga.keyboard.press('Space')
-    await goTo(olga, button(olga, 'Close this chat …'))
+    await goTo(olga, button(olga, 'Close this chat…'))
     await olga.keyboard.press('Enter')
-    await hasFocus(olga, 'button Keep it')
+    await hasFocus(olga, 'button Cancel')
     await olga.keyboard.press('Enter')
-    await hasFocus(olga, 'button Close this chat …')
+    await hasFocus(olga, 'button Close this chat…')
     await olga.keyboard.press('Enter')
-    await hasFocus(olga, 'button Keep it')
-    await goTo(olga, button(olga, 'Close for ever'))
+    await hasFocus(olga, 'button Cancel')
+    await goTo(olga, button(olga, 'Close and delete'))
     await olga.keyboard.press('Enter')
     await hasFocus(olga, 'h1 This chat is closed')
   })
@@ -201,9 +201,9 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     await page.keyboard.press('Escape')
     await hasFocus(page, 'button More')
     await page.keyboard.press('Enter')
-    await goTo(page, button(page, 'Leave this chat …'))
+    await goTo(page, button(page, 'Leave this chat…'))
     await page.keyboard.press('Enter')
-    await hasFocus(page, 'button Stay')
+    await hasFocus(page, 'button Cancel')
     await goTo(page, button(page, 'Leave'))
     await page.keyboard.press('Enter')
     await page.waitForURL(`${server.url}/`)
@@ -299,7 +299,7 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     await page.waitForTimeout(500)
     await page.context().setOffline(true)
     await button(page, 'Let all in').click()
-    await page.getByRole('alert').getByText('The server cannot be reached.').waitFor()
+    await page.getByRole('alert').getByText("Can't reach the server.").waitFor()
     await page.context().setOffline(false)
     await button(page, 'Let all in').click()
     await expect.poll(() => page.locator('.knock').count()).toBe(0)
@@ -313,8 +313,8 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     await approve(own, owner, requestId)
     await goTo(page, button(page, 'People'), 'Shift+Tab')
     await page.keyboard.press('Enter')
-    await page.getByText('1 in, 0 waiting').waitFor()
-    const ask = button(page, 'Revoke all links but mine …')
+    await page.getByText('1 joined, 0 waiting').waitFor()
+    const ask = button(page, 'Revoke all links but mine…')
     expect(await ask.count()).toBe(0)
     await page.keyboard.press('Escape')
 
@@ -323,14 +323,14 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     await page.keyboard.press('Enter')
     await goTo(page, ask)
     await page.keyboard.press('Enter')
-    await hasFocus(page, 'button Keep them')
+    await hasFocus(page, 'button Cancel')
     await page.keyboard.press('Enter')
     await hasFocus(page, 'h3 Links')
     // One that the page does not show yet.
     await createLink(chat, client)
     await goTo(page, ask)
     await page.keyboard.press('Enter')
-    await hasFocus(page, 'button Keep them')
+    await hasFocus(page, 'button Cancel')
     await call(`DELETE ${ofAna}`, { user: owner })
     await goTo(page, button(page, 'Revoke all'))
     await page.keyboard.press('Enter')
@@ -349,10 +349,10 @@ describe.skipIf(!haveAll('chromium'))('with the keyboard alone', { timeout: 120_
     const [first, second] = [await createLink(chat), await createLink(chat)]
     await page.route(second, (route) => route.abort())
     await button(page, 'People').click()
-    await button(page, 'Revoke all links but mine …').click()
+    await button(page, 'Revoke all links but mine…').click()
     await button(page, 'Revoke all').click()
-    await page.getByRole('alert').getByText('The server cannot be reached.').waitFor()
-    await page.getByText('revoked, 0 in').waitFor()
+    await page.getByRole('alert').getByText("Can't reach the server.").waitFor()
+    await page.getByText('revoked, 0 joined').waitFor()
     expect(await linksOf(chat, owner)).toMatchObject([
       { link: first, state: 'revoked' },
       { link: second, state: 'open' }
@@ -400,7 +400,7 @@ describe.skipIf(!haveAll('chromium'))('for screen readers', { timeout: 120_000 }
         - link "All chats":
           - /url: ADDRESS
         - heading "Silly Chat" [level=1]
-        - status: Live
+        - status: Online
         - navigation "This chat":
           - button "People"
           - button "Invite"
@@ -424,7 +424,7 @@ describe.skipIf(!haveAll('chromium'))('for screen readers', { timeout: 120_000 }
         - text: Message
         - textbox "Message"
         - button "Send" [disabled]
-        - paragraph: Enter sends, Shift and Enter begins a new line."
+        - paragraph: Press Enter to send, or Shift and Enter for a new line."
     `)
     const dialog = page.getByRole('dialog')
     await page.getByRole('button', { name: 'People' }).click()
@@ -433,19 +433,19 @@ describe.skipIf(!haveAll('chromium'))('for screen readers', { timeout: 120_000 }
       "- dialog "People and links":
         - heading "People and links" [level=2]
         - button "Close"
-        - heading "Who is in" [level=3]
+        - heading "In this chat (1)" [level=3]
         - list:
-          - listitem: You, the owner
+          - listitem: Olga (you) · owner
         - heading "Links" [level=3]
         - list:
           - listitem:
-            - text: From DATE, TIME 0 in, 1 waiting
+            - text: Created DATE, TIME 0 joined, 1 waiting
             - button "Revoke the link of DATE, TIME": Revoke
         - heading "This browser" [level=3]
-        - paragraph: Your key to this chat is kept in this browser and nowhere else. If you clear its data or lose it, you lose the chat.
+        - paragraph: Your key to this chat is only stored in this browser. If you clear its data, you lose the chat.
         - button "Use on another device"
-        - heading "The end" [level=3]
-        - button "Close this chat …""
+        - heading "Close chat" [level=3]
+        - button "Close this chat…""
     `)
     await page.keyboard.press('Escape')
     await page.getByRole('button', { name: 'Invite' }).click()
@@ -453,21 +453,21 @@ describe.skipIf(!haveAll('chromium'))('for screen readers', { timeout: 120_000 }
       "- dialog "Invite":
         - heading "Invite" [level=2]
         - button "Close"
-        - paragraph: Make a link and send it. Whoever opens it knocks at the door; nobody comes in without the owner.
-        - text: It works for
-        - combobox "It works for":
-          - option "for ever" [selected]
-          - option "an hour"
-          - option "a day"
-          - option "a week"
-        - text: It admits
-        - combobox "It admits":
-          - option "anybody you approve" [selected]
-          - option "1 guest"
-          - option "2 guests"
-          - option "5 guests"
-          - option "10 guests"
-          - option "50 guests"
+        - paragraph: Anyone with the link can ask to join. You approve each person.
+        - text: Expires
+        - combobox "Expires":
+          - option "Never" [selected]
+          - option "In an hour"
+          - option "In a day"
+          - option "In a week"
+        - text: Who can use it
+        - combobox "Who can use it":
+          - option "Anyone you approve" [selected]
+          - option "1 person"
+          - option "2 people"
+          - option "5 people"
+          - option "10 people"
+          - option "50 people"
         - button "Make a link""
     `)
   })
@@ -546,7 +546,7 @@ describe.skipIf(!haveAll('chromium'))('in the background', { timeout: 120_000 },
     await titled('(2) With Ana, Ben – Silly Chat')
     const link = await createLink(chat, owner)
     const { requestId } = await knock(link)
-    await titled('(1) at the door – With Ana, Ben – Silly Chat')
+    await titled('(1) waiting – With Ana, Ben – Silly Chat')
     await page.evaluate('setVisible(true)')
     await decline(link, owner, requestId)
     await titled('With Ana, Ben – Silly Chat')
@@ -562,8 +562,8 @@ describe.skipIf(!haveAll('chromium'))('in the background', { timeout: 120_000 },
     const cem = await knock(link)
     await page.getByText(cem.requestId).waitFor()
     const notifications = [
-      `Someone wants to join: Ben · ${ben.requestId}`,
-      `Someone wants to join: No name · ${cem.requestId}`
+      `Ben wants to join: Their code: ${ben.requestId}`,
+      `Someone wants to join: Their code: ${cem.requestId}`
     ]
     expect(await page.evaluate('notifications')).toEqual(notifications)
     await page.evaluate('latest.onclick()')
@@ -623,7 +623,7 @@ describe.skipIf(!haveAll('chromium'))('an invitation', { timeout: 120_000 }, () 
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
     const link = await createdLink(window)
     expect(link).toMatch(new RegExp(`^${new URL(chat).origin}/i/[\\w-]{36}$`))
-    await page.getByRole('button', { name: 'Copy the link' }).click()
+    await page.getByRole('button', { name: 'Copy link' }).click()
     await page.getByRole('button', { name: 'Copied' }).waitFor()
     expect(await page.evaluate('navigator.clipboard.readText()')).toBe(link)
     const drawn = await page.locator('.qr path').last().getAttribute('d')
@@ -636,12 +636,12 @@ describe.skipIf(!haveAll('chromium'))('an invitation', { timeout: 120_000 }, () 
     const { window, page } = await ownersView(
       browser,
       `window.shared = []
-      navigator.share = async ({ url }) => { shared.push(url); throw new DOMException('dismissed', 'AbortError') }`
+      navigator.share = async ({ text, url }) => { shared.push(text, url); throw new DOMException('dismissed', 'AbortError') }`
     )
     const link = await createdLink(window)
-    await page.getByRole('button', { name: 'Share …' }).click()
+    await page.getByRole('button', { name: 'Share…' }).click()
     expect(link).toContain('/i/')
-    expect(await page.evaluate('shared')).toEqual([link])
+    expect(await page.evaluate('shared')).toEqual(['Olga is inviting you to a chat', link])
     expect(window.errors).toEqual([])
   })
 
@@ -652,9 +652,9 @@ describe.skipIf(!haveAll('chromium'))('an invitation', { timeout: 120_000 }, () 
       Object.defineProperty(navigator, 'share', { value: undefined })`
     )
     await createdLink(window)
-    expect(await page.getByRole('button', { name: 'Share …' }).count()).toBe(0)
-    await page.getByRole('button', { name: 'Copy the link' }).click()
-    await page.getByRole('button', { name: 'Select the text and copy it yourself' }).waitFor()
+    expect(await page.getByRole('button', { name: 'Share…' }).count()).toBe(0)
+    await page.getByRole('button', { name: 'Copy link' }).click()
+    await page.getByRole('button', { name: "Couldn't copy – select the link" }).waitFor()
     expect(window.errors).toEqual([])
   })
 })

@@ -142,7 +142,7 @@ describe.skipIf(!haveAll('chromium'))('a browser', { timeout: 240_000 }, () => {
       .first()
       .click()
     await owner.page.getByRole('button', { name: 'Remove' }).click()
-    await guest.page.getByRole('heading', { name: 'You are no longer in this chat' }).waitFor()
+    await guest.page.getByRole('heading', { name: "You're no longer in this chat" }).waitFor()
     expect([owner, guest, other].map(({ errors }) => errors)).toEqual([[], [], []])
   })
 
@@ -150,7 +150,7 @@ describe.skipIf(!haveAll('chromium'))('a browser', { timeout: 240_000 }, () => {
     const server = await startServer()
     const { page } = await openWithout([name])
     await page.goto(server.url)
-    await page.getByText('a browser not older than Chrome 99').waitFor()
+    await page.getByText('use another browser: Chrome 99').waitFor()
     expect(await page.locator('form').count()).toBe(0)
     await page.context().close()
   })
@@ -163,7 +163,7 @@ describe.skipIf(!haveAll('chromium'))('a browser', { timeout: 240_000 }, () => {
     const { page } = await openWindow(browser)
     await page.route(/index-.*\.js$/, (route) => route.fulfill(answer))
     await page.goto(server.url)
-    await page.getByText('a browser not older than Chrome 99').waitFor()
+    await page.getByText('use another browser: Chrome 99').waitFor()
   })
 
   it('without JavaScript shows that it is needed', async () => {
@@ -171,7 +171,7 @@ describe.skipIf(!haveAll('chromium'))('a browser', { timeout: 240_000 }, () => {
     const context = await browser.newContext({ javaScriptEnabled: false })
     const page = await context.newPage()
     await page.goto(server.url)
-    await page.getByText('it needs JavaScript').waitFor()
+    await page.getByText('please switch on JavaScript').waitFor()
     await context.close()
   })
 })

@@ -20,7 +20,7 @@ interface Reading {
   /** Adds messages to the chat directly in the store. */
   write(messages: readonly string[], from?: Sender): Promise<void>
   /** Opens the chat as its owner Olga. */
-  read(size?: { width?: number; height?: number }, prepare?: (page: Page) => void): Promise<Window>
+  read(size?: { width?: number; height?: number }, prepare?: (page: Page) => unknown): Promise<Window>
 }
 
 async function startReading(store?: Store): Promise<Reading> {
@@ -39,7 +39,7 @@ async function startReading(store?: Store): Promise<Reading> {
     },
     read: async (size = {}, prepare = () => {}) => {
       const window = await openWindow(browser, size)
-      prepare(window.page)
+      await prepare(window.page)
       const key = JSON.stringify({ userId: owner, name: 'Olga', since: server.clock.now })
       await window.page.addInitScript(`localStorage.setItem('silly-chat:chat:${path}', ${JSON.stringify(key)})`)
       await window.page.goto(chat)
@@ -255,6 +255,23 @@ describe.skipIf(!haveAll('chromium'))('reading', { timeout: 120_000 }, () => {
       'Ana: the next day',
       'Olga: my own'
     ])
+  })
+
+  it('days near the present one are named, also after midnight, and the time tells the full date', async () => {
+    const { server, write, read } = await startReading()
+    const evening = new Date(2026, 10, 30, 23, 59, 30).getTime()
+    for (const days of [400, 1, 0]) {
+      server.clock.now = evening - days * 24 * 60 * 60_000
+      await write([`Ana: ${days} days ago`])
+    }
+    const { page } = await read({}, (opened) => opened.clock.install({ time: evening }))
+    const days = (): Promise<string[]> => page.locator('.day').allInnerTexts()
+    expect(await days()).toEqual(['October 26, 2025', 'Yesterday', 'Today'])
+    expect(await page.locator('.said time').first().getAttribute('title')).toMatch(
+      /^Sunday, October 26, 2025.* 11:59\sPM$/
+    )
+    await page.clock.runFor(60_000)
+    await expect.poll(days, SOON).toEqual(['October 26, 2025', 'Sunday, November 29', 'Yesterday'])
   })
 
   it('every text is displayed as it is, and only URLs in it become links', async () => {

@@ -36,7 +36,7 @@ describe.skipIf(!haveAll('chromium'))('sending', { timeout: 120_000 }, () => {
     for (const text of sent) await send(owner, text)
     await page.getByLabel('Message', { exact: true }).fill('not sent yet')
     await expectUnsent(owner, sent)
-    expect(await page.getByText('Sending …').count()).toBe(3)
+    expect(await page.getByText('Sending…').count()).toBe(3)
 
     let isOpen = false
     await onPosts(owner, (route) => (isOpen ? route.continue() : route.abort('connectionrefused')))
@@ -73,7 +73,7 @@ describe.skipIf(!haveAll('chromium'))('sending', { timeout: 120_000 }, () => {
 
     answer = (route) => route.fulfill(PROXY_ERROR)
     await send(owner, 'and once')
-    await owner.page.getByText('The server did not take it.').waitFor()
+    await owner.page.getByText('The server refused it.').waitFor()
     await owner.page.getByRole('button', { name: 'Try again' }).click()
     await expectUnsent(owner, [])
     await expectTexts(owner, ['once', 'and once'])
@@ -133,6 +133,30 @@ describe.skipIf(!haveAll('chromium'))('sending', { timeout: 120_000 }, () => {
     expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThan(2900)
     expect(attempts.map(({ text }) => text)).toEqual(['one', 'one', 'two'])
     expect(owner.errors).toEqual([])
+  })
+
+  it('the composer counts the last characters and those above the limit, and a name takes no more than it may have', async () => {
+    const server = await startServer()
+    const { page } = await openWindow(await startChromium())
+    await page.goto(server.url)
+    await page.getByLabel('Your name').fill('')
+    await page.getByLabel('Your name').press('a')
+    await page.keyboard.insertText('n'.repeat(100))
+    expect(await page.getByLabel('Your name').inputValue()).toHaveLength(64)
+    await page.getByLabel('Your name').fill('')
+    await page.getByRole('button', { name: 'Start a chat' }).click()
+    await untilLive(page)
+    for (const [length, words] of [
+      [3998, '2 characters left'],
+      [3999, '1 character left'],
+      [4000, '0 characters left'],
+      [4001, '1 character too long'],
+      [4106, '106 characters too long']
+    ] as const) {
+      await page.getByLabel('Message', { exact: true }).fill('x'.repeat(length))
+      await page.getByText(words, { exact: true }).waitFor()
+      expect(await page.getByRole('button', { name: 'Send' }).isEnabled()).toBe(length <= 4000)
+    }
   })
 
   it('another tab sends if one cannot', async () => {

@@ -32,9 +32,9 @@ const ALL_FORBIDDEN = [FORBIDDEN, throwing('Navigator.prototype', 'locks'), thro
   '\n'
 )
 
-const KEY_AT_RISK = 'This browser cannot store your key to this chat'
-const PLACE_AT_RISK = 'This browser cannot store your place at the door'
-const TEXT_AT_RISK = 'This browser cannot store what you write'
+const KEY_AT_RISK = "Your browser can't store your key to this chat"
+const PLACE_AT_RISK = "This browser can't remember your request"
+const TEXT_AT_RISK = "Your browser can't store what you write"
 
 async function untilText(page: Page, text: string): Promise<void> {
   await page.getByText(text).waitFor()
@@ -53,12 +53,12 @@ describe.skipIf(!haveAll('chromium'))('storage', { timeout: 180_000 }, () => {
     const attempts = [attemptsOf(owner), attemptsOf(guest)]
 
     await owner.page.goto(server.url)
-    await untilText(owner.page, 'This browser stores nothing for this page')
+    await untilText(owner.page, 'Your browser is blocking storage')
     await startChat(owner, server.url, 'Olga')
     await untilText(owner.page, KEY_AT_RISK)
     const link = await invite(owner)
     await guest.page.goto(link)
-    await untilText(guest.page, 'This browser stores nothing for this page')
+    await untilText(guest.page, 'Your browser is blocking storage')
     const code = await askToJoin(guest, link, 'Ana')
     await untilText(guest.page, PLACE_AT_RISK)
     await approve(owner, code)
@@ -82,10 +82,10 @@ describe.skipIf(!haveAll('chromium'))('storage', { timeout: 180_000 }, () => {
     await owner.page.getByRole('link', { name: 'With Ana' }).click()
     await expectTexts(owner, ['hello', 'Welcome', 'both of you'])
     await guest.page.getByRole('button', { name: 'More' }).click()
-    await guest.page.getByRole('button', { name: 'Leave this chat …' }).click()
+    await guest.page.getByRole('button', { name: 'Leave this chat…' }).click()
     await guest.page.getByRole('button', { name: 'Leave', exact: true }).click()
     await untilHeading(guest, 'Silly Chat')
-    expect(await guest.page.getByText('Your chats in this browser').count()).toBe(0)
+    expect(await guest.page.getByText('Your chats on this browser').count()).toBe(0)
     expect([owner.errors, guest.errors]).toEqual([[], []])
   })
 
@@ -170,7 +170,7 @@ describe.skipIf(!haveAll('chromium'))('storage', { timeout: 180_000 }, () => {
     await page.addInitScript(`for (const [index, text] of ${JSON.stringify(damaged)}.entries())
     for (const kind of ['chat', 'request', 'outbox', 'sent']) localStorage.setItem('silly-chat:' + kind + ':/v1/chats/' + index, text)`)
     await page.goto(server.url)
-    await page.getByText('A chat of yours').waitFor()
+    await page.getByText('Untitled chat (yours)').waitFor()
     await startChat(owner, server.url, 'Olga')
     expect(owner.errors).toEqual([])
   })

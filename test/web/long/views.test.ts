@@ -145,65 +145,65 @@ const OUTSIDE: Views = {
   },
   'start-name-refused': async ({ server, page, open }) => {
     await open(server.url, { 'silly-chat:name': 'Olga: the owner' })
-    await page.getByText('Leave out the colon.').waitFor()
+    await page.getByText("Names can't contain a colon.").waitFor()
   },
   'start-unreachable': async ({ server, page, open }) => {
     await page.route('**/v1/chats', (route) => route.abort())
     await open(server.url)
     await button(page, 'Start a chat')
-    await page.getByText('The server cannot be reached').waitFor()
+    await page.getByText("Can't reach the server").waitFor()
   },
   'nothing-kept': async ({ server, page, open }) => {
     await page.addInitScript(
       "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError') } })"
     )
     await open(server.url)
-    await page.getByText('This browser stores nothing for this page').waitFor()
+    await page.getByText('Your browser is blocking storage').waitFor()
   },
   'not-in': async ({ server, page, open }) => {
     await open((await createChat(server)).chat)
-    await heading(page, 'This address lets nobody in')
+    await heading(page, "You're not in this chat on this browser")
   },
   handover: async ({ server, page, open }) => {
     await open(`${await createHandover(server)}#${'A'.repeat(43)}`)
-    await heading(page, 'Use a chat on this device?')
+    await heading(page, 'Use this chat here?')
   },
   'handover-used': async ({ server, page, open }) => {
     await open(`${server.url}/v1/handovers/${'x'.repeat(36)}#${'A'.repeat(43)}`)
     await button(page, 'Use it here')
-    await heading(page, 'This link does not work any more')
+    await heading(page, 'This link no longer works')
   },
   'handover-without-key': async ({ server, page, open }) => {
     await open(await createHandover(server))
-    await heading(page, 'This link is not complete')
+    await heading(page, "This link isn't complete")
   },
   'paste-a-key': async ({ server, page, open }) => {
     await open(server.url)
     await page.getByText('I have a key from another device').click()
     await page.getByLabel('Your key').fill('x'.repeat(500))
     await page.getByRole('button', { name: 'Use it here' }).click()
-    await page.getByText('This is no key of Silly Chat.').waitFor()
+    await page.getByText("This isn't a Silly Chat key.").waitFor()
   },
   'in-already': async ({ server, page, open }) => {
     const { chat, owner } = await createChat(server)
     await open(server.url, key(chat, owner))
     const link = chat.replace('/chats/', '/links/')
     await pasteKey(page, { chat, role: 'guest', userId: NOBODY, name: 'Ana', link })
-    await heading(page, 'You are in this chat here already')
+    await heading(page, "You're already in this chat here")
   },
   removed: async ({ server, page, open }) => {
     const { chat, owner, member, link, requestId } = await createChatWithMember(server)
     await open(chat, key(chat, member, { link: pathOf(link) }))
     await untilLive(page)
     await decline(link, owner, requestId)
-    await heading(page, 'You are no longer in this chat')
+    await heading(page, "You're no longer in this chat")
   },
   left: async ({ server, page, open }) => {
     const { chat, member, link } = await createChatWithMember(server)
     await open(chat, key(chat, member, { link: pathOf(link) }))
     await untilLive(page)
     await call(`DELETE ${link}/request`, { user: member })
-    await heading(page, 'You have left this chat')
+    await heading(page, 'You left this chat')
   },
   closed: async ({ server, page, open }) => {
     const { chat, owner } = await createChat(server)
@@ -224,7 +224,7 @@ const AT_THE_DOOR: Views = {
     await open(link, { 'silly-chat:name': 'Ana' })
     await page.context().setOffline(true)
     await button(page, 'Ask to join')
-    await page.getByText('The server cannot be reached').waitFor()
+    await page.getByText("Can't reach the server").waitFor()
   },
   'guest-waits': (scene) => atTheDoor(scene),
   'guest-waits-lost': async (scene) => {
@@ -235,37 +235,37 @@ const AT_THE_DOOR: Views = {
   'guest-declined': async (scene) => {
     const { link, owner, ana } = await atTheDoor(scene)
     await decline(link, owner, ana.requestId)
-    await heading(scene.page, 'The owner has said no')
+    await heading(scene.page, "You weren't let in")
   },
   'guest-takes-back': async (scene) => {
     await atTheDoor(scene)
     await button(scene.page, 'Cancel request')
-    await heading(scene.page, 'You are not asking any more')
+    await heading(scene.page, 'Request cancelled')
   },
   'guest-link-expired': async ({ server, page, open }) => {
     const { link, ana } = await createChatWithWaiting(server, { expires_in: 60 })
     server.clock.now += 60_000
     await open(link, request(link, ana.client, ana.requestId))
-    await heading(page, 'This invitation has run out')
+    await heading(page, 'This invite has expired')
   },
   'guest-link-revoked': async (scene) => {
     const { link, owner } = await atTheDoor(scene)
     await call(`DELETE ${link}`, { user: owner })
-    await heading(scene.page, 'This invitation was taken back')
+    await heading(scene.page, 'This invite was cancelled')
   },
   'guest-link-full': async (scene) => {
     const { link, owner, ben } = await atTheDoor(scene, { max_guests: 1 })
     await approve(link, owner, ben.requestId)
-    await heading(scene.page, 'This invitation is used up')
+    await heading(scene.page, 'This invite is full')
   },
   'guest-link-not-found': async ({ server, page, open }) => {
     await open(`${server.url}/v1/links/${'x'.repeat(32)}`)
-    await heading(page, 'This invitation leads nowhere')
+    await heading(page, "This invite link doesn't work")
   },
   'guest-unknown': async ({ server, page, open }) => {
     const { link } = await createChatWithMember(server)
     await open(link, request(link, NOBODY, 'AAAA-AAAA'))
-    await heading(page, 'This browser has no place at this door')
+    await heading(page, 'This browser has no request here')
   },
   'guest-ended-otherwise': async ({ server, page, open }) => {
     const { link, ana } = await createChatWithWaiting(server)
@@ -273,7 +273,7 @@ const AT_THE_DOOR: Views = {
       route.fulfill({ status: 410, json: { type: 'urn:silly-chat:teapot', status: 410, detail: 'Short and stout' } })
     )
     await open(link, request(link, ana.client, ana.requestId))
-    await heading(page, 'That did not work')
+    await heading(page, "That didn't work")
   },
   inside: async ({ server, page, open }) => {
     const { chat, owner } = await createChat(server)
@@ -287,7 +287,7 @@ const IN_CHAT: Views = {
     const { chat, owner } = await createChat(server)
     await page.route('**/events', () => undefined)
     await open(chat, key(chat, owner))
-    await page.getByText('Connecting …').waitFor()
+    await page.getByText('Connecting…').waitFor()
   },
   'chat-empty': (scene) => empty(scene),
   'chat-empty-guest': async ({ server, page, open }) => {
@@ -332,12 +332,12 @@ const IN_CHAT: Views = {
       route.request().method() === 'POST' ? route.abort() : route.continue()
     )
     await talk(scene, 'owner', drafts)
-    await scene.page.getByText('Sending …').waitFor()
+    await scene.page.getByText('Sending…').waitFor()
   },
   'talk-lost': async (scene) => {
     await talk(scene, 'owner')
     await scene.page.context().setOffline(true)
-    await scene.page.getByText('No connection.').waitFor()
+    await scene.page.getByText("You're offline").waitFor()
   },
   'talk-scrolled-up': async (scene) => {
     const { chat, owner } = await createChat(scene.server)
@@ -378,30 +378,30 @@ const DIALOGS: Views = {
     for (let n = 0; n < 100; n++) await createLink(chat, owner)
     await button(scene.page, 'Invite')
     await button(scene.page, 'Make a link')
-    await scene.page.getByText('as many open links').waitFor()
+    await scene.page.getByText("can't have more open links").waitFor()
   },
   people: (scene) => people(scene),
   'people-nobody': async (scene) => {
     await empty(scene)
     await button(scene.page, 'People')
-    await scene.page.getByText('No link has been made yet').waitFor()
+    await scene.page.getByText('No links yet').waitFor()
   },
   'links-of-others': async (scene) => {
     const { chat } = await empty(scene)
     for (let n = 0; n < 3; n++) await createLink(chat)
     await button(scene.page, 'People')
-    await scene.page.getByText('Revoke all links but mine …').waitFor()
+    await scene.page.getByText('Revoke all links but mine…').waitFor()
   },
   'revoke-confirmation': async (scene) => {
     const { chat, owner } = await empty(scene)
     await createLink(chat)
     await createLink(chat, owner)
     await button(scene.page, 'People')
-    await button(scene.page, 'Revoke all links but mine …')
+    await button(scene.page, 'Revoke all links but mine…')
   },
   'close-confirmation': async (scene) => {
     await people(scene)
-    await button(scene.page, 'Close this chat …')
+    await button(scene.page, 'Close this chat…')
   },
   more: async (scene) => {
     await talk(scene, 'guest')
@@ -410,7 +410,7 @@ const DIALOGS: Views = {
   'leave-confirmation': async (scene) => {
     await talk(scene, 'guest')
     await button(scene.page, 'More')
-    await button(scene.page, 'Leave this chat …')
+    await button(scene.page, 'Leave this chat…')
   },
   carry: async (scene) => {
     await talk(scene, 'guest')
