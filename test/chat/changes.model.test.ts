@@ -15,8 +15,9 @@ import {
   newDoor,
   revokeLink
 } from '../../src/chat/changes.ts'
-import { type Door, type JoinRequest, type Refusal, requestIdIsTaken } from '../../src/chat/door.ts'
-import { newChatId, newLinkId, newRequestId, tagOf } from '../../src/chat/ids.ts'
+import { BLOCK_MS, type Door, type JoinRequest, type Refusal, requestIdIsTaken } from '../../src/chat/door.ts'
+import type { JoinEvent } from '../../src/chat/events.ts'
+import { networkDigest, newChatId, newLinkId, newRequestId, tagOf } from '../../src/chat/ids.ts'
 import { toldProfile } from '../../src/chat/profile.ts'
 import { aUser, joinsOf } from '../support/doors.ts'
 
@@ -27,6 +28,7 @@ const chat = newChatId()
 const [owner, ...guests] = [aUser(), ...Array.from({ length: 12 }, aUser)] as const
 const requestIds = Array.from({ length: 12 }, newRequestId)
 const links = Array.from({ length: 5 }, () => newLinkId(tagOf(chat)))
+const networks = ['192.0.2.1', '192.0.2.2'].map((network) => networkDigest(chat, network))
 const anyLink = fc.constantFrom(...links)
 const anyGuest = fc.constantFrom(...guests)
 const anybody = fc.constantFrom(owner, owner, owner, ...guests)
@@ -52,18 +54,41 @@ const add = fc
   })
 
 const ask = fc
-  .record({ id: fc.constantFrom(...requestIds), link: anyLink, guest: anyGuest, name: fc.constant(null) })
-  .map((asked): Step => {
+  .record({
+    id: fc.constantFrom(...requestIds),
+    link: anyLink,
+    guest: anyGuest,
+    name: fc.constant(null),
+    more: fc.record({ note: fc.constant('from the club'), network: fc.constantFrom(...networks) }, { requiredKeys: [] })
+  })
+  .map(({ more, ...asked }): Step => {
     return (door, now) => {
       if (requestIdIsTaken(door, asked.id) || door.requests.get(asked.guest) !== undefined) return undefined
-      return knock(door, { ...asked, requestedAt: now })
+      const decision = knock(door, { ...asked, ...more, requestedAt: now })
+      const link = door.links.find(({ id }) => id === asked.link)
+      const isBlocked = link?.ended === null && link.blocks?.some(({ network }) => network === more.network) === true
+      expect('refused' in decision && decision.refused === 'blocked').toBe(isBlocked)
+      return decision
     }
   })
+
+const NOTE = 'not today'
+const declineWithNote: typeof decline = (door, request, by, now) => decline(door, request, by, now, { note: NOTE })
+
+/** Also of a request that is declined already. */
+const block: typeof decline = (door, ref, by, now) => {
+  const decision = decline(door, ref, by, now, { block: true })
+  if ('refused' in decision) return decision
+  const { network, link, id } = decision.result
+  const blocks = decision.door.links.find((one) => one.id === link)?.blocks
+  expect(blocks).toContainEqual({ network, request: id, until: now + BLOCK_MS })
+  return decision
+}
 
 /** Mostly about an existing request, at its own link. */
 const decide = fc
   .record({
-    verdict: fc.constantFrom(approve, approve, decline),
+    verdict: fc.constantFrom(approve, approve, decline, declineWithNote, block),
     guest: anyGuest,
     link: anyLink,
     how: fc.constantFrom('named', 'named', 'named', 'unnamed', 'elsewhere'),
@@ -167,21 +192,28 @@ function checkDoor(door: Door): void {
   expect(new Set(requests.map(({ id }) => id)).size).toBe(requests.length)
 }
 
+/** What an event says of a request, and what the door keeps of it. */
+function checkRequest(before: Door, door: Door, { type, request }: JoinEvent): void {
+  const earlier = before.requests.get(request.guest)
+  const { network: _, ...known } = door.requests.get(request.guest) ?? request
+  expect(request).toEqual(known)
+  expect(type).toBe(TYPE_OF[request.state])
+  expect(NEXT[earlier?.state ?? 'none']).toContain(request.state)
+  const { id, link, guest, name, requestedAt, note, network } = earlier ?? request
+  expect(request).toMatchObject({ id, link, guest, name, requestedAt })
+  expect(request.note).toBe(note)
+  if (earlier !== undefined) expect(door.requests.get(request.guest)?.network).toBe(network)
+  if ('ownerNote' in request) expect([request.state, request.ownerNote]).toEqual(['declined', NOTE])
+  const admittedAt = earlier?.state === 'approved' ? earlier.decidedAt : undefined
+  expect('admittedAt' in request ? request.admittedAt : undefined).toBe(admittedAt)
+}
+
 function checkChange(before: Door, { door, events: all }: Change<unknown>): void {
   const events = joinsOf(all)
   const states = new Map([...before.requests].map(([guest, { state }]) => [guest, state]))
   const touched = [...door.requests.values()].filter((request) => request !== before.requests.get(request.guest))
   expect(events.map(({ request: { guest } }) => guest).sort()).toEqual(touched.map(({ guest }) => guest).sort())
-  for (const { type, request } of events) {
-    expect(door.requests.get(request.guest)).toEqual(request)
-    expect(type).toBe(TYPE_OF[request.state])
-    expect(NEXT[states.get(request.guest) ?? 'none']).toContain(request.state)
-    const { id, link, guest, name, requestedAt } = before.requests.get(request.guest) ?? request
-    expect(request).toMatchObject({ id, link, guest, name, requestedAt })
-    const earlier = before.requests.get(request.guest)
-    const admittedAt = earlier?.state === 'approved' ? earlier.decidedAt : undefined
-    expect('admittedAt' in request ? request.admittedAt : undefined).toBe(admittedAt)
-  }
+  for (const event of events) checkRequest(before, door, event)
   const told = toldProfile(door.profile)
   const isTold = isDeepStrictEqual(told, toldProfile(before.profile))
   expect(all.filter(({ type }) => type === 'chat')).toEqual(isTold ? [] : [{ type: 'chat', profile: told }])
@@ -193,7 +225,12 @@ function checkChange(before: Door, { door, events: all }: Change<unknown>): void
   const isRemoval = lost.some(({ state }) => state === 'declined')
   if (isRemoval) expect(door.profile.invites).toBe(before.profile.invites ?? 'members')
   for (const [index, link] of before.links.entries()) {
-    expect(door.links[index]).toEqual({ ...link, ended: link.ended ?? door.links[index]?.ended })
+    const after = door.links[index]
+    expect(after).toEqual({
+      ...link,
+      ended: link.ended ?? after?.ended,
+      ...(after?.blocks && { blocks: after.blocks })
+    })
   }
 }
 
@@ -247,8 +284,14 @@ it('expireLinks ends exactly the links that are due, each at its own instant', (
 /** Repeats what caused an event: the change, and the result that it must have. */
 const AGAIN = {
   join_request: undefined,
-  join_approved: (door: Door, request: JoinRequest, now: number) => [approve(door, request, owner, now), request],
-  join_declined: (door: Door, request: JoinRequest, now: number) => [decline(door, request, owner, now), request],
+  join_approved: (door: Door, request: JoinRequest, now: number) => [
+    approve(door, request, owner, now),
+    door.requests.get(request.guest)
+  ],
+  join_declined: (door: Door, request: JoinRequest, now: number) => [
+    decline(door, request, owner, now),
+    door.requests.get(request.guest)
+  ],
   join_closed: (door: Door, { link, guest }: JoinRequest, now: number) => [leave(door, link, guest, now), undefined]
 } as const
 
