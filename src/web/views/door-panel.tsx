@@ -1,7 +1,7 @@
 /** The pending guests, for the owner. */
 import { type Signal, useSignal } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
-import type { DeclineOptions, JoinRequest } from '../../client/index.ts'
+import { type DeclineOptions, type JoinRequest, SillyChatError } from '../../client/index.ts'
 import type { ChatSession } from '../state/chat-session.ts'
 import { doForEach, sentenceFor } from '../state/errors.ts'
 import { problemOfNote } from '../state/names.ts'
@@ -75,36 +75,52 @@ interface DecideOnAllProps {
 function DecideOnAll({ session, isMeant, problem }: DecideOnAllProps) {
   const busy = useSignal(false)
 
-  async function decide(verdict: 'approve' | 'decline'): Promise<void> {
+  async function decide(on: (waiting: readonly JoinRequest[]) => Promise<void>): Promise<void> {
     if (busy.value || !isMeant()) return
     busy.value = true
     problem.value = ''
-    let left = 0
-    try {
-      await doForEach(new Set(session.waiting.value.map(({ link }) => link)), async (link) => {
-        left += (await session.chat.decideOnAll(link, verdict)).left.length
-      })
-    } catch (cause) {
+    await on(session.waiting.value).catch((cause: unknown) => {
       problem.value = sentenceFor(cause)
-    }
-    if (left > 0) problem.value = `${problem.value} ${sentenceForLeft(left)}`.trim()
+    })
     busy.value = false
+  }
+
+  function declineAll(waiting: readonly JoinRequest[]): Promise<void> {
+    return doForEach(new Set(waiting.map(({ link }) => link)), (link) => session.chat.decideOnAll(link, 'decline'))
+  }
+
+  /** One by one: with `all`, somebody who knocks at this moment would come in unseen. */
+  async function letAllIn(waiting: readonly JoinRequest[]): Promise<void> {
+    let left = 0
+    await doForEach(waiting, ({ link, request_id }) =>
+      session.chat.approve(link, request_id).catch((cause: unknown) => {
+        if (!hasNoSeat(cause)) throw cause
+        left++
+      })
+    )
+    if (left > 0) problem.value = sentenceForLeft(left)
   }
 
   return (
     <div class="actions">
-      <button type="button" onClick={() => decide('decline')}>
+      <button type="button" onClick={() => decide(declineAll)}>
         Decline all
       </button>
-      <button type="button" class="primary" onClick={() => decide('approve')}>
+      <button type="button" class="primary" onClick={() => decide(letAllIn)}>
         Let all in
       </button>
     </div>
   )
 }
 
+/** The link was full, or has ended when it was, and the request with it; or the guest has left. */
+function hasNoSeat(cause: unknown): boolean {
+  return cause instanceof SillyChatError && ['link-full', 'request-closed'].includes(cause.kind)
+}
+
 function sentenceForLeft(left: number): string {
-  return `The link is full: ${left === 1 ? '1 person was' : `${left} people were`} not let in. Send them a new link.`
+  const who = left === 1 ? "1 person wasn't" : `${left} people weren't`
+  return `${who} let in: the link is full, or they left. You can send them a new link.`
 }
 
 function Problem({ problem }: Pick<DecideOnAllProps, 'problem'>) {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchChromium } from '../../foreign/chromium.ts'
 import { haveAll } from '../../support/real-parts.ts'
 import { startServer } from '../../support/server.ts'
-import { approve, askToJoin, invite, openWindow, startChat } from '../window.ts'
+import { approve, askToJoin, invite, openWindow, startChat, untilLive } from '../window.ts'
 
 describe.skipIf(!haveAll('chromium'))('at the door', { timeout: 120_000 }, () => {
   let browser: Browser
@@ -59,5 +59,27 @@ describe.skipIf(!haveAll('chromium'))('at the door', { timeout: 120_000 }, () =>
     const third = await openWindow(browser)
     await askToJoin(third, link, 'Ben')
     await third.page.getByText("The host isn't here right now.").waitFor()
+  })
+
+  it('who knocks at the moment at which all are let in is not one of them', async () => {
+    const { owner, guest, link } = await aDoor()
+    await askToJoin(guest, link, 'Ana')
+    const other = await openWindow(browser)
+    await askToJoin(other, link, 'Ben')
+    await owner.page.getByText('2 people want to join').waitFor()
+    await owner.page.waitForTimeout(500)
+    const late = await openWindow(browser)
+    // Between the click and its first request.
+    let isLate = true
+    await owner.page.route('**/v1/approval', async (route) => {
+      if (isLate) await askToJoin(late, link, 'Cem')
+      isLate = false
+      await route.continue()
+    })
+    await owner.page.getByRole('button', { name: 'Let all in' }).click()
+    await untilLive(guest.page)
+    await untilLive(other.page)
+    await owner.page.getByText('Someone wants to join').waitFor()
+    await late.page.getByRole('heading', { name: 'Waiting to be let in' }).waitFor()
   })
 })

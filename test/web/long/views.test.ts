@@ -316,7 +316,7 @@ const IN_CHAT: Views = {
     // The page ignores a click that follows at once.
     await scene.page.waitForTimeout(500)
     await button(scene.page, 'Let all in')
-    await scene.page.getByText('2 people were not let in').waitFor()
+    await scene.page.getByText("2 people weren't let in").waitFor()
     await knock(await createLink(chat, owner), 'Cem')
     await scene.page.getByText('Someone wants to join').waitFor()
   },
