@@ -124,7 +124,7 @@ export function applyDue(door: Door, now: number): Change<undefined> {
       // Its link may have ended just now, and the request with it.
       if (until === undefined || until > now || changed.door.requests.get(request.guest) !== request) return changed
       const left: ClosedRequest = { ...endOf(request, until), state: 'closed', reason: 'left' }
-      const events: DoorEvent[] = [...changed.events, { type: 'join_closed', request: toLog(left) }]
+      const events: DoorEvent[] = [...changed.events, { type: 'join_closed', request: withoutNetwork(left) }]
       return { ...closeRequest(changed.door, request, left), events, result: undefined }
     },
     expireLinks(door, now)
@@ -155,7 +155,7 @@ export function knock(
   const stored = provisionalUntil === undefined ? request : { ...request, provisionalUntil }
   return {
     door: withRequest(door, stored),
-    events: [{ type: 'join_request', request: toLog(request) }],
+    events: [{ type: 'join_request', request: withoutNetwork(request) }],
     result: request
   }
 }
@@ -185,7 +185,7 @@ export function approve(
     return { refused: 'link-full' }
   }
   const approved: ApprovedRequest = { ...identityOf(request), state: 'approved', decidedAt: now }
-  const event: JoinEvent = { type: 'join_approved', request: toLog(approved) }
+  const event: JoinEvent = { type: 'join_approved', request: withoutNetwork(approved) }
   const until = provisionalUntil(request)
   const stored = until === undefined ? approved : { ...approved, provisionalUntil: until }
   const after = withRequest(
@@ -235,7 +235,7 @@ export interface DeclineOptions {
 
 /**
  * For the owner. Declines a pending request or removes a member; without an id it only applies to a pending request.
- * Declining a declined request changes nothing, but can still block.
+ * Declining a declined request changes nothing, but can still block; and so can that of a guest who has withdrawn it.
  */
 export function decline(
   door: Door,
@@ -243,13 +243,15 @@ export function decline(
   by: UserDigest,
   now: number,
   { note, block = false }: DeclineOptions = {}
-): Change<DeclinedRequest> | Refusal {
+): Change<DeclinedRequest | ClosedRequest> | Refusal {
   const request = decidable(door, ref, by)
   if ('refused' in request) return request
-  if (request.state === 'closed') return { refused: 'request-closed', state: request.state }
+  if (request.state === 'closed' && !(block && request.reason === 'left')) {
+    return { refused: 'request-closed', state: request.state }
+  }
   const blocked = block ? blockNetwork(door, request, now) : door
   if ('refused' in blocked) return blocked
-  if (request.state === 'declined') return { door: blocked, events: [], result: request }
+  if (isEnded(request)) return { door: blocked, events: [], result: request }
   const declined: DeclinedRequest = {
     ...endOf(request, now),
     state: 'declined',
@@ -260,7 +262,7 @@ export function decline(
   const invites = request.state === 'approved' ? (door.profile.invites ?? 'members') : undefined
   return {
     ...closeRequest({ ...blocked, profile: changedProfile(door.profile, { invites }) }, request, declined),
-    events: [{ type: 'join_declined', request: toLog(declined) }],
+    events: [{ type: 'join_declined', request: withoutNetwork(declined) }],
     result: declined
   }
 }
@@ -278,7 +280,7 @@ function blockNetwork(door: Door, request: JoinRequest, now: number): Door | Ref
 function changeBlocks(door: Door, id: LinkId, change: (blocks: readonly Block[]) => readonly Block[]): Door {
   const blocks = linkOf(door, id)?.blocks ?? []
   const changed = change(blocks)
-  if (blocks.length === 0 && changed.length === 0) return door
+  if (changed.length === blocks.length && changed.every((block) => blocks.includes(block))) return door
   return { ...door, links: door.links.map((link) => (link.id === id ? { ...link, blocks: changed } : link)) }
 }
 
@@ -290,7 +292,7 @@ export function forgetNetworks(door: Door, now: number): Door {
     .reduce((so, { id }) => changeBlocks(so, id, (blocks) => blocks.filter((one) => !isOver(one))), door)
   return door.requests
     .endedWithNetwork(now - BLOCK_MS)
-    .reduce((so, request) => withRequest(so, toLog(request)), withoutBlocks)
+    .reduce((so, request) => withRequest(so, withoutNetwork(request)), withoutBlocks)
 }
 
 /** `left`: those for whom the link had no seat. Both oldest first. */
@@ -343,7 +345,7 @@ export function leave(door: Door, link: LinkId, guest: UserDigest, now: number):
   const closed: ClosedRequest = { ...endOf(request, now), state: 'closed', reason: 'left' }
   return {
     ...closeRequest(door, request, closed),
-    events: [{ type: 'join_closed', request: toLog(closed) }],
+    events: [{ type: 'join_closed', request: withoutNetwork(closed) }],
     result: undefined
   }
 }
@@ -378,7 +380,7 @@ function endLink<Result>(change: Change<Result>, { id }: Link, why: LinkEnding, 
     .at(id)
     .pending.map((request): ClosedRequest => ({ ...endOf(request, at), state: 'closed', reason: why }))
   const requests = closed.reduce((so, request) => so.with(request), change.door.requests)
-  const events = closed.map((request): JoinEvent => ({ type: 'join_closed', request: toLog(request) }))
+  const events = closed.map((request): JoinEvent => ({ type: 'join_closed', request: withoutNetwork(request) }))
   return {
     door: forgetEnded(withLinks({ ...change.door, requests }, links)),
     events: [...change.events, ...events],
@@ -402,8 +404,8 @@ function identityOf(request: JoinRequest): RequestIdentity {
   }
 }
 
-/** Without where the guest asked from, which is kept only for a while. */
-function toLog(request: JoinRequest): JoinRequest {
+/** Where the guest asked from is kept only for a while, and so is in no event. */
+function withoutNetwork(request: JoinRequest): JoinRequest {
   const { network: _, isNetworkUnsure: __, ...rest } = request
   return rest
 }

@@ -5,7 +5,7 @@
  */
 import { asOf, type Lifetime, type PresentChat } from './as-of.ts'
 import { type Change, forgetNetworks } from './changes.ts'
-import type { Door } from './door.ts'
+import type { Block, Door } from './door.ts'
 import type { DoorEvent } from './events.ts'
 import type { ChatTag } from './ids.ts'
 import { isRefusal, Refused, type ServiceRefusal } from './refusals.ts'
@@ -183,13 +183,14 @@ function decideInTurn(
 /** Whether a change only ends requests and links, or blocks a network. */
 function withdraws(before: Door, { door, events }: Change<unknown>): boolean {
   if (events.length > 0) return events.every(({ type }) => type === 'join_declined' || type === 'join_closed')
-  return openLinks(door) < openLinks(before) || blocks(door) > blocks(before)
+  const known = new Set(blocksOf(before))
+  return openLinks(door) < openLinks(before) || blocksOf(door).some((block) => !known.has(block))
 }
 
 function openLinks({ links }: Door): number {
   return links.filter(({ ended }) => ended === null).length
 }
 
-function blocks({ links }: Door): number {
-  return links.reduce((count, { blocks = [] }) => count + blocks.length, 0)
+function blocksOf({ links }: Door): readonly Block[] {
+  return links.flatMap(({ blocks = [] }) => blocks)
 }

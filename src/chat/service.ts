@@ -385,7 +385,7 @@ export function createService({
     request: RequestId | undefined,
     verdict: 'approve' | 'decline',
     options: changes.DeclineOptions = {}
-  ): Promise<rules.ApprovedRequest | rules.DeclinedRequest> {
+  ): Promise<rules.ApprovedRequest | rules.EndedRequest> {
     const digest = digestOf(user)
     if (verdict === 'approve') {
       return await change(link, 'link-not-found', (door, at) =>
@@ -393,7 +393,7 @@ export function createService({
       )
     }
     const decline =
-      (id: RequestId | undefined): Decide<rules.DeclinedRequest> =>
+      (id: RequestId | undefined): Decide<rules.EndedRequest> =>
       (door, at) =>
         changes.decline(door, { link, id }, digest, at, options)
     const name = options.block === true ? 'decline and block' : 'decline'

@@ -91,11 +91,11 @@ class Announcements {
 
   async includes(tag: ChatTag): Promise<boolean> {
     const asked = this.#store.isAnnounced(tag).catch((error: unknown) => this.#report(error))
-    return (await inTime(asked)) ?? false
+    return (await withDeadline(asked)) ?? false
   }
 
   async settled(): Promise<void> {
-    await inTime(Promise.all([...this.#all.values()].map(({ updating }) => updating)))
+    await withDeadline(Promise.all([...this.#all.values()].map(({ updating }) => updating)))
   }
 
   #update(tag: ChatTag, own: Announcement): void {
@@ -120,7 +120,7 @@ class Announcements {
 }
 
 /** `undefined` if it takes too long. */
-async function inTime<Value>(work: Promise<Value>): Promise<Value | undefined> {
+async function withDeadline<Value>(work: Promise<Value>): Promise<Value | undefined> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(resolve, DEADLINE_MS, undefined)

@@ -4,7 +4,6 @@ import type { DecidedAll } from '../chat/changes.ts'
 import {
   type ApprovedRequest,
   type CountedLink,
-  type DeclinedRequest,
   type EndedRequest,
   endingOf,
   isEnded,
@@ -85,7 +84,7 @@ export function countedLinkView(
   }
 }
 
-export function decisionView(base: Base, request: ApprovedRequest | DeclinedRequest): z.output<typeof approval> {
+export function decisionView(base: Base, request: ApprovedRequest | EndedRequest): z.output<typeof approval> {
   return {
     approval_status: request.state === 'approved',
     state: request.state,

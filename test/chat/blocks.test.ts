@@ -80,6 +80,16 @@ describe('a block', () => {
     expect(decline(approved.door, unsure.result, owner, NOW, { block: true })).toEqual({ refused: 'network-unknown' })
   })
 
+  it('needs a request of this version: earlier ones kept another digest, which goes with the decision', () => {
+    const { door, owner, link } = anInvitedDoor()
+    const knocked = withKnock(door, link)
+    const old = { ...knocked.request, source: 'a digest of before' }
+    const before = { ...knocked.door, requests: knocked.door.requests.with(old) }
+    expect(decline(before, old, owner, NOW, { block: true })).toEqual({ refused: 'network-unknown' })
+    expect(changed(decline(before, old, owner, NOW)).result).not.toHaveProperty('source')
+    expect(changed(approve(before, old, owner, NOW)).result).not.toHaveProperty('source')
+  })
+
   it('outlasts the request, and the latest ones are kept', () => {
     const { door: first, owner, link, network } = blocked()
     let door = first
@@ -94,6 +104,15 @@ describe('a block', () => {
     }
     expect(linkOf(door, link)?.blocks).toHaveLength(MAX_BLOCKS_PER_LINK)
     expect(linkFor(door, link, network, NOW + 1)).toMatchObject({ id: link })
+  })
+})
+
+describe('a change of other blocks', () => {
+  it('leaves the door as it is where there is nothing to change', () => {
+    const { door, owner, link } = blocked()
+    const other = asked(door, link, '192.0.2.2')
+    const approved = changed(approve(other.door, other.result, owner, NOW)).door
+    expect(approved.links).toBe(other.door.links)
   })
 })
 

@@ -297,7 +297,7 @@ const decline = at('decline', async (scene) => {
   const block = choice % 3 === 0
   const came = await outcome(service.decide(link.id, user, asked?.id ?? newRequestId(), 'decline', { block }))
   if (expectRefusal(scene, came) || asked === undefined) return
-  if (stateOf(asked) === 'closed') {
+  if (stateOf(asked) === 'closed' && !(block && asked.is === 'left')) {
     expect(came).toBe('request-closed')
     return
   }
@@ -306,7 +306,8 @@ const decline = at('decline', async (scene) => {
     return
   }
   if (block && asked.network !== undefined) link.blocked.set(asked.id, asked.network.name)
-  expect(came).toMatchObject({ id: asked.id, state: 'declined' })
+  expect(came).toMatchObject({ id: asked.id, state: asked.is === 'left' ? 'closed' : 'declined' })
+  if (asked.is === 'left') return
   if (asked.is !== 'declined') logged(model, chat)
   if (asked.is === 'approved') chat.invites ??= 'members'
   asked.is = 'declined'

@@ -168,6 +168,10 @@ it('a block is stored like a withdrawal, which a full store accepts, and enforce
   expect(commits.at(-1)).toEqual({ isWithdrawal: true })
   await expect(service.checkLink(link.id, network)).rejects.toThrow('blocked')
   isReadOnly = false
+  await decline(true)
+  // Again, for another day.
+  await decline(true)
+  expect(commits.slice(-2)).toEqual([{ isWithdrawal: true }, { isWithdrawal: true }])
   await service.close()
   await expect(service.checkLink(link.id, network)).rejects.toThrow('blocked')
   expect((await real.load(tagOf(chat)))?.door.links).toMatchObject([{ blocks: [{ request: guest.request.id }] }])

@@ -46,9 +46,13 @@ export const untrustedProxies = fp<{ readonly trusted: Trusted }>(
     let hasWarned = false
     app.decorateRequest('network', {
       getter() {
+        const peer = this.raw.socket.remoteAddress
         // A stranger can send such a header too, but a stranger's address is not near.
-        const isBehindProxy = isNearby(this.raw.socket.remoteAddress) && comesFromUnnamedProxy(this, isNamed)
-        return { name: networkOf(this.ip), isSure: addressIn(this.ip) !== undefined && !isBehindProxy }
+        const isOfUnnamedProxy = isNearby(peer) && comesFromUnnamedProxy(this, isNamed)
+        // It has named no address of a client.
+        const isOfNamedProxy = trusted === true ? this.ip === peer : isNamed(this.ip)
+        const isSure = addressIn(this.ip) !== undefined && !isOfUnnamedProxy && !isOfNamedProxy
+        return { name: networkOf(this.ip), isSure }
       }
     })
     app.addHook('onRequest', (request, _reply, next) => {

@@ -57,7 +57,7 @@ export const approvalRoutes: FastifyPluginCallbackZod<ApprovalRoutesOptions> = (
         tags: ['approval'],
         summary: 'Approve or decline a join request',
         description:
-          "For the owner. Without a `request_id`, this decides on the link's only pending request or, if none is pending, on its only approved one. With `approval_status: false` it declines a pending request or, with a `request_id`, removes a guest who was approved. Once the call returns, that guest can no longer read or post, and their streams get `closed`. A declined request can be approved while its link is open. Repeating a decision gives the same answer. With `all`, it decides on everybody who waits at the link, in one step. A decline can bring the guest a `note`, and with `block` it keeps the guest's network from asking again for a day, also if the request is declined already.",
+          "For the owner. Without a `request_id`, this decides on the link's only pending request or, if none is pending, on its only approved one. With `approval_status: false` it declines a pending request or, with a `request_id`, removes a guest who was approved. Once the call returns, that guest can no longer read or post, and their streams get `closed`. A declined request can be approved while its link is open. Repeating a decision gives the same answer. With `all`, it decides on everybody who waits at the link, in one step. A decline can bring the guest a `note`, and with `block` it keeps the guest's network from asking again for a day, even if the request has already been declined or withdrawn.",
         security: OWNER,
         body: approveBody,
         response: {

@@ -173,7 +173,7 @@ function Knock({ session, request, isMeant }: KnockProps) {
         <span class="small" aria-live="off">
           Asked {asked}
         </span>
-        {note !== null && (
+        {note && (
           <blockquote class="quote" dir="auto">
             {note}
           </blockquote>
@@ -201,7 +201,7 @@ function Knock({ session, request, isMeant }: KnockProps) {
           There's already <bdi>{who}</bdi> in this chat.
         </p>
       )}
-      <DeclineWithWords who={who} decline={(words) => decide(() => session.chat.decline(link, id, words))} />
+      <DeclineWithWords who={who} decline={(words) => session.chat.decline(link, id, words)} />
       {error.value !== '' && (
         <p class="error" role="alert">
           {error.value}
@@ -219,7 +219,7 @@ function isNameTaken(session: ChatSession, { name }: JoinRequest): boolean {
 
 interface DeclineWithWordsProps {
   readonly who: string
-  readonly decline: (how: DeclineOptions) => Promise<void>
+  readonly decline: (how: DeclineOptions) => Promise<unknown>
 }
 
 /** Apart from the other two buttons: a word to the guest, and the end of their asking. */
@@ -238,11 +238,20 @@ function DeclineWithWords({ who, decline }: DeclineWithWordsProps) {
 function DeclineDialog({ who, decline, close }: DeclineWithWordsProps & { readonly close: () => void }) {
   const note = useSignal('')
   const block = useSignal(false)
+  const busy = useSignal(false)
+  const error = useSignal('')
 
-  function submit(event: Event): void {
+  async function submit(event: Event): Promise<void> {
     event.preventDefault()
-    close()
-    void decline({ note: note.value.trim() || undefined, block: block.value })
+    busy.value = true
+    error.value = ''
+    try {
+      await decline({ note: note.value.trim() || undefined, block: block.value })
+      close()
+    } catch (cause) {
+      error.value = sentenceFor(cause)
+    }
+    busy.value = false
   }
 
   return (
@@ -262,9 +271,12 @@ function DeclineDialog({ who, decline, close }: DeclineWithWordsProps & { readon
           />
           Don't let anyone on their network ask again for a day
         </label>
-        <button type="submit" class="primary" disabled={problemOfNote(note.value) !== ''}>
+        <button type="submit" class="primary" disabled={busy.value || problemOfNote(note.value) !== ''}>
           {block.value ? 'Decline and block' : 'Decline'}
         </button>
+        <p role="alert" class="error">
+          {error.value}
+        </p>
       </form>
     </Dialog>
   )

@@ -23,7 +23,7 @@ const ENDINGS: Record<string, Ending> = {
   },
   'link-expired': { title: 'This invite has expired', text: NEW_LINK },
   'link-revoked': { title: 'This invite was cancelled', text: NEW_LINK },
-  'link-full': { title: 'This invite is full', text: `Everyone it was for has joined. ${NEW_LINK}` },
+  'link-full': { title: 'This invite is full', text: `It has let in as many people as it was made for. ${NEW_LINK}` },
   'chat-closed': {
     title: 'This chat is closed',
     text: "It was closed, or the server no longer has it. You can't join it anymore."

@@ -20,11 +20,10 @@ interface GuestPageProps {
 export function GuestPage({ url, path, inside }: GuestPageProps) {
   const [request, setRequest] = useState(() => requestKey(path))
   const [ended, setEnded] = useState<{ readonly kind: string; readonly note?: string | undefined }>()
-  const askAgain = (): void => {
-    forgetRequest(path)
-    setEnded(undefined)
+  // The key is kept until there is another: the host can still approve the request.
+  if (ended !== undefined) {
+    return <GuestEnded kind={ended.kind} note={ended.note} again={() => setEnded(undefined)} />
   }
-  if (ended !== undefined) return <GuestEnded kind={ended.kind} note={ended.note} again={askAgain} />
   if (request !== undefined) {
     return (
       <Waiting
@@ -150,7 +149,7 @@ function usePresence(guest: Guest): boolean | undefined {
 }
 
 function sentenceForPresence(isPresent: boolean | undefined): string {
-  if (isPresent === true) return "The host is here and sees your request. You'll join automatically once they approve."
+  if (isPresent === true) return "The host is online. You'll join automatically once they approve."
   if (isPresent === false) return "The host isn't here right now. They'll see your request when they're back."
   return "Your request was sent. You'll join automatically once the host approves."
 }

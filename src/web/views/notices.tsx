@@ -20,7 +20,7 @@ export function NotInPage() {
       <p>
         Using this chat on another device? Choose “Use on another device” there, and open the link it shows you here.
       </p>
-      <p>If you cleared this browser's data, your access is gone and can't be restored.</p>
+      <p>If you cleared this browser's data, only a key from another device gets you back in.</p>
       <PasteKey onAdopted={setAdopted} />
       <p>
         <a class="button" href={homeAddress()}>

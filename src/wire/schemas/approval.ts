@@ -105,7 +105,7 @@ export const approveBody = z
     block: member(
       z.boolean().optional().meta({
         description:
-          'With `approval_status: false`: for a day, nobody in the network of this guest (an IPv4 address, an IPv6 /64) can ask to join through this link. Approving the same request lifts it.'
+          'With `approval_status: false`: for a day, nobody in the network of this guest (an IPv4 address, an IPv6 /64) can ask to join through this link. Approving the same request lifts it. It also works for a request that has been declined or that its guest has withdrawn, for a day.'
       }),
       { wanted: "true (block the guest's network for a day) or false" }
     ),
@@ -124,7 +124,9 @@ export const approveBody = z
 export const approval = z
   .object({
     approval_status: z.boolean(),
-    state: z.enum(['approved', 'declined']),
+    state: z.enum(['approved', 'declined', 'closed']).meta({
+      description: '`closed` only if a guest who had withdrawn the request was blocked.'
+    }),
     link: linkUrlAnswer,
     request_id: requestId,
     decided_at: time

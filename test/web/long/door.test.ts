@@ -48,7 +48,7 @@ describe.skipIf(!haveAll('chromium'))('at the door', { timeout: 120_000 }, () =>
   it('a guest sees whether the host is there, and the host is warned of a name that somebody has already', async () => {
     const { owner, guest, link } = await aDoor()
     const code = await askToJoin(guest, link, 'Ana')
-    await guest.page.getByText('The host is here and sees your request.').waitFor()
+    await guest.page.getByText('The host is online.').waitFor()
     const other = await openWindow(browser)
     await askToJoin(other, link, 'ana')
     await owner.page.getByText('2 people want to join').waitFor()
