@@ -123,7 +123,7 @@ export const SOON = { timeout: 20_000 }
 
 /** Waits until the page reports that it has no connection. */
 export async function untilLost({ page }: Window): Promise<void> {
-  await page.getByText("You're offline – reconnecting…").waitFor()
+  await page.getByText('No connection – reconnecting…').waitFor()
 }
 
 /** The texts of the unsent messages on the page, oldest first. */

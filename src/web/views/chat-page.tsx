@@ -98,7 +98,7 @@ function useLabel(session: ChatSession, path: string, own: ChatKey): string {
 const LINES = {
   connecting: 'Connecting…',
   live: 'Online',
-  lost: "You're offline – reconnecting…",
+  lost: 'No connection – reconnecting…',
   broken: 'Something went wrong. Reload the page.'
 }
 

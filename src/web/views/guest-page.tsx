@@ -199,7 +199,7 @@ function Waiting({ url, path, request, end }: WaitingProps) {
         <span />
       </div>
       <p class="lead" role="status">
-        {isLost ? "You're offline – reconnecting…" : sentenceForPresence(isPresent)}
+        {isLost ? 'No connection – reconnecting…' : sentenceForPresence(isPresent)}
       </p>
       <dl class="facts">
         {request.name !== '' && (

@@ -240,7 +240,7 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     const scene = await atTheDoor()
     const { guest, owner, link, code } = scene
     await guest.page.context().setOffline(true)
-    await guest.page.getByText("You're offline").waitFor()
+    await guest.page.getByText('No connection').waitFor()
     await approve(link, owner, code)
     await guest.page.context().setOffline(false)
     await untilLive(guest.page)
@@ -253,7 +253,7 @@ describe.skipIf(!haveAll('chromium'))('a guest', { timeout: 120_000 }, () => {
     const scene = await atTheDoor()
     const { server, wire, guest, owner, link, code } = scene
     await wire.down()
-    await guest.page.getByText("You're offline").waitFor()
+    await guest.page.getByText('No connection').waitFor()
     await approve(link.replace(wire.url, server.url), owner, code)
     await guest.page.getByText(code).waitFor()
     await wire.up(server.port)

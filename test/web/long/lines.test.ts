@@ -155,7 +155,7 @@ describe.skipIf(!haveAll('chromium'))('over an unreliable network', { timeout: 1
     )
     wire.cut()
     await expect.poll(() => Math.min(...answered), SOON).toBeGreaterThan(1)
-    await Promise.all([untilLost(owner), untilLost(guest), waiting.page.getByText("You're offline").waitFor()])
+    await Promise.all([untilLost(owner), untilLost(guest), waiting.page.getByText('No connection').waitFor()])
     await Promise.all(all.map(({ page }) => page.unrouteAll()))
     await Promise.all([untilLive(owner.page), untilLive(guest.page)])
     await approve(owner, code)

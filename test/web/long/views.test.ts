@@ -230,7 +230,7 @@ const AT_THE_DOOR: Views = {
   'guest-waits-lost': async (scene) => {
     await atTheDoor(scene)
     await scene.page.context().setOffline(true)
-    await scene.page.getByText("You're offline").waitFor()
+    await scene.page.getByText('No connection').waitFor()
   },
   'guest-declined': async (scene) => {
     const { link, owner, ana } = await atTheDoor(scene)
@@ -337,7 +337,7 @@ const IN_CHAT: Views = {
   'talk-lost': async (scene) => {
     await talk(scene, 'owner')
     await scene.page.context().setOffline(true)
-    await scene.page.getByText("You're offline").waitFor()
+    await scene.page.getByText('No connection').waitFor()
   },
   'talk-scrolled-up': async (scene) => {
     const { chat, owner } = await createChat(scene.server)
