@@ -73,7 +73,7 @@ const catalogue = {
   'network-unknown': [
     409,
     'Network unknown',
-    'This guest cannot be blocked: the server does not know their network. The request is too old, or it came through a proxy that does not tell or that TRUST_PROXY does not name. Nothing was decided. Decline without `block`.'
+    'This guest cannot be blocked: the server does not know their network. The request is too old, or it came through a proxy that does not say whose request it is or that TRUST_PROXY does not name. Nothing was decided. Decline without `block`.'
   ],
   'nobody-asked': [
     409,

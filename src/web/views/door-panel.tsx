@@ -85,6 +85,7 @@ function DecideOnAll({ session, isMeant, problem }: DecideOnAllProps) {
     busy.value = false
   }
 
+  /** Also somebody who knocks at this moment, who can ask again. */
   function declineAll(waiting: readonly JoinRequest[]): Promise<void> {
     return doForEach(new Set(waiting.map(({ link }) => link)), (link) => session.chat.decideOnAll(link, 'decline'))
   }
@@ -222,7 +223,7 @@ interface DeclineWithWordsProps {
   readonly decline: (how: DeclineOptions) => Promise<unknown>
 }
 
-/** Apart from the other two buttons: a word to the guest, and the end of their asking. */
+/** Opens a dialog for what is needed less often than a plain decline: a message to the guest, and a block. */
 function DeclineWithWords({ who, decline }: DeclineWithWordsProps) {
   const isOpen = useSignal(false)
   return (

@@ -204,7 +204,7 @@ describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a chat that has lost its
   })
 })
 
-async function losesMessages(): Promise<void> {
+async function tellsOfLostMessages(): Promise<void> {
   const { redis, tag, key, watchers } = await aWatchedChat()
   await redis.cli('xdel', key('messages'), '1-0')
   for (const { notified } of watchers) {
@@ -214,23 +214,24 @@ async function losesMessages(): Promise<void> {
   expect(await redis.cli('hget', `silly-chat:{${tag}}`, 'count')).toBe('1')
 }
 
-async function isFlushed(): Promise<void> {
+/** A chat with one message, watched. */
+async function aChatInARedisOfItsOwn() {
   const redis = await aRedis()
   const store = await aNode(redis.url)
   const tag = await aChat(store)
-  await append(store, tag, 'hello')
-  const { notified } = await watched(store, tag)
+  await append(store, tag, 'announced')
+  return { redis, store, tag, ...(await watched(store, tag)) }
+}
+
+async function endsAfterFlushAll(): Promise<void> {
+  const { redis, notified } = await aChatInARedisOfItsOwn()
   await redis.cli('flushall')
   await eventually(() => notified.length > 0, 'the watcher is notified', { withinMs: 15_000 })
   expect(notified).toEqual(['gone'])
 }
 
-async function missesAnEvent(): Promise<void> {
-  const redis = await aRedis()
-  const store = await aNode(redis.url)
-  const tag = await aChat(store)
-  await append(store, tag, 'announced')
-  const { notified } = await watched(store, tag)
+async function catchesUpAfterASilentEvent(): Promise<void> {
+  const { redis, store, tag, notified } = await aChatInARedisOfItsOwn()
   const chat = `silly-chat:{${tag}}`
   const subscriptions = async () =>
     Number(/cmdstat_ssubscribe:calls=(\d+)/.exec(await redis.cli('info', 'commandstats'))?.[1])
@@ -249,7 +250,7 @@ async function missesAnEvent(): Promise<void> {
 describe.skipIf(!haveAll('redis-server', 'redis-cli'))('a watched chat that nobody reads', () => {
   // Each waits for up to five seconds until its position is checked.
   it('tells of lost messages, ends if it is gone, and is caught up, with its subscription renewed, after an event that was never announced', async () => {
-    await Promise.all([losesMessages(), isFlushed(), missesAnEvent()])
+    await Promise.all([tellsOfLostMessages(), endsAfterFlushAll(), catchesUpAfterASilentEvent()])
   })
 })
 

@@ -35,6 +35,10 @@ describe.skipIf(!haveAll('chromium'))('at the door', { timeout: 120_000 }, () =>
     const dialog = owner.page.getByRole('dialog', { name: 'Decline Gus' })
     await dialog.getByLabel('Message to Gus').fill('Sorry, family only')
     await dialog.getByLabel("Don't let anyone on their network ask again for a day").check()
+    await owner.page.context().setOffline(true)
+    await dialog.getByRole('button', { name: 'Decline and block' }).click()
+    await dialog.getByRole('alert').getByText("Can't reach the server.").waitFor()
+    await owner.page.context().setOffline(false)
     await dialog.getByRole('button', { name: 'Decline and block' }).click()
     await dialog.waitFor({ state: 'hidden' })
 
@@ -42,6 +46,11 @@ describe.skipIf(!haveAll('chromium'))('at the door', { timeout: 120_000 }, () =>
     await guest.page.getByRole('button', { name: 'Ask again' }).click()
     await guest.page.getByRole('button', { name: 'Ask to join' }).click()
     await guest.page.getByText("The host isn't accepting requests from your network right now.").waitFor()
+    // The key is kept, so the host can still let the guest in.
+    await owner.page.getByRole('button', { name: 'People' }).click()
+    await owner.page.getByRole('button', { name: /^Let in Gus/ }).click()
+    await guest.page.reload()
+    await untilLive(guest.page)
     expect([...owner.errors, ...guest.errors]).toEqual([])
   })
 
